@@ -1,0 +1,59 @@
+# The flags of every target, and the functions that the folders' lists are written in.
+add_library(echo_flags INTERFACE)
+target_compile_options(echo_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter -Wnon-virtual-dtor
+  -fstack-protector-strong)
+target_link_options(echo_flags INTERFACE -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(echo_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(ECHO_SANITIZE)
+  target_compile_options(echo_flags INTERFACE -fsanitize=${ECHO_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(echo_flags INTERFACE -fsanitize=${ECHO_SANITIZE})
+endif()
+target_include_directories(echo_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
+
+# echo_library(NAME [dependency...]): every .cc of the folder becomes the library echo_NAME.
+function(echo_library name)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  if(sources)
+    add_library(echo_${name} STATIC ${sources})
+    target_link_libraries(echo_${name} PUBLIC echo_flags ${ARGN})
+  else()
+    add_library(echo_${name} INTERFACE)
+    target_link_libraries(echo_${name} INTERFACE echo_flags ${ARGN})
+  endif()
+endfunction()
+
+# echo_test(NAME [LABEL label] LIBRARIES library...): every *_test.cc of the folder becomes the
+# program NAME_test, and each of its cases a test with that label (default: unit). Suites whose
+# names start with Golden, Net, Gpu or Slow carry that label instead.
+function(echo_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "LIBRARIES" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "_fuzz\\.cc$")
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_test ${sources})
+  target_link_libraries(${name}_test PRIVATE ${ARG_LIBRARIES} GTest::gmock_main GTest::gmock
+                                             GTest::gtest)
+  target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_test PRIVATE
+    ECHO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden" ECHO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    ECHO_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  set(special Golden Net Gpu Slow)
+  set(exclude "")
+  foreach(prefix ${special})
+    string(TOLOWER ${prefix} label)
+    gtest_discover_tests(${name}_test TEST_FILTER "${prefix}*:*/${prefix}*" DISCOVERY_MODE PRE_TEST
+                         TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 600)
+    string(APPEND exclude ":${prefix}*:*/${prefix}*")
+  endforeach()
+  string(SUBSTRING "${exclude}" 1 -1 exclude)
+  gtest_discover_tests(${name}_test TEST_FILTER "-${exclude}" DISCOVERY_MODE PRE_TEST
+                       TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+endfunction()
