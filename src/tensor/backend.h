@@ -1,0 +1,136 @@
+// What a device must be able to do. Models never see this: they are written in tensor/ops.h, which
+// checks shapes and allocates; a backend only computes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace echo {
+
+// A matrix or convolution kernel on the host, rows of `inner` contiguous elements:
+// out x in for a matrix, out x in x taps for a convolution. float32 or bfloat16.
+struct HostWeights {
+  const void* data = nullptr;
+  DType dtype = DType::kFloat32;
+  int64_t out = 0;
+  int64_t in = 0;
+  int64_t taps = 1;
+};
+
+// Weights in the layout and precision that the backend multiplies fastest. Read-only after making.
+class PackedWeights {
+ public:
+  virtual ~PackedWeights() = default;
+  int64_t out() const { return out_; }
+  int64_t in() const { return in_; }
+  int64_t taps() const { return taps_; }
+  int64_t stride() const { return stride_; }
+  int64_t dilation() const { return dilation_; }
+  // The type that inputs must have.
+  DType dtype() const { return dtype_; }
+
+ protected:
+  PackedWeights(const HostWeights& weights, int64_t stride, int64_t dilation, DType dtype)
+      : out_(weights.out),
+        in_(weights.in),
+        taps_(weights.taps),
+        stride_(stride),
+        dilation_(dilation),
+        dtype_(dtype) {}
+
+ private:
+  int64_t out_, in_, taps_, stride_, dilation_;
+  DType dtype_;
+};
+
+// A lane is one sequence among several whose rows are stacked in one tensor.
+struct Lane {
+  int64_t rows = 0;
+  int64_t first_position = 0;  // of the rotary embedding
+};
+using Lanes = std::vector<Lane>;
+
+// Keys and values that a lane sees beside its own. Rows that are masked are left out of k and v.
+struct KeyValueSection {
+  Tensor k, v;        // (T, heads * head_dim)
+  float scale = 1.0f;  // multiplies k and v
+};
+using Sections = std::vector<KeyValueSection>;
+
+struct AttentionShape {
+  int64_t heads = 1;
+  bool causal = false;
+  int64_t window = 0;  // with causal: key visible when 0 <= query - key < window; 0: no limit
+};
+
+// One Euler step of a guided trajectory; all tensors float32.
+struct GuidedStep {
+  float t = 0, t_next = 0;
+  float cfg_scale_text = 0, cfg_scale_speaker = 0;
+  bool rescale = false;  // temporal score rescaling with k and sigma
+  float rescale_k = 1, rescale_sigma = 1;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu", "cuda"
+  // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes
+  // float32 where the device has no fast bfloat16.
+  virtual DType compute_dtype(DType wanted) const = 0;
+  // How many trajectories gain from advancing together.
+  virtual int64_t batch_width() const = 0;
+
+  virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
+  virtual void upload(const void* host, const Tensor& to) = 0;       // contiguous host elements
+  virtual void download(const Tensor& from, void* host) const = 0;  // waits for the device
+  virtual void copy(const Tensor& from, const Tensor& to) = 0;      // converts between float types
+  virtual void fill_zero(const Tensor& x) = 0;
+
+  // `weights` is read during the call only.
+  virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
+                                              int64_t dilation, DType precision) = 0;
+  // out = x w^T + bias (+ out). bias may be empty.
+  virtual void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+                      const Tensor& out) = 0;
+  // out[t] = bias + sum_j w[:, :, j] x[t * stride + j * dilation] (+ out[t]); no padding.
+  virtual void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+                      const Tensor& out) = 0;
+  virtual void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
+                                const Tensor& out) = 0;
+
+  virtual void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) = 0;
+  virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                          const Tensor& out) = 0;
+  virtual void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
+                        const Lanes& lanes, const Tensor& out) = 0;
+  virtual void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps,
+                                const Tensor& rotary, int64_t heads, int64_t rotated_heads,
+                                int64_t position_step, const Lanes& lanes) = 0;
+  virtual void attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                         const AttentionShape& shape, const Lanes& lanes,
+                         std::span<const Sections> sections, const Tensor& out) = 0;
+
+  virtual void silu(const Tensor& x, const Tensor& out) = 0;
+  virtual void gelu(const Tensor& x, const Tensor& out) = 0;
+  virtual void tanh(const Tensor& x, const Tensor& out) = 0;
+  virtual void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) = 0;
+  virtual void sigmoid_mul(const Tensor& x, const Tensor& gate) = 0;
+  virtual void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) = 0;
+  virtual void add(const Tensor& x, const Tensor& to) = 0;
+  virtual void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+                         const Tensor& to) = 0;
+  virtual void scale(const Tensor& x, float factor) = 0;
+
+  virtual void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) = 0;
+  virtual void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) = 0;
+  virtual void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text,
+                           const Tensor& v_speaker, const GuidedStep& step) = 0;
+};
+
+}  // namespace echo
