@@ -47,7 +47,8 @@ TEST(GoldenText, ModelInputIsTheMaskedPartOfThePaddedOne) {
     auto ids = c.at("ids").get<std::vector<int32_t>>();
     const auto mask = c.at("mask").get<std::vector<int>>();
     ids.resize(static_cast<size_t>(std::count(mask.begin(), mask.end(), 1)));
-    EXPECT_EQ(tokenize(normalize_text(texts.at(c.at("index")).get<std::string>())), ids);
+    EXPECT_EQ(tokenize(normalize_text(texts.at(c.at("index").get<size_t>()).get<std::string>())),
+              ids);
     ++compared;
   }
   EXPECT_GE(compared, 3);
