@@ -1,0 +1,21 @@
+#include "cpu/kernels.h"
+
+namespace echo::cpu {
+
+std::vector<const Kernels*> supported_kernels() {
+  std::vector<const Kernels*> found;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    found.push_back(&avx512_kernels());
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    found.push_back(&avx2_kernels());
+  }
+#endif
+  found.push_back(&generic_kernels());
+  return found;
+}
+
+}  // namespace echo::cpu

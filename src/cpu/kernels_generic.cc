@@ -1,0 +1,2 @@
+#define ECHO_KERNELS generic
+#include "cpu/kernels_inl.h"
