@@ -1,0 +1,186 @@
+#include "nn/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
+#include "nn/float16.h"
+#include "tensor/dtype.h"
+
+namespace echo {
+namespace {
+
+[[noreturn]] void throw_errno(const std::string& what, int error) {
+  const std::string message = what + ": " + std::generic_category().message(error);
+  if (error == ENOENT || error == ENOTDIR || error == ELOOP) throw_not_found(message);
+  throw_unavailable(message);
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void throw_dtype(const TensorView& tensor, const char* expected) {
+  throw_corrupt(tensor.label() + ": found dtype " + quoted_name(tensor.dtype_name) + ", expected " +
+                expected);
+}
+
+template <class T>
+const T* elements_as(const TensorView& tensor) {
+  return reinterpret_cast<const T*>(tensor.bytes.data());
+}
+
+// Advice on the whole pages that hold the tensor. A failure changes nothing that matters.
+void advise(const TensorView& tensor, int advice) {
+  if (tensor.bytes.empty()) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(tensor.bytes.data()) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(tensor.bytes.data() + tensor.bytes.size());
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
+}  // namespace
+
+int64_t TensorView::elements() const {
+  int64_t count = 1;
+  for (const int64_t dim : shape) {
+    if (dim == 0) return 0;  // before a product of the others could overflow
+  }
+  for (const int64_t dim : shape) count *= dim;
+  return count;
+}
+
+std::vector<float> TensorView::to_float32() const {
+  if (!is_float()) throw_dtype(*this, "F32, BF16 or F16");
+  std::vector<float> values(static_cast<size_t>(elements()));
+  to_float32(values);
+  return values;
+}
+
+void TensorView::to_float32(std::span<float> out) const {
+  if (!is_float()) throw_dtype(*this, "F32, BF16 or F16");
+  if (static_cast<int64_t>(out.size()) != elements()) {
+    throw_internal(label() + ": room for " + std::to_string(out.size()) + " floats, expected " +
+                   std::to_string(elements()));
+  }
+  if (out.empty()) return;
+  if (dtype == FileDType::kFloat32) {
+    std::memcpy(out.data(), bytes.data(), bytes.size());
+    return;
+  }
+  const auto* bits = elements_as<uint16_t>(*this);
+  const auto convert = dtype == FileDType::kBFloat16 ? bfloat16_to_float : float16_to_float;
+  std::transform(bits, bits + out.size(), out.begin(), convert);
+}
+
+std::vector<int64_t> TensorView::to_int64() const {
+  const auto count = static_cast<size_t>(elements());
+  if (dtype == FileDType::kInt32) {
+    const auto* values = elements_as<int32_t>(*this);
+    return {values, values + count};
+  }
+  if (dtype == FileDType::kInt64) {
+    const auto* values = elements_as<int64_t>(*this);
+    return {values, values + count};
+  }
+  throw_dtype(*this, "I32 or I64");
+}
+
+std::vector<uint8_t> TensorView::to_bools() const {
+  if (dtype != FileDType::kBool) throw_dtype(*this, "BOOL");
+  std::vector<uint8_t> values;
+  for (const std::byte value : bytes) values.push_back(value != std::byte{0});
+  return values;
+}
+
+std::string TensorView::label() const {
+  return std::string(file) + ": tensor " + quoted_name(name);
+}
+
+void expect_shape(const TensorView& tensor, std::span<const int64_t> shape) {
+  if (std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end())) return;
+  throw_corrupt(tensor.label() + ": found shape " + shape_text(tensor.shape) + ", expected " +
+                shape_text(shape));
+}
+
+void prefetch(const TensorView& tensor) { advise(tensor, MADV_WILLNEED); }
+void release_pages(const TensorView& tensor) { advise(tensor, MADV_DONTNEED); }
+
+std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  // O_NONBLOCK: opening a FIFO by mistake must not wait for a writer.
+  const FileDescriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) throw_errno(name, errno);
+  struct stat info = {};
+  if (::fstat(fd.get(), &info) != 0) throw_errno(name, errno);
+  if (!S_ISREG(info.st_mode)) {
+    throw_corrupt(name + ": found " + (S_ISDIR(info.st_mode) ? "a directory" : "a special file") +
+                  ", expected a safetensors file");
+  }
+  if (info.st_size == 0) throw_corrupt(name + ": the file is empty");
+  const auto size = static_cast<size_t>(info.st_size);
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (data == MAP_FAILED)
+    throw_errno(name + ": cannot map " + std::to_string(size) + " bytes", errno);
+  const std::span<const std::byte> bytes(static_cast<const std::byte*>(data), size);
+  return std::shared_ptr<const SafetensorsFile>(new SafetensorsFile(name, bytes, true));
+}
+
+std::shared_ptr<const SafetensorsFile> SafetensorsFile::from_bytes(std::span<const std::byte> bytes,
+                                                                   std::string name) {
+  return std::shared_ptr<const SafetensorsFile>(new SafetensorsFile(std::move(name), bytes, false));
+}
+
+SafetensorsFile::SafetensorsFile(std::string path, std::span<const std::byte> bytes, bool mapped)
+    : path_(std::move(path)), bytes_(bytes), mapped_(mapped) {
+  SafetensorsHeader header;
+  try {
+    header = parse_safetensors_header(bytes_, path_);
+  } catch (...) {
+    if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    throw;
+  }
+  metadata_ = std::move(header.metadata);
+  tensors_.reserve(header.entries.size());
+  for (SafetensorsEntry& entry : header.entries) {
+    tensors_.push_back(TensorView{std::move(entry.name), path_, entry.dtype,
+                                  std::move(entry.dtype_name), std::move(entry.shape),
+                                  bytes_.subspan(entry.begin, entry.end - entry.begin)});
+  }
+}
+
+SafetensorsFile::~SafetensorsFile() {
+  if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+const TensorView* SafetensorsFile::find(std::string_view name) const {
+  const auto it = std::lower_bound(
+      tensors_.begin(), tensors_.end(), name,
+      [](const TensorView& tensor, std::string_view wanted) { return tensor.name < wanted; });
+  return it != tensors_.end() && it->name == name ? &*it : nullptr;
+}
+
+const TensorView& SafetensorsFile::tensor(std::string_view name) const {
+  if (const TensorView* found = find(name)) return *found;
+  throw_not_found(path_ + ": no tensor " + quoted_name(name));
+}
+
+}  // namespace echo
