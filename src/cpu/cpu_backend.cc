@@ -1,0 +1,249 @@
+#include "cpu/cpu_backend.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+#include "base/error.h"
+#include "cpu/attention.h"
+#include "cpu/onednn.h"
+
+namespace echo::cpu {
+namespace {
+
+View view(const Tensor& x) { return {x.data(), x.rows(), x.cols(), x.stride(), x.dtype()}; }
+
+View rows_of(View x, int64_t begin, int64_t count) {
+  x.data = static_cast<char*>(x.data) + static_cast<size_t>(begin * x.stride) * dtype_size(x.dtype);
+  x.rows = count;
+  return x;
+}
+
+const float* row_data(const Tensor& x) { return x.empty() ? nullptr : x.data_as<float>(); }
+
+class CpuBackend : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options)
+      : kernels_(options.kernels ? *options.kernels : *supported_kernels().front()),
+        pool_(options.max_free_bytes),
+        threads_(options.threads > 0 ? options.threads : omp_get_num_procs()) {}
+
+  std::string name() const override { return "cpu"; }
+  DType compute_dtype(DType wanted) const override {
+    return wanted == DType::kBFloat16 && has_fast_bfloat16() ? DType::kBFloat16 : DType::kFloat32;
+  }
+  int64_t batch_width() const override { return 1; }
+
+  std::shared_ptr<Buffer> allocate(size_t bytes) override { return pool_.allocate(bytes); }
+
+  void upload(const void* host, const Tensor& to) override {
+    copy_rows(host, to.cols(), to.data(), to.stride(), to);
+  }
+  void download(const Tensor& from, void* host) const override {
+    copy_rows(from.data(), from.stride(), host, from.cols(), from);
+  }
+  void copy(const Tensor& from, const Tensor& to) override {
+    if (from.dtype() == to.dtype()) {
+      copy_rows(from.data(), from.stride(), to.data(), to.stride(), from);
+    } else {
+      over_rows({view(from), view(to)}, [&](const View* v) { kernels_.convert(v[0], v[1]); });
+    }
+  }
+  void fill_zero(const Tensor& x) override {
+    const size_t bytes = static_cast<size_t>(x.cols()) * dtype_size(x.dtype());
+    for (int64_t r = 0; r < x.rows(); ++r) std::memset(x.row_range(r, 1).data(), 0, bytes);
+  }
+
+  std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
+                                      DType precision) override {
+    use_threads();
+    return weights.taps == 1 && stride == 1
+               ? pack_matrix(weights, precision)
+               : pack_convolution(weights, stride, dilation, precision);
+  }
+  void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    use_threads();
+    cpu::linear(x, w, bias, accumulate, out);
+  }
+  void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    use_threads();
+    if (w.taps() == 1 && w.stride() == 1) {
+      cpu::linear(x, w, bias, accumulate, out);  // packed as a matrix
+    } else {
+      cpu::conv1d(x, w, bias, accumulate, out);
+    }
+  }
+  void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
+                        const Tensor& out) override {
+    const View in = view(x);
+    const float* taps = w.data_as<float>();
+    over_rows_indexed({view(out)}, [&](int64_t begin, const View* v) {
+      View part = in;
+      part.data = static_cast<float*>(in.data) + begin * in.stride;
+      kernels_.depthwise(part, taps, w.rows(), row_data(bias), v[0]);
+    });
+  }
+
+  void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) override {
+    over_rows({view(x), view(out)},
+              [&](const View* v) { kernels_.rms_norm(v[0], row_data(weight), eps, v[1]); });
+  }
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                  const Tensor& out) override {
+    over_rows({view(x), view(out)}, [&](const View* v) {
+      kernels_.layer_norm(v[0], row_data(weight), row_data(bias), eps, v[1]);
+    });
+  }
+  void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
+                const Lanes& lanes, const Tensor& out) override {
+    over_lanes(lanes, {view(x), view(out)}, [&](size_t lane, const View* v) {
+      kernels_.modulate(v[0], lane_row(shift, lane), lane_row(scale, lane), eps, v[1]);
+    });
+  }
+  void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
+                        int64_t heads, int64_t rotated_heads, int64_t position_step,
+                        const Lanes& lanes) override {
+    int64_t lane_begin = 0;
+    for (const Lane& lane : lanes) {
+      over_rows_indexed({rows_of(view(x), lane_begin, lane.rows)},
+                        [&](int64_t begin, const View* v) {
+                          kernels_.head_norm_rotary(v[0], row_data(weight), eps, row_data(rotary),
+                                                    heads, rotated_heads,
+                                                    lane.first_position + begin * position_step,
+                                                    position_step);
+                        });
+      lane_begin += lane.rows;
+    }
+  }
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Tensor& out) override {
+    use_threads();
+    cpu::attention(kernels_, q, k, v, shape, lanes, sections, out);
+  }
+
+  void silu(const Tensor& x, const Tensor& out) override { unary(Unary::kSilu, x, out); }
+  void gelu(const Tensor& x, const Tensor& out) override { unary(Unary::kGelu, x, out); }
+  void tanh(const Tensor& x, const Tensor& out) override { unary(Unary::kTanh, x, out); }
+  void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) override {
+    over_rows({view(a), view(b), view(out)},
+              [&](const View* v) { kernels_.silu_mul(v[0], v[1], v[2]); });
+  }
+  void sigmoid_mul(const Tensor& x, const Tensor& gate) override {
+    over_rows({view(x), view(gate)}, [&](const View* v) { kernels_.sigmoid_mul(v[0], v[1]); });
+  }
+  void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) override {
+    over_rows({view(x), view(out)},
+              [&](const View* v) { kernels_.snake(v[0], row_data(alpha), v[1]); });
+  }
+  void add(const Tensor& x, const Tensor& to) override {
+    over_rows({view(x), view(to)}, [&](const View* v) { kernels_.add_gated(v[0], nullptr, v[1]); });
+  }
+  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+                 const Tensor& to) override {
+    over_lanes(lanes, {view(x), view(to)}, [&](size_t lane, const View* v) {
+      kernels_.add_gated(v[0], lane_row(gate, lane), v[1]);
+    });
+  }
+  void scale(const Tensor& x, float factor) override {
+    over_rows({view(x)}, [&](const View* v) { kernels_.scale(v[0], factor); });
+  }
+
+  void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {
+    const int32_t* index = ids.data_as<int32_t>();
+    const size_t bytes = static_cast<size_t>(table.cols()) * dtype_size(table.dtype());
+    for (int64_t r = 0; r < ids.rows(); ++r) {
+      const int64_t id = index[r * ids.stride()];
+      if (id < 0 || id >= table.rows()) {
+        throw_internal("gather_rows: id " + std::to_string(id) + " of " +
+                       std::to_string(table.rows()));
+      }
+      std::memcpy(out.row_range(r, 1).data(), table.row_range(id, 1).data(), bytes);
+    }
+  }
+  void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
+    const View candidates = view(table);
+    int32_t* result = ids.data_as<int32_t>();
+    over_rows_indexed({view(x)}, [&](int64_t begin, const View* v) {
+      kernels_.nearest(v[0], candidates, result + begin);
+    });
+  }
+  void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
+                   const GuidedStep& step) override {
+    const View text = view(v_text), speaker = view(v_speaker);
+    kernels_.guided_step(view(x), view(v), v_text.empty() ? nullptr : &text,
+                         v_speaker.empty() ? nullptr : &speaker, step);
+  }
+
+ private:
+  // OpenMP keeps the number per calling thread.
+  void use_threads() const { omp_set_num_threads(threads_); }
+
+  static void copy_rows(const void* from, int64_t from_stride, void* to, int64_t to_stride,
+                        const Tensor& shape) {
+    const size_t element = dtype_size(shape.dtype());
+    const size_t bytes = static_cast<size_t>(shape.cols()) * element;
+    for (int64_t r = 0; r < shape.rows(); ++r) {
+      std::memcpy(static_cast<char*>(to) + static_cast<size_t>(r * to_stride) * element,
+                  static_cast<const char*>(from) + static_cast<size_t>(r * from_stride) * element,
+                  bytes);
+    }
+  }
+
+  static const float* lane_row(const Tensor& values, size_t lane) {
+    return values.data_as<float>() +
+           (values.rows() == 1 ? 0 : static_cast<int64_t>(lane) * values.stride());
+  }
+
+  void unary(Unary op, const Tensor& x, const Tensor& out) {
+    over_rows({view(x), view(out)}, [&](const View* v) { kernels_.unary(op, v[0], v[1]); });
+  }
+
+  // f(first row, views of those rows) on every thread; few elements stay on this one.
+  template <size_t n, class F>
+  void over_rows_indexed(const View (&views)[n], F f) const {
+    const int64_t rows = views[0].rows;
+    const int64_t elements = rows * views[0].cols;
+    constexpr int64_t kMinElementsPerThread = 16384;
+    const int64_t parts =
+        elements < 2 * kMinElementsPerThread ? 1 : std::min<int64_t>(threads_, rows);
+#pragma omp parallel for schedule(static) num_threads(parts) if (parts > 1)
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t begin = rows * part / parts, end = rows * (part + 1) / parts;
+      View mine[n];
+      for (size_t i = 0; i < n; ++i) mine[i] = rows_of(views[i], begin, end - begin);
+      f(begin, mine);
+    }
+  }
+  template <size_t n, class F>
+  void over_rows(const View (&views)[n], F f) const {
+    over_rows_indexed(views, [&](int64_t, const View* v) { f(v); });
+  }
+
+  template <size_t n, class F>
+  void over_lanes(const Lanes& lanes, const View (&views)[n], F f) const {
+    int64_t begin = 0;
+    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+      View mine[n];
+      for (size_t i = 0; i < n; ++i) mine[i] = rows_of(views[i], begin, lanes[lane].rows);
+      if (lanes[lane].rows > 0) over_rows(mine, [&](const View* v) { f(lane, v); });
+      begin += lanes[lane].rows;
+    }
+  }
+
+  const Kernels& kernels_;
+  MemoryPool pool_;
+  const int threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(const CpuOptions& options) {
+  return std::make_unique<CpuBackend>(options);
+}
+
+}  // namespace echo::cpu

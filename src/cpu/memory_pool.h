@@ -1,0 +1,35 @@
+// Memory that is used again instead of being given back to the system.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "tensor/tensor.h"
+
+namespace echo::cpu {
+
+// Thread safe. Buffers may outlive the pool's other users but not the pool's shared state, which
+// they hold.
+class MemoryPool {
+ public:
+  // Free blocks of more than `max_free_bytes` together are given back to the system.
+  explicit MemoryPool(size_t max_free_bytes);
+
+  // 64-byte aligned, uninitialised. Throws Error kUnavailable when there is no memory.
+  std::shared_ptr<Buffer> allocate(size_t bytes);
+
+  struct Statistics {
+    size_t used_bytes = 0;
+    size_t free_bytes = 0;
+    size_t peak_used_bytes = 0;
+  };
+  Statistics statistics() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace echo::cpu

@@ -1,0 +1,348 @@
+#include "cpu/onednn.h"
+
+#include <dnnl.hpp>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace echo::cpu {
+namespace {
+
+using dnnl::memory;
+using MatmulDesc = dnnl::matmul::primitive_desc;
+using ConvDesc = dnnl::convolution_forward::primitive_desc;
+
+dnnl::engine& engine() {
+  static dnnl::engine instance(dnnl::engine::kind::cpu, 0);
+  return instance;
+}
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream instance(engine());
+  return instance;
+}
+
+memory::data_type data_type(DType dtype) {
+  return dtype == DType::kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+dnnl::primitive_attr attributes(bool accumulate) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (accumulate) {
+    dnnl::post_ops post;
+    post.append_sum(1.0f);
+    attr.set_post_ops(post);
+  }
+  return attr;
+}
+
+memory::desc strided(memory::dims dims, DType dtype, memory::dims strides) {
+  return memory::desc(dims, data_type(dtype), strides);
+}
+
+// ---- The calls that differ between the versions. ----
+
+MatmulDesc matmul_desc(const memory::desc& a, const memory::desc& b, const memory::desc* bias,
+                       const memory::desc& c, const dnnl::primitive_attr& attr) {
+#if DNNL_VERSION_MAJOR >= 3
+  return bias ? MatmulDesc(engine(), a, b, *bias, c, attr) : MatmulDesc(engine(), a, b, c, attr);
+#else
+  return MatmulDesc(bias ? dnnl::matmul::desc(a, b, *bias, c) : dnnl::matmul::desc(a, b, c), attr,
+                    engine());
+#endif
+}
+
+ConvDesc conv_desc(const memory::desc& x, const memory::desc& w, const memory::desc* bias,
+                   const memory::desc& out, int64_t stride, int64_t dilation,
+                   const dnnl::primitive_attr& attr) {
+  const auto kind = dnnl::prop_kind::forward_inference;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const memory::dims strides{stride}, dilates{dilation - 1}, zero{0};
+#if DNNL_VERSION_MAJOR >= 3
+  return bias ? ConvDesc(engine(), kind, algorithm, x, w, *bias, out, strides, dilates, zero, zero,
+                         attr)
+              : ConvDesc(engine(), kind, algorithm, x, w, out, strides, dilates, zero, zero, attr);
+#else
+  using Desc = dnnl::convolution_forward::desc;
+  return ConvDesc(bias ? Desc(kind, algorithm, x, w, *bias, out, strides, dilates, zero, zero)
+                       : Desc(kind, algorithm, x, w, out, strides, dilates, zero, zero),
+                  attr, engine());
+#endif
+}
+
+bool is_reference(const char* implementation) {
+  return std::string(implementation).rfind("ref", 0) == 0;
+}
+
+// ---- A primitive that is ready to run. ----
+
+struct Primitive {
+  dnnl::primitive primitive;
+  memory::desc src, weights, bias, dst, scratchpad;
+  size_t weights_index = 0;  // into the packed copies
+};
+
+template <class Desc, class Kind>
+Primitive make_primitive(const Desc& desc, bool with_bias, Kind*) {
+  Primitive result;
+  result.primitive = Kind(desc);
+  result.src = desc.src_desc();
+  result.weights = desc.weights_desc();
+  if (with_bias) result.bias = desc.query_md(dnnl::query::weights_md, 1);
+  result.dst = desc.dst_desc();
+  result.scratchpad = desc.scratchpad_desc();
+  return result;
+}
+
+void* scratchpad(size_t bytes) {
+  thread_local std::vector<char> buffer;
+  if (buffer.size() < bytes) buffer.resize(bytes);
+  return buffer.data();
+}
+
+void run(const Primitive& p, const void* src, const void* weights, const void* bias, void* dst) {
+  const auto at = [](const memory::desc& desc, const void* data) {
+    return memory(desc, engine(), const_cast<void*>(data));
+  };
+  std::unordered_map<int, memory> args{{DNNL_ARG_SRC, at(p.src, src)},
+                                       {DNNL_ARG_WEIGHTS, at(p.weights, weights)},
+                                       {DNNL_ARG_DST, at(p.dst, dst)}};
+  if (bias) args.emplace(DNNL_ARG_BIAS, at(p.bias, bias));
+  if (const size_t bytes = p.scratchpad.get_size(); bytes > 0) {
+    args.emplace(DNNL_ARG_SCRATCHPAD, at(p.scratchpad, scratchpad(bytes)));
+  }
+  p.primitive.execute(stream(), args);
+  stream().wait();
+}
+
+template <class F>
+auto translated(const char* what, F f) {
+  try {
+    return f();
+  } catch (const dnnl::error& error) {
+    throw_internal(std::string("oneDNN ") + what + ": " + error.message + " (status " +
+                   std::to_string(static_cast<int>(error.status)) + ")");
+  }
+}
+
+// Weights packed once in the layout for the usual shapes, and again for shapes that oneDNN would
+// otherwise run with its reference code.
+class OneDnnWeights : public PackedWeights {
+ public:
+  OneDnnWeights(const HostWeights& weights, int64_t stride, int64_t dilation, DType precision,
+                bool convolution)
+      : PackedWeights(weights, stride, dilation, precision), convolution_(convolution) {
+    // A shape that both short and long inputs share their layout with.
+    const int64_t rows = 512;
+    Primitive primitive = describe({rows, rows_stride(), out(), true, false, DType::kFloat32},
+                                   any_layout());
+    memory packed(primitive.weights, engine());
+    memory plain(host_layout(weights.dtype), engine(), const_cast<void*>(weights.data));
+    dnnl::reorder(plain, packed).execute(stream(), plain, packed);
+    stream().wait();
+    copies_.push_back(packed);
+  }
+
+  // What a call needs beside the weights.
+  struct Call {
+    int64_t rows = 0;    // of the output
+    int64_t x_stride = 0;
+    int64_t out_stride = 0;
+    bool bias = false;
+    bool accumulate = false;
+    DType out_dtype = DType::kFloat32;
+    bool operator<(const Call& other) const { return key() < other.key(); }
+    std::tuple<int64_t, int64_t, int64_t, bool, bool, DType> key() const {
+      return {rows, x_stride, out_stride, bias, accumulate, out_dtype};
+    }
+    bool operator==(const Call& other) const { return key() == other.key(); }
+  };
+
+  void execute(const Call& call, const void* x, const void* bias, void* result) const {
+    const Primitive primitive = find(call);
+    run(primitive, x, copies_data(primitive.weights_index), bias, result);
+  }
+
+ private:
+  int64_t rows_stride() const { return in(); }
+  memory::dims dims() const {
+    return convolution_ ? memory::dims{out(), in(), taps()} : memory::dims{in(), out()};
+  }
+  memory::desc any_layout() const {
+    return memory::desc(dims(), data_type(dtype()), memory::format_tag::any);
+  }
+  // As on the host: out x in x taps, or out x in seen as its transpose.
+  memory::desc host_layout(DType dtype) const {
+    return convolution_ ? strided(dims(), dtype, {in() * taps(), taps(), 1})
+                        : strided(dims(), dtype, {1, in()});
+  }
+
+  Primitive describe(const Call& call, const memory::desc& weights) const {
+    const auto attr = attributes(call.accumulate);
+    if (convolution_) {
+      const int64_t x_rows = (call.rows - 1) * stride() + dilation() * (taps() - 1) + 1;
+      const memory::desc x = strided({1, in(), x_rows}, dtype(),
+                                     {x_rows * call.x_stride, 1, call.x_stride});
+      const memory::desc y = strided({1, out(), call.rows}, call.out_dtype,
+                                     {call.rows * call.out_stride, 1, call.out_stride});
+      const memory::desc bias({out()}, memory::data_type::f32, memory::format_tag::a);
+      return make_primitive(conv_desc(x, weights, call.bias ? &bias : nullptr, y, stride(),
+                                      dilation(), attr),
+                            call.bias, static_cast<dnnl::convolution_forward*>(nullptr));
+    }
+    const memory::desc x = strided({call.rows, in()}, dtype(), {call.x_stride, 1});
+    const memory::desc y = strided({call.rows, out()}, call.out_dtype, {call.out_stride, 1});
+    const memory::desc bias({1, out()}, memory::data_type::f32, memory::format_tag::ab);
+    return make_primitive(matmul_desc(x, weights, call.bias ? &bias : nullptr, y, attr), call.bias,
+                          static_cast<dnnl::matmul*>(nullptr));
+  }
+
+  bool has_fast_primitive(const Call& call, const memory::desc& weights, Primitive& found) const {
+    try {
+      found = describe(call, weights);
+    } catch (const dnnl::error&) {
+      return false;
+    }
+    return !is_reference(implementation(found));
+  }
+
+  static const char* implementation(const Primitive& primitive) {
+    const char* text = nullptr;
+    dnnl_primitive_desc_query(primitive.primitive.get_primitive_desc(), dnnl_query_impl_info_str, 0,
+                              &text);
+    return text ? text : "";
+  }
+
+  Primitive find(const Call& call) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, primitive] : primitives_) {
+      if (known == call) return primitive;
+    }
+    Primitive primitive;
+    bool found = false;
+    for (size_t i = 0; i < copies_.size() && !found; ++i) {
+      found = has_fast_primitive(call, copies_[i].get_desc(), primitive);
+      if (found) primitive.weights_index = i;
+    }
+    if (!found) {
+      primitive = describe(call, any_layout());
+      memory copy(primitive.weights, engine());
+      memory first = copies_.front();
+      dnnl::reorder(first, copy).execute(stream(), first, copy);
+      stream().wait();
+      copies_.push_back(copy);
+      primitive.weights_index = copies_.size() - 1;
+    }
+    // Few shapes are alive at a time; old ones leave first.
+    if (primitives_.size() >= kMaxPrimitives) primitives_.erase(primitives_.begin());
+    primitives_.emplace_back(call, primitive);
+    return primitive;
+  }
+
+  const void* copies_data(size_t index) const {
+    const std::lock_guard lock(mutex_);
+    return copies_[index].get_data_handle();
+  }
+
+  static constexpr size_t kMaxPrimitives = 24;
+  bool convolution_;
+  mutable std::mutex mutex_;
+  mutable std::vector<memory> copies_;
+  mutable std::vector<std::pair<Call, Primitive>> primitives_;
+};
+
+void execute(const char* what, const Tensor& x, const PackedWeights& w, const Tensor& bias,
+             bool accumulate, const Tensor& out) {
+  translated(what, [&] {
+    static_cast<const OneDnnWeights&>(w).execute(
+        {out.rows(), x.stride(), out.stride(), !bias.empty(), accumulate, out.dtype()}, x.data(),
+        bias.empty() ? nullptr : bias.data(), out.data());
+  });
+}
+
+struct ProductHash {
+  size_t operator()(const MatrixProduct& p) const {
+    size_t hash = 0;
+    for (int64_t value : {p.m, p.n, p.k, p.lda, p.ldb, p.ldc, int64_t{p.transposed},
+                          int64_t{p.accumulate}, static_cast<int64_t>(p.dtype),
+                          static_cast<int64_t>(p.c_dtype)}) {
+      hash = hash * 1000003u + static_cast<size_t>(value);
+    }
+    return hash;
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision) {
+  return translated("packing a matrix", [&] {
+    return std::make_shared<OneDnnWeights>(weights, 1, 1, precision, false);
+  });
+}
+
+std::shared_ptr<PackedWeights> pack_convolution(const HostWeights& weights, int64_t stride,
+                                                int64_t dilation, DType precision) {
+  return translated("packing a convolution", [&] {
+    return std::make_shared<OneDnnWeights>(weights, stride, dilation, precision, true);
+  });
+}
+
+void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+            const Tensor& out) {
+  execute("linear", x, w, bias, accumulate, out);
+}
+
+void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+            const Tensor& out) {
+  execute("conv1d", x, w, bias, accumulate, out);
+}
+
+void multiply(const MatrixProduct& p, const void* a, const void* b, void* c) {
+  static std::mutex mutex;
+  static std::unordered_map<MatrixProduct, Primitive, ProductHash> primitives;
+  constexpr size_t kMaxPrimitives = 512;
+  translated("matrix product", [&] {
+    Primitive primitive;
+    {
+      const std::lock_guard lock(mutex);
+      auto found = primitives.find(p);
+      if (found == primitives.end()) {
+        if (primitives.size() >= kMaxPrimitives) primitives.clear();
+        const memory::desc a_desc = strided({p.m, p.k}, p.dtype, {p.lda, 1});
+        const memory::desc b_desc = strided(
+            {p.k, p.n}, p.dtype, p.transposed ? memory::dims{1, p.ldb} : memory::dims{p.ldb, 1});
+        const memory::desc c_desc = strided({p.m, p.n}, p.c_dtype, {p.ldc, 1});
+        found = primitives
+                    .emplace(p, make_primitive(matmul_desc(a_desc, b_desc, nullptr, c_desc,
+                                                           attributes(p.accumulate)),
+                                               false, static_cast<dnnl::matmul*>(nullptr)))
+                    .first;
+      }
+      primitive = found->second;
+    }
+    run(primitive, a, b, nullptr, c);
+  });
+}
+
+bool has_fast_bfloat16() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+std::string onednn_description() {
+  const dnnl_version_t* version = dnnl_version();
+  return "oneDNN " + std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+         std::to_string(version->patch);
+}
+
+}  // namespace echo::cpu

@@ -1,0 +1,43 @@
+// Matrix products and convolutions by oneDNN. The only file that knows its API; builds with
+// versions 2 and 3. All functions throw Error kInternal when oneDNN refuses a call.
+#pragma once
+
+#include <memory>
+
+#include "tensor/backend.h"
+
+namespace echo::cpu {
+
+// Copies `weights` into the blocked layout that oneDNN prefers, in the type `precision`.
+std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision);
+std::shared_ptr<PackedWeights> pack_convolution(const HostWeights& weights, int64_t stride,
+                                                int64_t dilation, DType precision);
+
+// As Backend::linear and Backend::conv1d. Thread safe; parallel inside unless called from an
+// OpenMP parallel region. linear() takes weights of pack_matrix, conv1d() of pack_convolution.
+void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+            const Tensor& out);
+void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+            const Tensor& out);
+
+// A plain matrix product on strided memory: c (m, n) = a (m, k) b (+ c). With `transposed`, b is
+// stored as (n, k) with rows ldb apart, else as (k, n). a and b have `dtype`; c is c_dtype.
+struct MatrixProduct {
+  int64_t m = 0, n = 0, k = 0;
+  int64_t lda = 0, ldb = 0, ldc = 0;
+  bool transposed = false;
+  bool accumulate = false;
+  DType dtype = DType::kFloat32;
+  DType c_dtype = DType::kFloat32;
+
+  bool operator==(const MatrixProduct&) const = default;
+};
+void multiply(const MatrixProduct& product, const void* a, const void* b, void* c);
+
+// Whether this machine multiplies bfloat16 faster than float32.
+bool has_fast_bfloat16();
+
+// The library's version and the instruction set it uses, for reports.
+std::string onednn_description();
+
+}  // namespace echo::cpu
