@@ -1,0 +1,292 @@
+#include "engine/speech_parameters.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <variant>
+
+#include "base/error.h"
+
+namespace echo {
+namespace {
+
+using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
+                           std::optional<double>*, std::vector<int64_t>*>;
+using Integer = std::variant<int64_t, uint64_t>;
+
+struct Parameter {
+  ParameterInfo info;
+  Field (*field)(SpeechParameters&);
+};
+
+constexpr double kLargestSeed = 18446744073709551615.0;
+// Below this a factor is taken for a mistake, and dividing by it again would lose all precision.
+constexpr double kSmallestFactor = 0.01;
+
+#define ECHO_PARAMETER(name, type, default_text, minimum, maximum, help) \
+  Parameter {                                                            \
+    {#name, ParameterType::type, default_text, minimum, maximum, help},  \
+        [](SpeechParameters& p) -> Field { return &p.name; }             \
+  }
+
+const std::array<Parameter, 18>& parameters_in_order() {
+  static const std::array<Parameter, 18> table = {
+      ECHO_PARAMETER(seed, kInteger, "0", 0, kLargestSeed,
+                     "start of the noise; the same seed and settings give the same audio"),
+      ECHO_PARAMETER(num_steps, kInteger, "40", 1, 1000,
+                     "Euler steps; more take longer and change little beyond 40"),
+      ECHO_PARAMETER(cfg_scale_text, kNumber, "3", 0, 100,
+                     "how strongly the text guides; 0 saves that part of the work"),
+      ECHO_PARAMETER(cfg_scale_speaker, kNumber, "8", 0, 100,
+                     "how strongly the reference voice guides; 0 saves that part of the work"),
+      ECHO_PARAMETER(cfg_min_t, kNumber, "0.5", 0, 1,
+                     "guidance acts at times from cfg_min_t; time runs from 0.999 down to 0"),
+      ECHO_PARAMETER(cfg_max_t, kNumber, "1", 0, 1, "guidance acts at times up to cfg_max_t"),
+      ECHO_PARAMETER(truncation_factor, kNumber, "null", kSmallestFactor, 2,
+                     "multiplies the noise; 0.8 sounds flatter and steadier"),
+      ECHO_PARAMETER(rescale_k, kNumber, "null", kSmallestFactor, 100,
+                     "temporal score rescaling, together with rescale_sigma"),
+      ECHO_PARAMETER(rescale_sigma, kNumber, "null", kSmallestFactor, 100,
+                     "temporal score rescaling, together with rescale_k"),
+      ECHO_PARAMETER(speaker_kv_scale, kNumber, "null", kSmallestFactor, 10,
+                     "multiplies the voice's keys and values: above 1 holds a voice that drifts "
+                     "away from the reference"),
+      ECHO_PARAMETER(speaker_kv_max_layers, kInteger, "null", 0, 1000,
+                     "speaker_kv_scale acts in this many first layers; without it in all"),
+      ECHO_PARAMETER(speaker_kv_min_t, kNumber, "null", 0, 1,
+                     "speaker_kv_scale acts down to this time; without it to the end"),
+      ECHO_PARAMETER(sequence_length, kInteger, "640", 1, kMaxFrames,
+                     "frames of one generation, 21.53 a second; shorter is faster"),
+      ECHO_PARAMETER(block_sizes, kIntegerList, "[]", 1, kMaxFrames,
+                     "frames of successive blocks, each of which hears the ones before; replaces "
+                     "sequence_length"),
+      ECHO_PARAMETER(max_chars_per_chunk, kInteger, "300", 0, 4000,
+                     "a longer text is spoken in chunks of at most so many characters; 0: in one"),
+      ECHO_PARAMETER(target_duration_seconds, kNumber, "10", 1, 60,
+                     "a chunk holds what is spoken in about this time"),
+      ECHO_PARAMETER(normalize_boundaries, kBoolean, "true", 0, 1,
+                     "gives the pauses between chunks the same length"),
+      ECHO_PARAMETER(enable_crossfade, kBoolean, "true", 0, 1,
+                     "crossfades the chunks when normalize_boundaries is off"),
+  };
+  return table;
+}
+
+#undef ECHO_PARAMETER
+
+const Parameter* find_parameter(std::string_view name) {
+  for (const Parameter& parameter : parameters_in_order()) {
+    if (parameter.info.name == name) return &parameter;
+  }
+  return nullptr;
+}
+
+std::string number_text(double value) {
+  std::array<char, 32> text;
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return std::string(text.data(), end);
+}
+
+// A value from outside, fit for one line of a message.
+std::string shown(std::string_view text) {
+  std::string result;
+  for (const char c : text.substr(0, 40)) result += c >= 0x20 && c < 0x7f ? c : '?';
+  return text.size() > 40 ? result + "..." : result;
+}
+
+[[noreturn]] void refuse(const ParameterInfo& info, const std::string& found) {
+  throw_invalid(std::string(info.name) + ": found " + found + ", expected " + expected_value(info));
+}
+
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+template <class T>
+bool parse_whole(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Values whose text overflows T: large, but numbers.
+double parse_number(const ParameterInfo& info, std::string_view text) {
+  double value = 0;
+  if (!parse_whole(trimmed(text), value) || !std::isfinite(value)) refuse(info, shown(text));
+  return value;
+}
+
+template <class T>
+T parse_integer(const ParameterInfo& info, std::string_view text) {
+  T value = 0;
+  if (parse_whole(trimmed(text), value)) return value;
+  const double number = parse_number(info, text);
+  const bool exact = number == std::floor(number) && std::abs(number) <= 0x1p53;
+  if (!exact || (std::is_unsigned_v<T> && number < 0)) refuse(info, shown(text));
+  return static_cast<T>(number);
+}
+
+bool parse_boolean(const ParameterInfo& info, std::string_view text) {
+  text = trimmed(text);
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0") return false;
+  refuse(info, shown(text));
+}
+
+std::vector<int64_t> parse_list(const ParameterInfo& info, std::string_view text) {
+  std::string_view rest = trimmed(text);
+  if (rest.size() >= 2 && rest.front() == '[' && rest.back() == ']') {
+    rest = trimmed(rest.substr(1, rest.size() - 2));
+  }
+  std::vector<int64_t> values;
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    values.push_back(parse_integer<int64_t>(info, rest.substr(0, comma)));
+    if (values.size() > kMaxFrames) refuse(info, "more than " + std::to_string(kMaxFrames));
+    if (comma == std::string_view::npos) break;
+    rest = rest.substr(comma + 1);
+    if (rest.empty()) refuse(info, shown(text));
+  }
+  return values;
+}
+
+void check_range(const ParameterInfo& info, double value, const std::string& text) {
+  // Written so that NaN fails.
+  if (!(value >= info.minimum && value <= info.maximum)) refuse(info, text);
+}
+
+struct ParseInto {
+  const ParameterInfo& info;
+  std::string_view text;
+  void operator()(int64_t* field) const { *field = parse_integer<int64_t>(info, text); }
+  void operator()(uint64_t* field) const { *field = parse_integer<uint64_t>(info, text); }
+  void operator()(double* field) const { *field = parse_number(info, text); }
+  void operator()(bool* field) const { *field = parse_boolean(info, text); }
+  void operator()(std::optional<int64_t>* field) const {
+    *field = parse_integer<int64_t>(info, text);
+  }
+  void operator()(std::optional<double>* field) const { *field = parse_number(info, text); }
+  void operator()(std::vector<int64_t>* field) const { *field = parse_list(info, text); }
+};
+
+struct CheckRange {
+  const ParameterInfo& info;
+  void operator()(const int64_t* field) const {
+    check_range(info, static_cast<double>(*field), std::to_string(*field));
+  }
+  void operator()(const uint64_t*) const {}  // every value is one of the range
+  void operator()(const double* field) const { check_range(info, *field, number_text(*field)); }
+  void operator()(const bool*) const {}
+  void operator()(const std::optional<int64_t>* field) const {
+    if (*field) (*this)(&**field);
+  }
+  void operator()(const std::optional<double>* field) const {
+    if (*field) (*this)(&**field);
+  }
+  void operator()(const std::vector<int64_t>* field) const {
+    for (const int64_t& value : *field) (*this)(&value);
+    const int64_t sum = std::accumulate(field->begin(), field->end(), int64_t{0});
+    if (sum > kMaxFrames) refuse(info, "a sum of " + std::to_string(sum));
+  }
+};
+
+struct TextOf {
+  std::string operator()(const int64_t* field) const { return std::to_string(*field); }
+  std::string operator()(const uint64_t* field) const { return std::to_string(*field); }
+  std::string operator()(const double* field) const { return number_text(*field); }
+  std::string operator()(const bool* field) const { return *field ? "true" : "false"; }
+  template <class T>
+  std::string operator()(const std::optional<T>* field) const {
+    return *field ? (*this)(&**field) : "null";
+  }
+  std::string operator()(const std::vector<int64_t>* field) const {
+    std::string text;
+    for (const int64_t value : *field) text += (text.empty() ? "" : ", ") + std::to_string(value);
+    return "[" + text + "]";
+  }
+};
+
+}  // namespace
+
+std::span<const ParameterInfo> parameter_table() {
+  static const std::vector<ParameterInfo> table = [] {
+    std::vector<ParameterInfo> infos;
+    for (const Parameter& parameter : parameters_in_order()) infos.push_back(parameter.info);
+    return infos;
+  }();
+  return table;
+}
+
+std::string expected_value(const ParameterInfo& info) {
+  const std::string minimum = number_text(info.minimum);
+  const std::string maximum = info.maximum == kLargestSeed ? "18446744073709551615"  // 2^64 - 1
+                                                           : number_text(info.maximum);
+  const std::string range = " from " + minimum + " to " + maximum;
+  switch (info.type) {
+    case ParameterType::kInteger:
+      return "an integer" + range;
+    case ParameterType::kNumber:
+      return "a number" + range;
+    case ParameterType::kBoolean:
+      return "true or false";
+    case ParameterType::kIntegerList:
+      break;
+  }
+  return "integers" + range + " with a sum of at most " + maximum;
+}
+
+bool set_parameter(SpeechParameters& parameters, std::string_view name, std::string_view text) {
+  const Parameter* parameter = find_parameter(name);
+  if (!parameter) return false;
+  SpeechParameters changed = parameters;
+  if (trimmed(text) == "null") text = parameter->info.default_text;
+  if (trimmed(text) == "null") {
+    SpeechParameters defaults;
+    const Field from = parameter->field(defaults);
+    std::visit([&](auto* field) { *field = *std::get<decltype(field)>(from); },
+               parameter->field(changed));
+  } else {
+    std::visit(ParseInto{parameter->info, text}, parameter->field(changed));
+    std::visit(CheckRange{parameter->info}, parameter->field(changed));
+  }
+  parameters = std::move(changed);
+  return true;
+}
+
+std::string parameter_text(const SpeechParameters& parameters, std::string_view name) {
+  const Parameter* parameter = find_parameter(name);
+  if (!parameter) throw_invalid("parameter " + shown(name) + ": there is none of this name");
+  SpeechParameters copy = parameters;
+  return std::visit(TextOf{}, parameter->field(copy));
+}
+
+void validate(const SpeechParameters& parameters) {
+  SpeechParameters copy = parameters;
+  for (const Parameter& parameter : parameters_in_order()) {
+    std::visit(CheckRange{parameter.info}, parameter.field(copy));
+  }
+  if (parameters.cfg_min_t > parameters.cfg_max_t) {
+    throw_invalid("cfg_min_t: found " + number_text(parameters.cfg_min_t) +
+                  ", expected at most cfg_max_t, which is " + number_text(parameters.cfg_max_t));
+  }
+}
+
+std::vector<std::string> parameter_warnings(const SpeechParameters& parameters) {
+  std::vector<std::string> warnings;
+  if (parameters.rescale_k.has_value() != parameters.rescale_sigma.has_value()) {
+    warnings.push_back("rescale_k and rescale_sigma act only together: there is no rescaling");
+  }
+  if (!parameters.speaker_kv_scale &&
+      (parameters.speaker_kv_max_layers || parameters.speaker_kv_min_t)) {
+    warnings.push_back(
+        "speaker_kv_max_layers and speaker_kv_min_t have no effect without speaker_kv_scale");
+  }
+  if (!parameters.block_sizes.empty() && parameters.sequence_length != kMaxFrames) {
+    warnings.push_back("sequence_length has no effect with block_sizes");
+  }
+  return warnings;
+}
+
+}  // namespace echo
