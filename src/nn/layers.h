@@ -1,8 +1,10 @@
 // Layers: weights in a backend, applied by tensor/ops.h.
 #pragma once
 
+#include <functional>
 #include <memory>
-#include <optional>
+#include <span>
+#include <string>
 
 #include "nn/weights.h"
 #include "tensor/ops.h"
@@ -16,13 +18,14 @@ struct LayerContext {
   DType precision = DType::kFloat32;
 };
 
+// Shown the value of a stage of a model under the stage's name, to compare it with known values.
+using Probe = std::function<void(const std::string& stage, const Tensor& value)>;
+
 // y = x w^T + b. Holds `weight` (out, in) and, when the checkpoint has it, `bias` (out).
 class Linear {
  public:
   Linear() = default;
   Linear(const LayerContext& context, const Weights& w);
-  // Several matrices of equal input width as one, outputs side by side (no biases).
-  Linear(const LayerContext& context, std::span<const TensorView* const> weights);
   // From host values: weight (out, in) float32, bias (out) or empty.
   Linear(const LayerContext& context, std::span<const float> weight, int64_t out, int64_t in,
          std::span<const float> bias);

@@ -1,0 +1,283 @@
+#include "models/echo_dit.h"
+
+#include <cmath>
+#include <string>
+
+#include "base/error.h"
+
+namespace echo {
+namespace {
+
+// cos(t f) || sin(t f), f_i = 1000 exp(-ln(10000) i / half), float32 throughout as published.
+std::vector<float> timestep_embedding(std::span<const float> t, int64_t size) {
+  const int64_t half = size / 2;
+  std::vector<float> result(t.size() * static_cast<size_t>(size));
+  const float rate = -std::log(10000.0f);
+  for (int64_t i = 0; i < half; ++i) {
+    const float frequency =
+        1000.0f * std::exp(rate * static_cast<float>(i) / static_cast<float>(half));
+    for (size_t n = 0; n < t.size(); ++n) {
+      float* row = result.data() + n * static_cast<size_t>(size);
+      row[i] = std::cos(t[n] * frequency);
+      row[half + i] = std::sin(t[n] * frequency);
+    }
+  }
+  return result;
+}
+
+// (T, 80) -> (T / patch, patch * 80): frames of a patch side by side.
+Tensor patches(const Tensor& latent, int64_t patch) {
+  Tensor result = empty(latent.backend(), latent.rows() / patch, latent.cols() * patch,
+                        latent.dtype());
+  copy(latent, result.split_rows(patch));
+  return result;
+}
+
+void show(const Probe& probe, const std::string& stage, const Tensor& value) {
+  if (probe) probe(stage, value);
+}
+
+}  // namespace
+
+size_t KeyValueCache::bytes() const {
+  size_t total = 0;
+  for (const KeyValueSection& layer : layers) {
+    total += static_cast<size_t>(layer.k.size() + layer.v.size()) * dtype_size(layer.k.dtype());
+  }
+  return total;
+}
+
+JointAttention::JointAttention(const LayerContext& context, const Weights& w)
+    : self(context, w),
+      wk_text(context, w["wk_text"]),
+      wv_text(context, w["wv_text"]),
+      wk_speaker(context, w["wk_speaker"]),
+      wv_speaker(context, w["wv_speaker"]) {}
+
+KeyValueSection JointAttention::condition(const Linear& wk, const Linear& wv, const Tensor& state,
+                                          const Tensor* rotary, int64_t step) const {
+  const DType dtype = self.wq.dtype();
+  KeyValueSection section{wk(state, dtype), wv(state, dtype)};
+  head_norm_rotary(section.k, self.k_norm, kNormEps, rotary ? *rotary : Tensor(), self.heads(),
+                   rotary ? self.heads() / 2 : 0, {{section.k.rows(), 0}}, step);
+  return section;
+}
+
+Tensor JointAttention::operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
+                                  std::span<const Sections> sections) const {
+  const DType dtype = self.wq.dtype();
+  const int64_t heads = self.heads();
+  const Tensor q = self.wq(y, dtype), k = self.wk(y, dtype), v = self.wv(y, dtype);
+  // Only the first half of the heads knows positions; no shape check would notice another choice.
+  head_norm_rotary(q, self.q_norm, kNormEps, rotary, heads, heads / 2, lanes);
+  head_norm_rotary(k, self.k_norm, kNormEps, rotary, heads, heads / 2, lanes);
+  const Tensor mixed = attention(q, k, v, {heads, false, 0}, lanes, sections);
+  sigmoid_mul(mixed, self.gate(y, dtype));
+  return self.wo(mixed, DType::kFloat32);
+}
+
+LowRankAdaLn::LowRankAdaLn(const LayerContext& context, const Weights& w)
+    : shift_down(context, w["shift_down"]),
+      shift_up(context, w["shift_up"]),
+      scale_down(context, w["scale_down"]),
+      scale_up(context, w["scale_up"]),
+      gate_down(context, w["gate_down"]),
+      gate_up(context, w["gate_up"]) {}
+
+void LowRankAdaLn::operator()(const Tensor& c, const Tensor& out) const {
+  const std::vector<Tensor> inputs = c.split_columns(3), outputs = out.split_columns(3);
+  const Linear* down[] = {&shift_down, &scale_down, &gate_down};
+  const Linear* up[] = {&shift_up, &scale_up, &gate_up};
+  for (size_t i = 0; i < 3; ++i) {
+    const DType dtype = down[i]->dtype();
+    const Tensor refined = (*up[i])((*down[i])(silu(inputs[i], dtype), dtype), DType::kFloat32);
+    add(inputs[i], refined);
+    copy(i == 2 ? tanh(refined) : refined, outputs[i]);
+  }
+}
+
+DitBlock::DitBlock(const LayerContext& context, const Weights& w)
+    : attention(context, w["attention"]),
+      mlp(context, w["mlp"]),
+      attention_adaln(context, w["attention_adaln"]),
+      mlp_adaln(context, w["mlp_adaln"]) {}
+
+EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise)
+    : backend_(context.backend),
+      precision_(context.precision),
+      text_embedding_(load_matrix(context, w.tensor("text_encoder.text_embedding.weight"))),
+      text_encoder_(context, w["text_encoder"], kMaxTextRows, false),
+      speaker_encoder_(context, w["speaker_encoder"], kMaxSpeakerFrames, true),
+      speaker_in_proj_(context, w["speaker_encoder"]["in_proj"]),
+      text_norm_(load_vector(context, w.tensor("text_norm.weight"))),
+      speaker_norm_(load_vector(context, w.tensor("speaker_norm.weight"))),
+      cond_module_0_(context, w["cond_module"][0]),
+      cond_module_2_(context, w["cond_module"][2]),
+      cond_module_4_(context, w["cond_module"][4]),
+      in_proj_(context, w["in_proj"]),
+      out_norm_(load_vector(context, w.tensor("out_norm.weight"))),
+      out_proj_(context, w["out_proj"]) {
+  patch_ = speaker_in_proj_.in() / latent_size();
+  const int64_t layers = w["blocks"].count();
+  for (int64_t i = 0; i < layers; ++i) {
+    const Weights block = w["blocks"][i];
+    blocks_.emplace_back(context, block);
+    if (blockwise) {
+      blocks_.back().attention.wk_latent.emplace(context, block["attention"]["wk_latent"]);
+      blocks_.back().attention.wv_latent.emplace(context, block["attention"]["wv_latent"]);
+    }
+  }
+  if (blockwise) {
+    latent_encoder_.emplace(context, w["latent_encoder"], kMaxLatentFrames, true);
+    latent_in_proj_ = Linear(context, w["latent_encoder"]["in_proj"]);
+    latent_norm_ = load_vector(context, w.tensor("latent_norm.weight"));
+  }
+  rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),
+                         kRotaryTheta, false);
+}
+
+KeyValueCache EchoDit::encode_text(std::span<const int32_t> ids, const Probe& probe) const {
+  const int64_t count = static_cast<int64_t>(ids.size());
+  if (count < 1 || count > kMaxTextRows) {
+    throw_invalid("text: " + std::to_string(count) + " tokens found, 1 to " +
+                  std::to_string(kMaxTextRows) + " expected");
+  }
+  const Tensor x = gather_rows(text_embedding_, from_host(backend_, ids));
+  show(probe, "embedding", x);
+  text_encoder_(x, probe);
+  const Tensor state = rms_norm(x, text_norm_, kNormEps, precision_);
+  show(probe, "state", state);
+  KeyValueCache cache;
+  for (const DitBlock& block : blocks_) {
+    const JointAttention& attention = block.attention;
+    cache.layers.push_back(
+        attention.condition(attention.wk_text, attention.wv_text, state, nullptr, 1));
+  }
+  return cache;
+}
+
+KeyValueCache EchoDit::patches_to_cache(const Tensor& latent, int64_t rows, const Linear& in_proj,
+                                        const Encoder& encoder, const Tensor& norm, bool prefix,
+                                        const Probe& probe) const {
+  if (latent.cols() != latent_size() || latent.rows() % patch_ != 0) {
+    throw_internal("latents: (" + std::to_string(latent.rows()) + ", " +
+                   std::to_string(latent.cols()) + ") found, a multiple of " +
+                   std::to_string(patch_) + " frames of " + std::to_string(latent_size()) +
+                   " expected");
+  }
+  const Tensor x = in_proj(patches(latent, patch_), DType::kFloat32);
+  show(probe, "in_proj", x);
+  scale(x, 1.0f / 6.0f);
+  encoder(x, probe);
+  const Tensor state = rms_norm(x, norm, kNormEps, precision_);
+  show(probe, "state", state);
+  // The encoder is causal: rows that nobody sees change nothing before them.
+  const Tensor visible = state.row_range(0, rows);
+  KeyValueCache cache;
+  for (const DitBlock& block : blocks_) {
+    const JointAttention& a = block.attention;
+    cache.layers.push_back(prefix
+                               ? a.condition(*a.wk_latent, *a.wv_latent, visible, &rotary_, patch_)
+                               : a.condition(a.wk_speaker, a.wv_speaker, visible, nullptr, 1));
+  }
+  return cache;
+}
+
+KeyValueCache EchoDit::encode_speaker(const Tensor& latent, int64_t valid_frames,
+                                      const Probe& probe) const {
+  if (latent.rows() > kMaxSpeakerFrames) {
+    throw_invalid("voice: " + std::to_string(latent.rows()) + " frames found, at most " +
+                  std::to_string(kMaxSpeakerFrames) + " expected");
+  }
+  const int64_t rows = (std::min(valid_frames, latent.rows()) + patch_ - 1) / patch_;
+  return patches_to_cache(latent, rows, speaker_in_proj_, speaker_encoder_, speaker_norm_, false,
+                          probe);
+}
+
+KeyValueCache EchoDit::encode_latent_prefix(const Tensor& latent, const Probe& probe) const {
+  if (!blockwise()) throw_internal("the model was loaded without its blockwise tensors");
+  return patches_to_cache(latent, latent.rows() / patch_, latent_in_proj_, *latent_encoder_,
+                          latent_norm_, true, probe);
+}
+
+Tensor EchoDit::modulation(std::span<const float> t, const Probe& probe) const {
+  const int64_t steps = static_cast<int64_t>(t.size());
+  const Tensor embedding =
+      from_host(backend_, timestep_embedding(t, cond_module_0_.in()), steps, cond_module_0_.in());
+  show(probe, "embedding", embedding);
+  Tensor c = cond_module_0_(embedding, DType::kFloat32);
+  c = cond_module_2_(silu(c, precision_), DType::kFloat32);
+  c = cond_module_4_(silu(c, precision_), DType::kFloat32);
+  show(probe, "cond_embed", c);
+  Tensor table = empty(backend_, steps, layers() * 2 * c.cols(), DType::kFloat32);
+  for (int64_t i = 0; i < layers(); ++i) {
+    const DitBlock& block = blocks_[static_cast<size_t>(i)];
+    block.attention_adaln(c, table.column_range(2 * i * c.cols(), c.cols()));
+    block.mlp_adaln(c, table.column_range((2 * i + 1) * c.cols(), c.cols()));
+  }
+  return table;
+}
+
+Sections EchoDit::sections_of(const DitLane& lane, int64_t layer) const {
+  const size_t index = static_cast<size_t>(layer);
+  Sections sections;
+  if (lane.latent) {
+    // Patch j is visible when it begins before the block: j * patch < start_pos.
+    KeyValueSection section = lane.latent->layers[index];
+    const int64_t rows = std::min(section.k.rows(), (lane.start_pos + patch_ - 1) / patch_);
+    section.k = section.k.row_range(0, rows);
+    section.v = section.v.row_range(0, rows);
+    sections.push_back(section);
+  }
+  if (lane.text) sections.push_back(lane.text->layers[index]);
+  if (lane.speaker) {
+    sections.push_back(lane.speaker->layers[index]);
+    if (layer < lane.speaker_scaled_layers) sections.back().scale = lane.speaker_scale;
+  }
+  return sections;
+}
+
+Tensor EchoDit::forward(const Tensor& x, const Tensor& modulation,
+                        std::span<const DitLane> lanes, const Probe& probe) const {
+  Lanes rows;
+  for (const DitLane& lane : lanes) {
+    if (lane.start_pos + lane.rows > kMaxLatentFrames) {
+      throw_invalid("frames: " + std::to_string(lane.start_pos + lane.rows) + " found, at most " +
+                    std::to_string(kMaxLatentFrames) + " expected");
+    }
+    rows.push_back({lane.rows, lane.start_pos});
+  }
+  const std::vector<Tensor> tables = modulation.split_columns(layers() * 6);
+  std::vector<Sections> sections(lanes.size());
+
+  const Tensor h = in_proj_(x, DType::kFloat32);
+  show(probe, "in_proj", h);
+  for (int64_t i = 0; i < layers(); ++i) {
+    const DitBlock& block = blocks_[static_cast<size_t>(i)];
+    const Tensor* table = &tables[static_cast<size_t>(i) * 6];
+    const std::string stage = probe ? "block" + std::to_string(i) + "." : std::string();
+    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+      sections[lane] = sections_of(lanes[lane], i);
+    }
+
+    Tensor y = modulate(h, table[0], table[1], kNormEps, rows, precision_);
+    show(probe, stage + "attention_adaln.x_norm", y);
+    show(probe, stage + "attention_adaln.gate", table[2]);
+    const Tensor attended = block.attention(y, rotary_, rows, sections);
+    show(probe, stage + "attention", attended);
+    add_gated(attended, table[2], rows, h);
+
+    y = modulate(h, table[3], table[4], kNormEps, rows, precision_);
+    show(probe, stage + "mlp_adaln.x_norm", y);
+    show(probe, stage + "mlp_adaln.gate", table[5]);
+    const Tensor hidden = block.mlp(y);
+    show(probe, stage + "mlp", hidden);
+    add_gated(hidden, table[5], rows, h);
+    show(probe, stage + "out", h);
+  }
+  const Tensor y = rms_norm(h, out_norm_, kNormEps, precision_);
+  show(probe, "out_norm", y);
+  return out_proj_(y, DType::kFloat32);
+}
+
+}  // namespace echo

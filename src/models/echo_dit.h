@@ -1,0 +1,129 @@
+// EchoDiT: the diffusion transformer that turns noise into speech latents, given text and a voice.
+//
+// Axes: N rows (the frames of all lanes, stacked), S frames of one lane, T tokens or patches, C
+// width, H heads, D head width, L layers. Latents have 80 channels, 21.5 frames a second.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "models/transformer.h"
+
+namespace echo {
+
+// What the model was trained on; longer inputs are refused (kInvalidArgument).
+inline constexpr int64_t kMaxLatentFrames = 640;
+inline constexpr int64_t kMaxTextRows = 768;
+inline constexpr int64_t kMaxSpeakerFrames = 6400;
+
+// Keys and values of one conditioning sequence, for every layer of the DiT.
+struct KeyValueCache {
+  std::vector<KeyValueSection> layers;
+  int64_t rows() const { return layers.empty() ? 0 : layers[0].k.rows(); }
+  size_t bytes() const;
+};
+
+// One lane of a forward pass. A null cache is a masked condition.
+struct DitLane {
+  int64_t rows = 0;       // S
+  int64_t start_pos = 0;  // frames before the first: positions and visible latent prefix
+  const KeyValueCache* text = nullptr;
+  const KeyValueCache* speaker = nullptr;
+  const KeyValueCache* latent = nullptr;
+  // Multiplies the speaker's keys and values in the first layers.
+  float speaker_scale = 1.0f;
+  int64_t speaker_scaled_layers = std::numeric_limits<int64_t>::max();
+};
+
+// Joint attention: its own frames, and the conditions' keys and values.
+struct JointAttention {
+  JointAttention(const LayerContext& context, const Weights& w);
+  // Keys and values of a condition's state (T, Cc). Keys get k_norm; with `rotary`, the first half
+  // of the heads is rotated at positions 0, step, 2 step, ...
+  KeyValueSection condition(const Linear& wk, const Linear& wv, const Tensor& state,
+                            const Tensor* rotary, int64_t step) const;
+  // y (N, C) -> (N, C) float32.
+  Tensor operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
+                    std::span<const Sections> sections) const;
+
+  AttentionProjections self;
+  Linear wk_text, wv_text, wk_speaker, wv_speaker;
+  std::optional<Linear> wk_latent, wv_latent;  // blockwise generation only
+};
+
+// Adaptive layer norm: shift, scale and gate from the timestep, each refined at low rank.
+struct LowRankAdaLn {
+  LowRankAdaLn(const LayerContext& context, const Weights& w);
+  // c (n, 3C) float32 -> writes shift, scale and tanh(gate) side by side to out (n, 3C).
+  void operator()(const Tensor& c, const Tensor& out) const;
+
+  Linear shift_down, shift_up, scale_down, scale_up, gate_down, gate_up;
+};
+
+struct DitBlock {
+  DitBlock(const LayerContext& context, const Weights& w);
+  JointAttention attention;
+  Mlp mlp;
+  LowRankAdaLn attention_adaln, mlp_adaln;
+};
+
+// Const after construction; one thread at a time (the backend's rule).
+class EchoDit {
+ public:
+  // w: the checkpoint's root, its layout checked. Without `blockwise` the tensors that only
+  // blockwise generation needs are not loaded.
+  EchoDit(const LayerContext& context, const Weights& w, bool blockwise);
+
+  int64_t latent_size() const { return out_proj_.out(); }
+  int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
+  int64_t patch() const { return patch_; }
+  bool blockwise() const { return latent_encoder_.has_value(); }
+  Backend& backend() const { return backend_; }
+
+  // ids: at most kMaxTextRows. Stages: "embedding", "block0", ..., "state".
+  KeyValueCache encode_text(std::span<const int32_t> ids, const Probe& probe = {}) const;
+  // latent (T, 80) float32, T a multiple of patch(). Only the patches that begin within the first
+  // `valid_frames` frames become keys. Stages: "in_proj", "block0", ..., "state".
+  KeyValueCache encode_speaker(const Tensor& latent, int64_t valid_frames,
+                               const Probe& probe = {}) const;
+  // What was generated before the next block: latent (T, 80), T a multiple of patch(); kInternal
+  // unless blockwise().
+  KeyValueCache encode_latent_prefix(const Tensor& latent, const Probe& probe = {}) const;
+
+  // Everything that depends on the timestep alone, a row for each t: (n, L * 6 * C) float32, for
+  // each layer shift, scale, tanh(gate) of the attention, then of the MLP. Stages: "embedding",
+  // "cond_embed".
+  Tensor modulation(std::span<const float> t, const Probe& probe = {}) const;
+
+  // x (N, 80) float32, the lanes stacked; modulation: a row for each lane, or one for all.
+  // Returns the velocity v (N, 80) float32. Stages: "in_proj", "block0.attention_adaln.x_norm",
+  // "block0.attention", "block0.mlp_adaln.x_norm", "block0.mlp", "block0.out", ..., "out_norm".
+  Tensor forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+                 const Probe& probe = {}) const;
+
+ private:
+  KeyValueCache patches_to_cache(const Tensor& latent, int64_t rows, const Linear& in_proj,
+                                 const Encoder& encoder, const Tensor& norm, bool prefix,
+                                 const Probe& probe) const;
+  Sections sections_of(const DitLane& lane, int64_t layer) const;
+
+  Backend& backend_;
+  DType precision_;
+  int64_t patch_;
+  Tensor text_embedding_;  // (256, C) float32
+  Encoder text_encoder_, speaker_encoder_;
+  std::optional<Encoder> latent_encoder_;
+  Linear speaker_in_proj_, latent_in_proj_;
+  Tensor text_norm_, speaker_norm_, latent_norm_;
+  Linear cond_module_0_, cond_module_2_, cond_module_4_;
+  Linear in_proj_;
+  std::vector<DitBlock> blocks_;
+  Tensor out_norm_;
+  Linear out_proj_;
+  Tensor rotary_;
+};
+
+}  // namespace echo

@@ -1,0 +1,62 @@
+#include "models/transformer.h"
+
+namespace echo {
+
+Mlp::Mlp(const LayerContext& context, const Weights& w)
+    : w1(context, w["w1"]), w2(context, w["w2"]), w3(context, w["w3"]) {}
+
+Tensor Mlp::hidden(const Tensor& x) const {
+  return silu_mul(w1(x, w2.dtype()), w3(x, w2.dtype()));
+}
+
+Tensor Mlp::operator()(const Tensor& x) const { return w2(hidden(x), DType::kFloat32); }
+
+void Mlp::add_to(const Tensor& x, const Tensor& to) const { w2.add_to(hidden(x), to); }
+
+AttentionProjections::AttentionProjections(const LayerContext& context, const Weights& w)
+    : wq(context, w["wq"]),
+      wk(context, w["wk"]),
+      wv(context, w["wv"]),
+      gate(context, w["gate"]),
+      wo(context, w["wo"]),
+      q_norm(load_matrix(context, w.tensor("q_norm.weight"))),
+      k_norm(load_matrix(context, w.tensor("k_norm.weight"))) {}
+
+EncoderBlock::EncoderBlock(const LayerContext& context, const Weights& w)
+    : attention(context, w["attention"]),
+      mlp(context, w["mlp"]),
+      attention_norm(load_vector(context, w.tensor("attention_norm.weight"))),
+      mlp_norm(load_vector(context, w.tensor("mlp_norm.weight"))) {}
+
+void EncoderBlock::operator()(const Tensor& x, const Tensor& rotary, bool causal) const {
+  const Lanes lanes{{x.rows(), 0}};
+  const int64_t heads = attention.heads();
+  const DType dtype = attention.wq.dtype();
+
+  const Tensor y = rms_norm(x, attention_norm, kNormEps, dtype);
+  const Tensor q = attention.wq(y, dtype), k = attention.wk(y, dtype), v = attention.wv(y, dtype);
+  head_norm_rotary(q, attention.q_norm, kNormEps, rotary, heads, heads, lanes);
+  head_norm_rotary(k, attention.k_norm, kNormEps, rotary, heads, heads, lanes);
+  const Tensor mixed = echo::attention(q, k, v, {heads, causal, 0}, lanes);
+  sigmoid_mul(mixed, attention.gate(y, dtype));
+  attention.wo.add_to(mixed, x);
+
+  mlp.add_to(rms_norm(x, mlp_norm, kNormEps, dtype), x);
+}
+
+Encoder::Encoder(const LayerContext& context, const Weights& w, int64_t max_rows, bool causal)
+    : causal_(causal) {
+  const int64_t layers = w["blocks"].count();
+  for (int64_t i = 0; i < layers; ++i) blocks_.emplace_back(context, w["blocks"][i]);
+  rotary_ = rotary_table(context.backend, max_rows, blocks_.at(0).attention.head_dim(),
+                         kRotaryTheta, false);
+}
+
+void Encoder::operator()(const Tensor& x, const Probe& probe) const {
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    blocks_[i](x, rotary_, causal_);
+    if (probe) probe("block" + std::to_string(i), x);
+  }
+}
+
+}  // namespace echo

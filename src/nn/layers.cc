@@ -1,0 +1,119 @@
+#include "nn/layers.h"
+
+#include <vector>
+
+#include "base/error.h"
+
+namespace echo {
+namespace {
+
+// The tensor's own bytes where a backend can read them, else the values as float32.
+class HostValues {
+ public:
+  explicit HostValues(const TensorView& tensor) : tensor_(tensor) {
+    if (tensor.dtype == FileDType::kFloat32 || tensor.dtype == FileDType::kBFloat16) {
+      data_ = tensor.bytes.data();
+      dtype_ = tensor.dtype == FileDType::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
+    } else {
+      widened_ = tensor.to_float32();
+      data_ = widened_.data();
+    }
+  }
+  ~HostValues() { release_pages(tensor_); }
+  HostValues(const HostValues&) = delete;
+  HostValues& operator=(const HostValues&) = delete;
+
+  const void* data() const { return data_; }
+  DType dtype() const { return dtype_; }
+
+ private:
+  const TensorView& tensor_;
+  std::vector<float> widened_;
+  const void* data_ = nullptr;
+  DType dtype_ = DType::kFloat32;
+};
+
+Tensor bias_row(Backend& backend, std::span<const float> bias, int64_t out) {
+  return bias.empty() ? Tensor() : from_host(backend, bias, 1, out);
+}
+
+}  // namespace
+
+Linear::Linear(const LayerContext& context, const Weights& w) {
+  const TensorView& weight = w.tensor("weight");
+  if (weight.shape.size() != 2) {
+    throw_corrupt(weight.label() + ": " + std::to_string(weight.shape.size()) +
+                  " dimensions found, 2 expected");
+  }
+  const HostValues values(weight);
+  weight_ = context.backend.pack({values.data(), values.dtype(), weight.shape[0], weight.shape[1]},
+                                 1, 1, context.precision);
+  if (const TensorView* bias = w.find("bias")) bias_ = load_vector(context, *bias);
+}
+
+Linear::Linear(const LayerContext& context, std::span<const float> weight, int64_t out, int64_t in,
+               std::span<const float> bias)
+    : weight_(context.backend.pack({weight.data(), DType::kFloat32, out, in}, 1, 1,
+                                   context.precision)),
+      bias_(bias_row(context.backend, bias, out)) {}
+
+Tensor Linear::operator()(const Tensor& x, DType out) const {
+  return linear(cast(x, dtype()), *weight_, bias_, out);
+}
+
+void Linear::add_to(const Tensor& x, const Tensor& to) const {
+  linear_add(cast(x, dtype()), *weight_, bias_, to);
+}
+
+Tensor load_vector(const LayerContext& context, const TensorView& values) {
+  return from_host(context.backend, values.to_float32(), 1, values.elements());
+}
+
+Tensor load_matrix(const LayerContext& context, const TensorView& values) {
+  const int64_t cols = values.shape.empty() ? 1 : values.shape.back();
+  return from_host(context.backend, values.to_float32(), cols ? values.elements() / cols : 0, cols);
+}
+
+CausalConv1d::CausalConv1d(const LayerContext& context, std::span<const float> weight, int64_t out,
+                           int64_t in, int64_t taps, std::span<const float> bias, int64_t stride,
+                           int64_t dilation)
+    : weight_(context.backend.pack({weight.data(), DType::kFloat32, out, in, taps}, stride,
+                                   dilation, context.precision)),
+      bias_(bias_row(context.backend, bias, out)) {}
+
+int64_t CausalConv1d::context_rows() const {
+  return weight_->dilation() * (weight_->taps() - 1) + 1 - weight_->stride();
+}
+
+Tensor CausalConv1d::input(Backend& backend, const State& state, int64_t rows) const {
+  Tensor result = empty(backend, context_rows() + rows, in(), dtype());
+  const Tensor context = result.row_range(0, context_rows());
+  if (context.empty()) return result;
+  if (state.empty()) {
+    backend.fill_zero(context);
+  } else {
+    copy(state, context);
+  }
+  return result;
+}
+
+void CausalConv1d::keep(const Tensor& input, State& state) const {
+  if (context_rows() == 0) return;
+  const Tensor last = input.row_range(input.rows() - context_rows(), context_rows());
+  // A copy, so that the input's memory is free again.
+  state = echo::empty(input.backend(), last.rows(), last.cols(), last.dtype());
+  copy(last, state);
+}
+
+Tensor CausalConv1d::operator()(const Tensor& input, State& state, DType out) const {
+  Tensor result = conv1d(input, *weight_, bias_, out);
+  keep(input, state);
+  return result;
+}
+
+void CausalConv1d::add_to(const Tensor& input, State& state, const Tensor& to) const {
+  conv1d_add(input, *weight_, bias_, to);
+  keep(input, state);
+}
+
+}  // namespace echo
