@@ -1,0 +1,131 @@
+#include "net/curl_http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/error.h"
+#include "net/curl_lanes.h"
+#include "net/curl_transfer.h"
+#include "net/url.h"
+
+namespace echo {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kOthers.find(c) != std::string_view::npos;
+  });
+}
+
+void check(const HttpRequest& request) {
+  if (!is_token(request.method)) throw_invalid("request: the method is not a word");
+  for (const HttpHeader& header : request.headers) {
+    if (!is_token(header.name)) throw_invalid("request: a header's name is not a word");
+    if (header.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+      throw_invalid("request: header " + header.name + " has a line break or a zero byte");
+    }
+  }
+}
+
+void remove_header(HttpHeaders& headers, std::string_view name) {
+  std::erase_if(headers,
+                [&](const HttpHeader& header) { return find_header({header}, name).has_value(); });
+}
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  explicit CurlHttpClient(const HttpClientOptions& options)
+      : options_(options), lanes_(options.max_idle) {
+    static std::once_flag once;
+    std::call_once(once, [] {
+      if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        throw_internal("libcurl does not start");
+      }
+    });
+  }
+
+  HttpResponse perform(const HttpRequest& request) override {
+    check(request);
+    const auto start = steady_clock::now();
+    Url url = parse_url(request.url);
+    HttpRequest hop = request;
+    HttpResponse response;
+    for (int redirects = 0;; ++redirects) {
+      milliseconds left = request.timeouts.total;
+      if (left > milliseconds::zero()) {
+        left -= std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
+        left = std::max(left, milliseconds(1));
+      }
+      response = HttpResponse();
+      response.final_url = url.text();
+      auto lane = lanes_.take(url.origin());
+      run_curl_transfer(*lane, options_, hop, url, left, response);
+      lanes_.give_back(std::move(lane));
+
+      const auto location = response.header("Location");
+      if (response.error != TransportError::kNone || !is_redirect(response.status) || !location ||
+          request.max_redirects == 0) {
+        return response;
+      }
+      if (redirects == request.max_redirects) {
+        refuse(response, "more than " + std::to_string(request.max_redirects) + " redirects");
+        return response;
+      }
+      if (!follow(hop, url, response)) return response;
+    }
+  }
+
+ private:
+  static void refuse(HttpResponse& response, std::string text) {
+    response.error = TransportError::kRedirect;
+    response.error_text = std::move(text);
+  }
+
+  // Turns `hop` and `url` into the request that the redirect asks for.
+  static bool follow(HttpRequest& hop, Url& url, HttpResponse& response) {
+    Url next;
+    try {
+      next = resolve_url(url, *response.header("Location"));
+    } catch (const Error& error) {
+      refuse(response, std::string("Location: ") + error.what());
+      return false;
+    }
+    if (url.scheme == "https" && next.scheme == "http") {
+      refuse(response, "from https to http, at " + next.origin());
+      return false;
+    }
+    if (next.origin() != url.origin()) {
+      remove_header(hop.headers, "Authorization");
+      remove_header(hop.headers, "Cookie");
+    }
+    const int status = response.status;
+    const bool becomes_get = (status == 303 && hop.method != "HEAD") ||
+                             ((status == 301 || status == 302) && hop.method == "POST");
+    if (becomes_get) {
+      hop.method = "GET";
+      hop.body.clear();
+      hop.body_source = nullptr;
+      remove_header(hop.headers, "Content-Type");
+    }
+    url = next;
+    return true;
+  }
+
+  HttpClientOptions options_;
+  CurlLanePool lanes_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options) {
+  return std::make_unique<CurlHttpClient>(options);
+}
+
+}  // namespace echo

@@ -1,0 +1,24 @@
+// HttpClient on libcurl.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "net/http_client.h"
+
+namespace echo {
+
+struct HttpClientOptions {
+  std::string ca_file;   // PEM; empty: the system's certificates
+  std::string proxy;     // address of a proxy for every request; empty: none
+  std::string no_proxy;  // comma-separated hosts that are reached without it
+  std::chrono::seconds max_idle{
+      30};  // a kept connection that was idle for longer is not used again
+};
+
+// HTTP/1.1 with kept connections; TLS certificates are always verified. Nothing is read from the
+// environment.
+std::unique_ptr<HttpClient> make_http_client(const HttpClientOptions& options = {});
+
+}  // namespace echo

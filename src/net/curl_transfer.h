@@ -1,0 +1,19 @@
+// One exchange with one peer over libcurl: a request without its redirects.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "net/curl_http_client.h"
+#include "net/curl_lanes.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+namespace echo {
+
+// Sends `request` (its method, headers and body as given here, not its url) to `url` and fills
+// `response`. `total` is what is left of the total time, zero for no limit.
+void run_curl_transfer(CurlLane& lane, const HttpClientOptions& options, const HttpRequest& request,
+                       const Url& url, std::chrono::milliseconds total, HttpResponse& response);
+
+}  // namespace echo

@@ -1,0 +1,69 @@
+#include "net/http_client.h"
+
+#include <algorithm>
+
+namespace echo {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
+std::optional<std::string_view> find_header(const HttpHeaders& headers, std::string_view name) {
+  for (const HttpHeader& header : headers) {
+    if (same_name(header.name, name)) return header.value;
+  }
+  return std::nullopt;
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+std::string_view transport_error_name(TransportError error) {
+  switch (error) {
+    case TransportError::kNone:
+      return "none";
+    case TransportError::kResolve:
+      return "host name not found";
+    case TransportError::kConnect:
+      return "cannot connect";
+    case TransportError::kTls:
+      return "certificate refused";
+    case TransportError::kTimeout:
+      return "timeout";
+    case TransportError::kConnectionLost:
+      return "connection lost";
+    case TransportError::kProtocol:
+      return "malformed answer";
+    case TransportError::kTooLarge:
+      return "answer too large";
+    case TransportError::kRedirect:
+      return "bad redirect";
+    case TransportError::kCancelled:
+      return "cancelled";
+    case TransportError::kSinkStopped:
+      return "stopped by the receiver";
+  }
+  return "unknown";
+}
+
+bool is_transient(TransportError error) {
+  switch (error) {
+    case TransportError::kResolve:
+    case TransportError::kConnect:
+    case TransportError::kTimeout:
+    case TransportError::kConnectionLost:
+    case TransportError::kProtocol:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace echo
