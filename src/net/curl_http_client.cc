@@ -1,8 +1,10 @@
 #include "net/curl_http_client.h"
 
 #include <curl/curl.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <mutex>
 
 #include "base/error.h"
@@ -47,6 +49,10 @@ class CurlHttpClient final : public HttpClient {
     std::call_once(once, [] {
       if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         throw_internal("libcurl does not start");
+      }
+      struct sigaction pipe {};
+      if (sigaction(SIGPIPE, nullptr, &pipe) == 0 && pipe.sa_handler == SIG_DFL) {
+        std::signal(SIGPIPE, SIG_IGN);
       }
     });
   }

@@ -33,16 +33,16 @@ struct PeerRequest {
 
 struct PeerReply {
   int status = 200;
-  PeerHeaders headers;  // Content-Length is added unless it is here
-  std::string body;
-  std::chrono::milliseconds delay{0};    // before the first byte
-  std::size_t piece = 0;                 // bytes sent at once; 0: everything
-  std::chrono::milliseconds pause{0};    // between pieces
-  std::optional<std::size_t> cut_after;  // closes after so many bytes of the body
-  bool silent = false;                   // closes without a byte
-  bool reset = false;                    // closes with RST instead of FIN
-  bool close = false;                    // closes after the answer, without having said so
-  std::optional<std::string> raw;        // sent instead of all that
+  PeerHeaders headers = {};  // Content-Length is added unless it is here
+  std::string body = {};
+  std::chrono::milliseconds delay{0};         // before the first byte
+  std::size_t piece = 0;                      // bytes sent at once; 0: everything
+  std::chrono::milliseconds pause{0};         // between pieces
+  std::optional<std::size_t> cut_after = {};  // closes after so many bytes of the body
+  bool silent = false;                        // closes without a byte
+  bool reset = false;                         // closes with RST instead of FIN
+  bool close = false;                         // closes after the answer, without having said so
+  std::optional<std::string> raw = {};        // sent instead of all that
 };
 
 // Threads: the handler is called on one thread per connection, so it must lock what it shares.
