@@ -1,0 +1,148 @@
+// A backend that passes everything on and keeps account of where time and arithmetic go.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "tensor/backend.h"
+
+namespace echo::bench {
+
+struct OperationCount {
+  int64_t calls = 0;
+  double seconds = 0;
+  double flops = 0;  // multiplications and additions of matrix products; 0 for other operations
+};
+
+// Not thread safe. Tensors made through it must not outlive it.
+class ProfilingBackend : public Backend {
+ public:
+  explicit ProfilingBackend(Backend& inner) : inner_(inner) {}
+
+  // Since the last reset, by operation.
+  const std::map<std::string, OperationCount>& counts() const { return counts_; }
+  void reset() { counts_.clear(); }
+
+  std::string name() const override { return inner_.name(); }
+  DType compute_dtype(DType wanted) const override { return inner_.compute_dtype(wanted); }
+  int64_t batch_width() const override { return inner_.batch_width(); }
+  std::shared_ptr<Buffer> allocate(size_t bytes) override { return inner_.allocate(bytes); }
+  void upload(const void* host, const Tensor& to) override {
+    timed("upload", 0, [&] { inner_.upload(host, to); });
+  }
+  void download(const Tensor& from, void* host) const override { inner_.download(from, host); }
+  void copy(const Tensor& from, const Tensor& to) override {
+    timed("copy", 0, [&] { inner_.copy(from, to); });
+  }
+  void fill_zero(const Tensor& x) override {
+    timed("fill_zero", 0, [&] { inner_.fill_zero(x); });
+  }
+  std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
+                                      DType precision) override {
+    std::shared_ptr<PackedWeights> packed;
+    timed("pack", 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
+    return packed;
+  }
+  void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    timed("linear", 2.0 * static_cast<double>(x.rows() * w.in() * w.out()),
+          [&] { inner_.linear(x, w, bias, accumulate, out); });
+  }
+  void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    timed("conv1d", 2.0 * static_cast<double>(out.rows() * w.in() * w.taps() * w.out()),
+          [&] { inner_.conv1d(x, w, bias, accumulate, out); });
+  }
+  void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
+                        const Tensor& out) override {
+    timed("depthwise_conv1d", 0, [&] { inner_.depthwise_conv1d(x, w, bias, out); });
+  }
+  void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) override {
+    timed("rms_norm", 0, [&] { inner_.rms_norm(x, weight, eps, out); });
+  }
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                  const Tensor& out) override {
+    timed("layer_norm", 0, [&] { inner_.layer_norm(x, weight, bias, eps, out); });
+  }
+  void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale_row, float eps,
+                const Lanes& lanes, const Tensor& out) override {
+    timed("modulate", 0, [&] { inner_.modulate(x, shift, scale_row, eps, lanes, out); });
+  }
+  void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
+                        int64_t heads, int64_t rotated_heads, int64_t position_step,
+                        const Lanes& lanes) override {
+    timed("head_norm_rotary", 0, [&] {
+      inner_.head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
+    });
+  }
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Tensor& out) override {
+    double flops = 0;
+    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+      int64_t keys = lanes[lane].rows;
+      if (!sections.empty()) {
+        for (const KeyValueSection& section : sections[lane]) keys += section.k.rows();
+      }
+      flops += 4.0 * static_cast<double>(lanes[lane].rows * keys * q.cols());
+    }
+    timed("attention", flops,
+          [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
+  }
+  void silu(const Tensor& x, const Tensor& out) override {
+    timed("silu", 0, [&] { inner_.silu(x, out); });
+  }
+  void gelu(const Tensor& x, const Tensor& out) override {
+    timed("gelu", 0, [&] { inner_.gelu(x, out); });
+  }
+  void tanh(const Tensor& x, const Tensor& out) override {
+    timed("tanh", 0, [&] { inner_.tanh(x, out); });
+  }
+  void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) override {
+    timed("silu_mul", 0, [&] { inner_.silu_mul(a, b, out); });
+  }
+  void sigmoid_mul(const Tensor& x, const Tensor& gate) override {
+    timed("sigmoid_mul", 0, [&] { inner_.sigmoid_mul(x, gate); });
+  }
+  void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) override {
+    timed("snake", 0, [&] { inner_.snake(x, alpha, out); });
+  }
+  void add(const Tensor& x, const Tensor& to) override {
+    timed("add", 0, [&] { inner_.add(x, to); });
+  }
+  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+                 const Tensor& to) override {
+    timed("add_gated", 0, [&] { inner_.add_gated(x, gate, lanes, to); });
+  }
+  void scale(const Tensor& x, float factor) override {
+    timed("scale", 0, [&] { inner_.scale(x, factor); });
+  }
+  void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {
+    timed("gather_rows", 0, [&] { inner_.gather_rows(table, ids, out); });
+  }
+  void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
+    timed("nearest_rows", 0, [&] { inner_.nearest_rows(x, table, ids); });
+  }
+  void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
+                   const GuidedStep& step) override {
+    timed("guided_step", 0, [&] { inner_.guided_step(x, v, v_text, v_speaker, step); });
+  }
+
+ private:
+  template <class F>
+  void timed(const char* operation, double flops, F f) {
+    const auto begin = std::chrono::steady_clock::now();
+    f();
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    OperationCount& count = counts_[operation];
+    ++count.calls;
+    count.seconds += elapsed.count();
+    count.flops += flops;
+  }
+
+  Backend& inner_;
+  std::map<std::string, OperationCount> counts_;
+};
+
+}  // namespace echo::bench
