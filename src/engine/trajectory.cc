@@ -1,0 +1,159 @@
+#include "engine/trajectory.h"
+
+#include <numeric>
+#include <string>
+
+#include "base/error.h"
+#include "engine/schedule.h"
+
+namespace echo {
+namespace {
+
+// The tensors' rows one after the other; the tensor itself when it is alone.
+Tensor stack(std::span<const Tensor> parts) {
+  if (parts.size() == 1) return parts[0];
+  int64_t rows = 0;
+  for (const Tensor& part : parts) rows += part.rows();
+  Tensor result = empty(parts[0].backend(), rows, parts[0].cols(), parts[0].dtype());
+  int64_t row = 0;
+  for (const Tensor& part : parts) {
+    copy(part, result.row_range(row, part.rows()));
+    row += part.rows();
+  }
+  return result;
+}
+
+}  // namespace
+
+Trajectory::Trajectory(const EchoDit& dit, const SamplerParameters& parameters, NoiseSource noise,
+                       Conditions conditions)
+    : dit_(dit),
+      parameters_(parameters),
+      noise_(std::move(noise)),
+      conditions_(std::move(conditions)),
+      block_sizes_(parameters.block_sizes),
+      times_(time_schedule(parameters.num_steps)) {
+  if (block_sizes_.empty()) block_sizes_ = {parameters.sequence_length};
+  start_pos_ = conditions_.continuation.rows();
+  frames_ = std::accumulate(block_sizes_.begin(), block_sizes_.end(), start_pos_);
+  if (frames_ > kMaxLatentFrames) {
+    throw_invalid("block_sizes: found a sum of " + std::to_string(frames_) +
+                  " frames with the continuation, expected at most " +
+                  std::to_string(kMaxLatentFrames));
+  }
+  if (!dit_.blockwise() && (start_pos_ > 0 || block_sizes_.size() > 1)) {
+    throw_invalid("block_sizes: the model was loaded without what blockwise generation needs");
+  }
+  const int64_t patch = dit_.patch();
+  latents_ = zeros(dit_.backend(), (frames_ + patch - 1) / patch * patch, dit_.latent_size(),
+                   DType::kFloat32);
+  if (start_pos_ > 0) copy(conditions_.continuation, latents_.row_range(0, start_pos_));
+  begin_block();
+}
+
+void Trajectory::begin_block() {
+  step_ = 0;
+  // The prefix goes first: its last patch may reach into this block, where it must still be zero.
+  prefix_ = {};
+  if (start_pos_ > 0) {
+    const int64_t patch = dit_.patch();
+    const int64_t rows = (start_pos_ + patch - 1) / patch * patch;
+    prefix_ = dit_.encode_latent_prefix(latents_.row_range(0, rows));
+  }
+  const int64_t rows = block_sizes_[block_];
+  x_ = latents_.row_range(start_pos_, rows);
+  std::vector<float> noise = noise_(rows * x_.cols());
+  if (parameters_.truncation_factor) {
+    const auto factor = static_cast<float>(*parameters_.truncation_factor);
+    for (float& value : noise) value *= factor;
+  }
+  x_.backend().upload(noise.data(), x_);
+  // As published, the scale is multiplied in at the start of every block and divided out where its
+  // limit is crossed: it compounds over blocks that never cross it.
+  if (parameters_.speaker_kv_scale) {
+    speaker_scale_ *= static_cast<float>(*parameters_.speaker_kv_scale);
+  }
+}
+
+std::vector<DitLane> Trajectory::lanes() const {
+  DitLane conditional;
+  conditional.rows = x_.rows();
+  conditional.start_pos = start_pos_;
+  conditional.text = conditions_.text.get();
+  conditional.speaker = conditions_.speaker.get();
+  conditional.latent = start_pos_ > 0 ? &prefix_ : nullptr;
+  conditional.speaker_scale = speaker_scale_;
+  if (parameters_.speaker_kv_max_layers) {
+    conditional.speaker_scaled_layers = *parameters_.speaker_kv_max_layers;
+  }
+  std::vector<DitLane> lanes = {conditional};
+  if (is_guided(times_[step_], parameters_)) {
+    if (parameters_.cfg_scale_text != 0) {
+      lanes.push_back(conditional);
+      lanes.back().text = nullptr;
+    }
+    if (parameters_.cfg_scale_speaker != 0 && conditions_.speaker) {
+      lanes.push_back(conditional);
+      lanes.back().speaker = nullptr;
+    }
+  }
+  return lanes;
+}
+
+void Trajectory::apply(const Tensor& v) {
+  const float t = times_[step_], t_next = times_[step_ + 1];
+  GuidedStep step;
+  step.t = t;
+  step.t_next = t_next;
+  if (parameters_.rescale_k && parameters_.rescale_sigma) {
+    step.rescale = true;
+    step.rescale_k = static_cast<float>(*parameters_.rescale_k);
+    step.rescale_sigma = static_cast<float>(*parameters_.rescale_sigma);
+  }
+  const std::vector<DitLane> order = lanes();
+  Tensor v_text, v_speaker;
+  for (size_t lane = 1; lane < order.size(); ++lane) {
+    const Tensor rows = v.row_range(static_cast<int64_t>(lane) * x_.rows(), x_.rows());
+    if (!order[lane].text) {
+      v_text = rows;
+      step.cfg_scale_text = static_cast<float>(parameters_.cfg_scale_text);
+    } else {
+      v_speaker = rows;
+      step.cfg_scale_speaker = static_cast<float>(parameters_.cfg_scale_speaker);
+    }
+  }
+  guided_step(x_, v.row_range(0, x_.rows()), v_text, v_speaker, step);
+
+  if (ends_speaker_scale(t, t_next, parameters_)) {
+    speaker_scale_ /= static_cast<float>(*parameters_.speaker_kv_scale);
+  }
+  if (++step_ < num_steps()) return;
+  step_ = 0;
+  start_pos_ += block_sizes_[block_++];
+  if (!finished()) begin_block();
+}
+
+Tensor velocities(const EchoDit& dit, ModulationCache& modulations,
+                  std::span<Trajectory* const> batch) {
+  std::vector<DitLane> lanes;
+  std::vector<Tensor> x, rows;
+  bool same_row = true;
+  for (const Trajectory* trajectory : batch) {
+    const Tensor row = modulations.row(trajectory->num_steps(), trajectory->schedule_step());
+    for (const DitLane& lane : trajectory->lanes()) {
+      lanes.push_back(lane);
+      x.push_back(trajectory->x());
+      rows.push_back(row);
+      same_row = same_row && row.data() == rows[0].data();
+    }
+  }
+  return dit.forward(stack(x), same_row ? rows[0] : stack(rows), lanes);
+}
+
+Tensor sample(const EchoDit& dit, ModulationCache& modulations, Trajectory& trajectory) {
+  Trajectory* const batch[] = {&trajectory};
+  while (!trajectory.finished()) trajectory.apply(velocities(dit, modulations, batch));
+  return trajectory.latent();
+}
+
+}  // namespace echo

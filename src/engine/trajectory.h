@@ -1,0 +1,83 @@
+// One generation on its way from noise to latents.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/modulation_cache.h"
+#include "engine/sampler_parameters.h"
+#include "models/echo_dit.h"
+
+namespace echo {
+
+// Gives n normal values; successive calls are successive draws of one generator.
+using NoiseSource = std::function<std::vector<float>(int64_t n)>;
+
+// What a generation is conditioned on. Rows that are masked have been left out.
+struct Conditions {
+  std::shared_ptr<const KeyValueCache> text;
+  std::shared_ptr<const KeyValueCache> speaker;  // null: no voice
+  Tensor continuation;  // (T, 80) float32, what was spoken before; may be empty
+};
+
+// The sampler as a state machine: whoever holds it asks for the lanes of the next step, has the
+// model compute their velocities, and applies them. Nothing else depends on other trajectories, so
+// any number may advance side by side. Used by the device's thread alone.
+//
+// Lanes that cannot change the result are left out: those of a guidance with scale 0, the speaker's
+// without a voice, and all but the conditional one outside the guidance window.
+class Trajectory {
+ public:
+  // parameters: validated. Errors: kInvalidArgument when continuation and blocks together pass
+  // kMaxFrames, or when blocks after a prefix are asked of a model without its blockwise part.
+  Trajectory(const EchoDit& dit, const SamplerParameters& parameters, NoiseSource noise,
+             Conditions conditions);
+
+  bool finished() const { return block_ == block_sizes_.size(); }
+  // Steps taken, and steps in all blocks together.
+  int64_t steps_done() const { return static_cast<int64_t>(block_) * num_steps() + step_; }
+  int64_t steps_total() const { return static_cast<int64_t>(block_sizes_.size()) * num_steps(); }
+  int64_t num_steps() const { return parameters_.num_steps; }
+
+  // Of the next step; not to be asked of a finished trajectory.
+  int64_t schedule_step() const { return step_; }
+  std::vector<DitLane> lanes() const;
+  const Tensor& x() const { return x_; }  // (S, 80)
+
+  // Takes the step: v (lanes * S, 80) holds the velocities of lanes(), in their order.
+  void apply(const Tensor& v);
+
+  // (T, 80) float32, the continuation and all blocks; its last rows are not final before the end.
+  Tensor latent() const { return latents_.row_range(0, frames_); }
+
+ private:
+  void begin_block();
+
+  const EchoDit& dit_;
+  SamplerParameters parameters_;
+  NoiseSource noise_;
+  Conditions conditions_;
+  std::vector<int64_t> block_sizes_;
+  std::vector<float> times_;
+
+  int64_t frames_ = 0;  // continuation and all blocks
+  Tensor latents_;      // (frames_ up to the next patch, 80), zero where nothing is yet
+  size_t block_ = 0;
+  int64_t step_ = 0;       // in the block
+  int64_t start_pos_ = 0;  // of the block
+  Tensor x_;               // the block's rows of latents_
+  KeyValueCache prefix_;   // of the block; empty when start_pos_ is 0
+  float speaker_scale_ = 1;
+};
+
+// The velocities of the next step of each, one after the other, from one forward pass.
+Tensor velocities(const EchoDit& dit, ModulationCache& modulations,
+                  std::span<Trajectory* const> batch);
+
+// Runs a trajectory to its end and returns its latents.
+Tensor sample(const EchoDit& dit, ModulationCache& modulations, Trajectory& trajectory);
+
+}  // namespace echo

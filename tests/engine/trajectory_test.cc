@@ -1,0 +1,232 @@
+#include "engine/trajectory.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "cpu/cpu_backend.h"
+#include "engine/noise.h"
+#include "engine/schedule.h"
+#include "nn/weights.h"
+#include "support/golden.h"
+
+namespace echo {
+namespace {
+
+NoiseSource noise_of(uint64_t seed) {
+  return [generator = NoiseGenerator(NoiseKind::kCuda, seed)](int64_t n) mutable {
+    return generator.draw(n);
+  };
+}
+
+class TrajectoryTest : public ::testing::Test {
+ protected:
+  std::shared_ptr<const KeyValueCache> text(int32_t tokens) const {
+    std::vector<int32_t> ids = {0};
+    for (int32_t i = 1; i < tokens; ++i) ids.push_back('a' + i % 26);
+    return std::make_shared<KeyValueCache>(dit_.encode_text(ids));
+  }
+
+  Tensor latent(int64_t frames) const {
+    const std::vector<float> values = noise_of(99)(frames * 80);
+    return from_host(*backend_, values, frames, 80);
+  }
+
+  std::shared_ptr<const KeyValueCache> speaker(int64_t frames) const {
+    return std::make_shared<KeyValueCache>(dit_.encode_speaker(latent(frames), frames));
+  }
+
+  SamplerParameters parameters(int64_t steps, int64_t frames) const {
+    SamplerParameters p;
+    p.num_steps = steps;
+    p.sequence_length = frames;
+    return p;
+  }
+
+  // Lanes of every step, run to the end.
+  std::vector<size_t> lane_counts(const SamplerParameters& p, const Conditions& conditions) {
+    Trajectory trajectory(dit_, p, noise_of(0), conditions);
+    std::vector<size_t> counts;
+    Trajectory* const batch[] = {&trajectory};
+    while (!trajectory.finished()) {
+      counts.push_back(trajectory.lanes().size());
+      trajectory.apply(velocities(dit_, modulations_, batch));
+    }
+    return counts;
+  }
+
+  std::unique_ptr<Backend> backend_ = cpu::make_cpu_backend();
+  EchoDit dit_{{*backend_, DType::kFloat32}, Weights(golden("tiny").file("dit")), true};
+  ModulationCache modulations_{dit_, false};
+};
+
+TEST_F(TrajectoryTest, HasThreeLanesInsideTheGuidanceWindowAndOneOutside) {
+  EXPECT_EQ(lane_counts(parameters(4, 8), {text(9), speaker(16), {}}),
+            (std::vector<size_t>{3, 3, 1, 1}));  // 0.999 0.749 0.4995 0.25
+}
+
+TEST_F(TrajectoryTest, HasNoSpeakerLaneWithoutAVoice) {
+  EXPECT_EQ(lane_counts(parameters(4, 8), {text(9), nullptr, {}}),
+            (std::vector<size_t>{2, 2, 1, 1}));
+}
+
+TEST_F(TrajectoryTest, HasNoLaneForAScaleOfZero) {
+  SamplerParameters p = parameters(2, 8);
+  p.cfg_min_t = 0;
+  p.cfg_scale_text = 0;
+  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{2, 2}));
+  p.cfg_scale_speaker = 0;
+  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{1, 1}));
+}
+
+TEST_F(TrajectoryTest, OfAScaleOfZeroMasksTheRightCondition) {
+  SamplerParameters p = parameters(2, 8);
+  p.cfg_scale_text = 0;
+  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  const std::vector<DitLane> lanes = trajectory.lanes();
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_NE(lanes[1].text, nullptr);
+  EXPECT_EQ(lanes[1].speaker, nullptr);
+}
+
+TEST_F(TrajectoryTest, CountsStepsOverAllBlocks) {
+  SamplerParameters p = parameters(3, 640);
+  p.block_sizes = {8, 6};
+  Trajectory trajectory(dit_, p, noise_of(0), {text(9), nullptr, {}});
+  EXPECT_EQ(trajectory.steps_total(), 6);
+  EXPECT_EQ(trajectory.steps_done(), 0);
+  Trajectory* const batch[] = {&trajectory};
+  for (int64_t done = 1; done <= 6; ++done) {
+    EXPECT_FALSE(trajectory.finished());
+    trajectory.apply(velocities(dit_, modulations_, batch));
+    EXPECT_EQ(trajectory.steps_done(), done);
+  }
+  EXPECT_TRUE(trajectory.finished());
+  EXPECT_EQ(trajectory.latent().rows(), 14);
+}
+
+TEST_F(TrajectoryTest, SpeakerScaleEndsAtItsLimitAndReturnsWithTheNextBlock) {
+  SamplerParameters p = parameters(4, 640);
+  p.block_sizes = {4, 4};
+  p.speaker_kv_scale = 1.5;
+  p.speaker_kv_min_t = 0.6;
+  p.speaker_kv_max_layers = 2;
+  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory* const batch[] = {&trajectory};
+  std::vector<float> scales;
+  while (!trajectory.finished()) {
+    EXPECT_EQ(trajectory.lanes()[0].speaker_scaled_layers, 2);
+    scales.push_back(trajectory.lanes()[0].speaker_scale);
+    trajectory.apply(velocities(dit_, modulations_, batch));
+  }
+  EXPECT_EQ(scales, (std::vector<float>{1.5f, 1.5f, 1, 1, 1.5f, 1.5f, 1, 1}));
+}
+
+TEST_F(TrajectoryTest, SpeakerScaleCompoundsOverBlocksThatNeverCrossItsLimit) {
+  SamplerParameters p = parameters(1, 640);
+  p.block_sizes = {4, 4, 4};
+  p.speaker_kv_scale = 1.5;
+  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory* const batch[] = {&trajectory};
+  for (const float expected : {1.5f, 2.25f, 3.375f}) {
+    EXPECT_EQ(trajectory.lanes()[0].speaker_scale, expected);
+    trajectory.apply(velocities(dit_, modulations_, batch));
+  }
+}
+
+TEST_F(TrajectoryTest, ContinuationStandsInFrontUnchanged) {
+  SamplerParameters p = parameters(2, 12);
+  const Tensor before = latent(10);
+  Trajectory trajectory(dit_, p, noise_of(0), {text(9), nullptr, before});
+  const Tensor all = sample(dit_, modulations_, trajectory);
+  ASSERT_EQ(all.rows(), 22);
+  EXPECT_EQ(all.row_range(0, 10).to_host(), before.to_host());
+}
+
+TEST_F(TrajectoryTest, RefusesMoreFramesThanTheModelKnows) {
+  SamplerParameters p = parameters(2, 639);
+  EXPECT_THROW(Trajectory(dit_, p, noise_of(0), {text(9), nullptr, latent(2)}), Error);
+  Trajectory(dit_, p, noise_of(0), {text(9), nullptr, latent(1)});
+}
+
+TEST_F(TrajectoryTest, RefusesBlocksWhenTheirWeightsAreNotLoaded) {
+  const EchoDit small({*backend_, DType::kFloat32}, Weights(golden("tiny").file("dit")), false);
+  SamplerParameters p = parameters(2, 640);
+  p.block_sizes = {8};
+  Trajectory(small, p, noise_of(0), {text(9), nullptr, {}});
+  p.block_sizes = {8, 8};
+  EXPECT_THROW(Trajectory(small, p, noise_of(0), {text(9), nullptr, {}}), Error);
+}
+
+// Different texts, lengths, steps and settings, one step each in turn.
+TEST_F(TrajectoryTest, InterleavedIsBitForBitAsAlone) {
+  const auto make = [&](int which) {
+    SamplerParameters p = parameters(3 + which, 20 + 13 * which);
+    p.cfg_scale_text = 2 + which;
+    if (which == 1) p.truncation_factor = 0.8;
+    if (which == 2) p.block_sizes = {9, 11};
+    const auto voice = which == 1 ? nullptr : speaker(16 + 8 * which);
+    return std::make_unique<Trajectory>(dit_, p, noise_of(which),
+                                        Conditions{text(20 + which), voice, {}});
+  };
+  std::vector<std::vector<float>> alone;
+  for (int which = 0; which < 3; ++which) {
+    ModulationCache modulations(dit_, false);
+    alone.push_back(sample(dit_, modulations, *make(which)).to_host());
+  }
+  std::vector<std::unique_ptr<Trajectory>> together;
+  for (int which = 0; which < 3; ++which) together.push_back(make(which));
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const auto& trajectory : together) {
+      if (trajectory->finished()) continue;
+      Trajectory* const batch[] = {trajectory.get()};
+      trajectory->apply(velocities(dit_, modulations_, batch));
+      moved = true;
+    }
+  }
+  for (int which = 0; which < 3; ++which) {
+    EXPECT_EQ(together[which]->latent().to_host(), alone[which]) << which;
+  }
+}
+
+// One forward pass for trajectories at different steps of different schedules.
+TEST_F(TrajectoryTest, BatchedIsNearToAlone) {
+  const auto make = [&](int which) {
+    return std::make_unique<Trajectory>(
+        dit_, parameters(4 + which, 16 + 5 * which), noise_of(which),
+        Conditions{text(20 + which), which == 0 ? nullptr : speaker(16), {}});
+  };
+  std::vector<std::unique_ptr<Trajectory>> together;
+  for (int which = 0; which < 3; ++which) together.push_back(make(which));
+  Trajectory* first[] = {together[1].get()};
+  together[1]->apply(velocities(dit_, modulations_, first));
+  while (!together[0]->finished()) {
+    Trajectory* const batch[] = {together[0].get(), together[1].get(), together[2].get()};
+    const Tensor v = velocities(dit_, modulations_, batch);
+    int64_t row = 0;
+    for (Trajectory* trajectory : batch) {
+      const auto rows = static_cast<int64_t>(trajectory->lanes().size()) * trajectory->x().rows();
+      trajectory->apply(v.row_range(row, rows));
+      row += rows;
+    }
+    EXPECT_EQ(row, v.rows());
+  }
+  const auto alone = make(0);
+  EXPECT_LT(
+      relative_l2(together[0]->latent().to_host(), sample(dit_, modulations_, *alone).to_host()),
+      1e-4);
+}
+
+TEST_F(TrajectoryTest, ModulationRowsAreTheModelsWhateverIsKept) {
+  ModulationCache small(dit_, false, 1);  // keeps one run only
+  for (const auto& [steps, step] : std::vector<std::pair<int64_t, int64_t>>{
+           {120, 3}, {120, 119}, {7, 6}, {120, 3}, {7, 0}, {120, 50}}) {
+    const float t = time_schedule(steps)[step];
+    const std::vector<float> row = dit_.modulation(std::span(&t, 1)).to_host();
+    EXPECT_LT(relative_l2(small.row(steps, step).to_host(), row), 1e-6) << steps << " " << step;
+    EXPECT_LT(relative_l2(modulations_.row(steps, step).to_host(), row), 1e-6);
+  }
+}
+
+}  // namespace
+}  // namespace echo
