@@ -1,0 +1,45 @@
+// Audio files to samples, with the FFmpeg libraries in this process. Files are never trusted.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace echo {
+
+struct DecodeOptions {
+  int64_t max_bytes = int64_t{1} << 30;  // of the file; more is refused
+  int max_channels = 8;                  // more are refused
+  int min_rate = 4000;                   // Hz; other rates are refused
+  int max_rate = 384000;
+  double max_seconds = 300;           // decoding stops there and says so in a warning
+  std::function<bool()> interrupted;  // asked now and then; true ends the work with kCancelled
+};
+
+struct DecodedAudio {
+  std::vector<float> samples;  // mono: the mean of the channels
+  int sample_rate = 0;         // Hz
+  int channels = 0;            // in the file
+  std::string format;          // of the file, "Ogg"
+  std::string codec;           // "opus"
+  // What is wrong with it and yet leaves it usable, a sentence each, without the file's name.
+  std::vector<std::string> warnings;
+};
+
+// Whether a name ends in .wav .mp3 .m4a .ogg .flac .webm .aac or .opus, in any case. Only lists of
+// files ask this: decoding looks at the content.
+bool has_audio_suffix(std::string_view name);
+
+// Decodes the best audio stream of a file, or of a file's bytes in memory, under `name` in
+// messages. A cut or partly damaged file gives what could be decoded, and a warning. Throws
+// kNotFound when there is no such file; kInvalidArgument when it is no regular file, passes a
+// limit, or holds video only or a codec not known here; kCorrupt when it is empty, not audio, or so
+// damaged that nothing can be decoded, or when its samples are not finite numbers; kUnavailable
+// when it cannot be read; kCancelled. Any thread.
+DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& options = {});
+DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
+                                const DecodeOptions& options = {});
+
+}  // namespace echo

@@ -1,0 +1,230 @@
+#include "audio/encode.h"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "audio/ffmpeg.h"
+#include "audio/output.h"
+#include "audio/resample.h"
+#include "audio/silence.h"
+#include "base/error.h"
+
+namespace echo {
+namespace {
+
+constexpr int kPcmFrame = 4096;  // samples, for codecs that take any number
+// Microseconds of sound in one page of a streamed Ogg file; a whole file has pages of a second.
+constexpr int kStreamPage = 100'000;
+
+struct Writer {
+  const char* encoder;
+  const char* container;
+  AVSampleFormat sample_format;
+};
+
+Writer writer_of(AudioFormat format) {
+  switch (format) {
+    case AudioFormat::kOggOpus:
+      return {"libopus", "ogg", AV_SAMPLE_FMT_FLT};
+    case AudioFormat::kWav:
+      return {"pcm_s16le", "wav", AV_SAMPLE_FMT_S16};
+    case AudioFormat::kFlac:
+      return {"flac", "flac", AV_SAMPLE_FMT_S16};
+    case AudioFormat::kMp3:
+      return {"libmp3lame", "mp3", AV_SAMPLE_FMT_FLTP};
+    case AudioFormat::kPcm:
+      return {"pcm_s16le", "s16le", AV_SAMPLE_FMT_S16};
+  }
+  throw_internal("audio format: no such value");
+}
+
+int16_t to_int16(float x) {
+  return static_cast<int16_t>(std::clamp(std::lrint(x * 32768.0F), -32768L, 32767L));
+}
+
+struct MuxerDeleter {
+  void operator()(AVFormatContext* context) const { avformat_free_context(context); }
+};
+
+}  // namespace
+
+class AudioEncoder::Impl {
+ public:
+  Impl(const EncodeOptions& options, Mode mode, int input_rate)
+      : options_(validate(options)),
+        mode_(mode),
+        resampler_(input_rate, options_.sample_rate),
+        output_(mode == Mode::kWhole) {
+    ffmpeg::silence_log();
+    open_encoder();
+    open_muxer();
+  }
+
+  void push(std::span<const float> samples) {
+    const size_t bad = find_non_finite(samples);
+    if (bad < samples.size()) {
+      throw_invalid("audio: sample " + std::to_string(pushed_ + bad) +
+                    " is not a finite number, nothing is written");
+    }
+    pushed_ += samples.size();
+    resampler_.push(samples, pending_);
+    encode_pending(false);
+  }
+
+  void finish() {
+    if (pushed_ == 0) throw_invalid("audio: there are no samples to write");
+    resampler_.finish(pending_);
+    encode_pending(true);
+    send(nullptr);
+    check(av_write_trailer(muxer_.get()));
+    finished_ = true;
+  }
+
+  std::string take_bytes() {
+    if (mode_ == Mode::kWhole && !finished_) return {};
+    return output_.take();
+  }
+
+ private:
+  void check(int code) const {
+    ffmpeg::check(code, ErrorCode::kInternal,
+                  "writing " + std::string(format_name(options_.format)));
+  }
+
+  void open_encoder() {
+    const Writer writer = writer_of(options_.format);
+    const AVCodec* encoder = avcodec_find_encoder_by_name(writer.encoder);
+    if (encoder == nullptr) {
+      throw_unavailable("writing " + std::string(format_name(options_.format)) +
+                        ": this FFmpeg has no encoder " + writer.encoder);
+    }
+    codec_.reset(ffmpeg::check_allocated(avcodec_alloc_context3(encoder)));
+    codec_->sample_fmt = writer.sample_format;
+    codec_->sample_rate = options_.sample_rate;
+    codec_->time_base = {1, options_.sample_rate};
+    codec_->bit_rate = options_.bitrate;
+    codec_->thread_count = 1;
+    codec_->flags |= AV_CODEC_FLAG_BITEXACT;
+    av_channel_layout_default(&codec_->ch_layout, 1);
+    const AVOutputFormat* container = av_guess_format(writer.container, nullptr, nullptr);
+    if (container == nullptr) {
+      throw_unavailable(std::string("audio: this FFmpeg cannot write ") + writer.container);
+    }
+    if ((container->flags & AVFMT_GLOBALHEADER) != 0) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    if (options_.format == AudioFormat::kOggOpus) {
+      check(av_opt_set(codec_->priv_data, "vbr", "on", 0));
+      check(av_opt_set(codec_->priv_data, "application", "audio", 0));
+    }
+    check(avcodec_open2(codec_.get(), encoder, nullptr));
+    frame_samples_ = codec_->frame_size > 0 ? codec_->frame_size : kPcmFrame;
+
+    frame_->format = writer.sample_format;
+    frame_->sample_rate = options_.sample_rate;
+    check(av_channel_layout_copy(&frame_->ch_layout, &codec_->ch_layout));
+    muxer_.reset(ffmpeg::check_allocated(avformat_alloc_context()));
+    muxer_->oformat = container;
+  }
+
+  void open_muxer() {
+    muxer_->pb = output_.io();
+    // Without it, files would name the library's version, and Ogg streams get random numbers.
+    muxer_->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
+    stream_ = ffmpeg::check_allocated(avformat_new_stream(muxer_.get(), nullptr));
+    stream_->time_base = codec_->time_base;
+    check(avcodec_parameters_from_context(stream_->codecpar, codec_.get()));
+    AVDictionary* settings = nullptr;
+    if (options_.format == AudioFormat::kOggOpus && mode_ == Mode::kStream) {
+      av_dict_set_int(&settings, "page_duration", kStreamPage, 0);
+    }
+    const int code = avformat_write_header(muxer_.get(), &settings);
+    av_dict_free(&settings);
+    check(code);
+  }
+
+  // Encodes all whole frames that wait, at the end also the part of one.
+  void encode_pending(bool last) {
+    const auto whole = static_cast<size_t>(frame_samples_);
+    size_t done = 0;
+    while (pending_.size() - done >= whole || (last && done < pending_.size())) {
+      const size_t count = std::min(whole, pending_.size() - done);
+      fill_frame({pending_.data() + done, count});
+      send(frame_.get());
+      done += count;
+    }
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(done));
+  }
+
+  void fill_frame(std::span<const float> samples) {
+    // The encoder may still hold the frame's old buffer, so each frame gets its own.
+    av_buffer_unref(&frame_->buf[0]);
+    frame_->nb_samples = static_cast<int>(samples.size());
+    check(av_frame_get_buffer(frame_.get(), 0));
+    frame_->pts = encoded_;
+    encoded_ += frame_->nb_samples;
+    if (frame_->format == AV_SAMPLE_FMT_S16) {
+      auto* out = reinterpret_cast<int16_t*>(frame_->data[0]);
+      std::transform(samples.begin(), samples.end(), out, to_int16);
+    } else {
+      auto* out = reinterpret_cast<float*>(frame_->data[0]);
+      std::transform(samples.begin(), samples.end(), out,
+                     [](float x) { return std::clamp(x, -1.0F, 1.0F); });
+    }
+  }
+
+  // Gives the encoder a frame, or null at the end, and writes the packets that come out.
+  void send(const AVFrame* frame) {
+    check(avcodec_send_frame(codec_.get(), frame));
+    for (;;) {
+      const int code = avcodec_receive_packet(codec_.get(), packet_.get());
+      if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return;
+      check(code);
+      // The multiplexer may have chosen another unit of time: Ogg counts Opus at 48 kHz.
+      av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_->time_base);
+      packet_->stream_index = stream_->index;
+      check(av_write_frame(muxer_.get(), packet_.get()));
+      av_packet_unref(packet_.get());
+    }
+  }
+
+  EncodeOptions options_;
+  Mode mode_;
+  Resampler resampler_;
+  AudioOutput output_;
+  ffmpeg::Codec codec_;
+  std::unique_ptr<AVFormatContext, MuxerDeleter> muxer_;
+  AVStream* stream_ = nullptr;  // of muxer_
+  ffmpeg::Frame frame_ = ffmpeg::make_frame();
+  ffmpeg::Packet packet_ = ffmpeg::make_packet();
+  std::vector<float> pending_;  // resampled, not yet encoded
+  int frame_samples_ = 0;
+  size_t pushed_ = 0;    // at the input's rate
+  int64_t encoded_ = 0;  // at the output's rate
+  bool finished_ = false;
+};
+
+AudioEncoder::AudioEncoder(const EncodeOptions& options, Mode mode, int input_rate)
+    : impl_(std::make_unique<Impl>(options, mode, input_rate)) {}
+AudioEncoder::~AudioEncoder() = default;
+AudioEncoder::AudioEncoder(AudioEncoder&&) noexcept = default;
+AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
+
+void AudioEncoder::push(std::span<const float> samples) { impl_->push(samples); }
+void AudioEncoder::finish() { impl_->finish(); }
+std::string AudioEncoder::take_bytes() { return impl_->take_bytes(); }
+
+std::string encode_audio(std::span<const float> samples, const EncodeOptions& options,
+                         int input_rate) {
+  AudioEncoder encoder(options, AudioEncoder::Mode::kWhole, input_rate);
+  encoder.push(samples);
+  encoder.finish();
+  return encoder.take_bytes();
+}
+
+}  // namespace echo

@@ -1,0 +1,55 @@
+// The bytes of an audio file, wherever they are, as the demultiplexers want to read them.
+// For the files of this folder only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "audio/ffmpeg.h"
+
+namespace echo {
+
+// Read-only bytes with a name for messages. Holds at most one open file.
+class AudioInput {
+ public:
+  // Opens a regular file of 1 to max_bytes bytes. Throws kNotFound when nothing is there,
+  // kInvalidArgument when it is something else than such a file, kCorrupt when it has no content,
+  // kUnavailable when it cannot be read.
+  static AudioInput open_file(const std::string& path, int64_t max_bytes);
+
+  // The bytes must live as long as the input.
+  static AudioInput from_bytes(std::string_view bytes, const std::string& name, int64_t max_bytes);
+
+  AudioInput(AudioInput&& other) noexcept;
+  AudioInput& operator=(AudioInput&&) = delete;
+  ~AudioInput();
+
+  const std::string& name() const { return name_; }
+  int64_t size() const { return size_; }
+
+  // Bytes read at an offset: fewer than wanted at the end only. Throws kUnavailable.
+  size_t read_at(int64_t offset, char* buffer, size_t wanted) const;
+
+  // Throws kUnavailable when a read of the stream below failed: the libraries mix that up with
+  // damaged content.
+  void check_readable() const;
+
+  // A stream over these bytes, which must outlive it and stay where they are.
+  ffmpeg::Io make_io();
+
+ private:
+  explicit AudioInput(const std::string& name) : name_(name) {}
+  void check_content(int64_t max_bytes) const;
+  static int read(void* self, uint8_t* buffer, int wanted);
+  static int64_t seek(void* self, int64_t offset, int whence);
+
+  std::string name_;
+  int file_ = -1;
+  std::string_view bytes_;
+  int64_t size_ = 0;
+  int64_t position_ = 0;
+  std::string read_error_;
+};
+
+}  // namespace echo

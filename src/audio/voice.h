@@ -1,0 +1,26 @@
+// A reference voice, as the speaker encoder wants to hear it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audio/decode.h"
+
+namespace echo {
+
+inline constexpr int kModelRate = 44100;  // Hz, of everything the model hears and says
+
+struct Voice {
+  std::vector<float> samples;         // mono at kModelRate, |x| <= 1
+  std::vector<std::string> warnings;  // about the file, a sentence each, without its name
+};
+
+// Decodes a file, mixes it to one channel, resamples it to kModelRate and, where its peak is above
+// 1, divides by it. Quiet recordings stay quiet: the model was trained so. Warns when a file is
+// cut, damaged, silent, or very short. Errors as decode.h.
+Voice load_voice(const std::string& path, const DecodeOptions& options = {});
+Voice load_voice_bytes(std::string_view bytes, const std::string& name,
+                       const DecodeOptions& options = {});
+
+}  // namespace echo
