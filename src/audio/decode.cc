@@ -12,6 +12,7 @@
 #include "audio/input.h"
 #include "audio/mix.h"
 #include "audio/silence.h"
+#include "audio/truncation.h"
 #include "base/error.h"
 
 namespace echo {
@@ -32,6 +33,7 @@ class Decoder {
  public:
   Decoder(AudioInput& input, const DecodeOptions& options)
       : name_(input.name()),
+        ends_early_(ends_early(input)),
         options_(options),
         demuxer_(input, options.interrupted),
         codec_(demuxer_.open_decoder()) {
@@ -139,14 +141,18 @@ class Decoder {
                                  (damaged_ > 1 ? "s were" : " was") + " left out");
     }
     const double stated = demuxer_.stated_seconds();
-    if (complete_ && stated - decoded_seconds() > kMissingSeconds) {
+    if (!complete_) return;
+    if (stated - decoded_seconds() > kMissingSeconds) {
       result_.warnings.push_back("it is cut: it should be " + seconds_text(stated) +
                                  " long, only " + seconds_text(decoded_seconds()) +
                                  " could be decoded");
+    } else if (ends_early_) {
+      result_.warnings.push_back("it seems to be cut after " + seconds_text(decoded_seconds()));
     }
   }
 
   std::string name_;
+  bool ends_early_;
   const DecodeOptions& options_;
   Demuxer demuxer_;
   ffmpeg::Codec codec_;

@@ -1,5 +1,9 @@
 #include "audio/demuxer.h"
 
+extern "C" {
+#include <libavutil/avstring.h>
+}
+
 #include <utility>
 
 namespace echo {

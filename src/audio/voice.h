@@ -1,6 +1,8 @@
 // A reference voice, as the speaker encoder wants to hear it.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,13 @@ struct Voice {
   std::vector<float> samples;         // mono at kModelRate, |x| <= 1
   std::vector<std::string> warnings;  // about the file, a sentence each, without its name
 };
+
+// Mean over the channels of planar samples: channel after channel, all of one length. Throws
+// kInvalidArgument when there is no channel or the lengths differ.
+std::vector<float> mix_to_mono(std::span<const float> planar, size_t channels);
+
+// What load_voice() does after decoding.
+Voice prepare_voice(DecodedAudio audio);
 
 // Decodes a file, mixes it to one channel, resamples it to kModelRate and, where its peak is above
 // 1, divides by it. Quiet recordings stay quiet: the model was trained so. Warns when a file is
