@@ -138,7 +138,8 @@ class Transfer {
     SpeedWatch speed(request_.timeouts);
     bool done = false;
     while (!done) {
-      if (request_.stop.stop_requested()) {
+      const bool stopping = request_.stop.stop_requested();
+      if (stopping && !request_.finish_started_answer) {
         stop_with(TransportError::kCancelled, "stop was requested");
         break;
       }
@@ -146,6 +147,11 @@ class Transfer {
       curl_multi_perform(lane_.multi, &running);
       done = read_result();
       if (done) break;
+      // Only now: the call above has read what was waiting in the socket.
+      if (stopping && header_bytes_ == 0) {
+        stop_with(TransportError::kCancelled, "stop was requested");
+        break;
+      }
       if (speed.too_slow(lane_.easy)) {
         stop_with(TransportError::kTimeout,
                   "fewer than " + std::to_string(request_.timeouts.min_bytes) + " bytes in " +

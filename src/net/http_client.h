@@ -91,6 +91,9 @@ struct HttpRequest {
   int max_redirects = 10;                        // 0: a redirect is handed back as the answer it is
   bool accept_compressed = true;                 // asks for gzip and deflate, and decodes them
   std::stop_token stop;
+  // A stop request that finds the answer already begun lets it come to its end: for answers that
+  // hand over something which must not get lost.
+  bool finish_started_answer = false;
 };
 
 class HttpClient {

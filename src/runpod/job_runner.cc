@@ -1,0 +1,149 @@
+#include "runpod/job_runner.h"
+
+#include <sys/utsname.h>
+
+#include <ctime>
+#include <optional>
+
+#include "runpod/job_context.h"
+#include "runpod/outbox.h"
+
+namespace echo::runpod {
+namespace {
+
+using SystemClock = std::chrono::system_clock;
+
+std::string seconds_text(Milliseconds duration) {
+  const auto count = duration.count();
+  return count % 1000 == 0 ? std::to_string(count / 1000) + " s" : std::to_string(count) + " ms";
+}
+
+// "2026-01-31T12:00:00.123456+00:00Z": the platform's debugger writes both marks of UTC.
+std::string debugger_time(SystemClock::time_point time) {
+  const auto since = time.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since);
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(since - seconds);
+  const std::time_t whole = seconds.count();
+  std::tm fields{};
+  ::gmtime_r(&whole, &fields);
+  char date[32];
+  char fraction[16];
+  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &fields);
+  std::snprintf(fraction, sizeof fraction, ".%06d", static_cast<int>(micros.count()));
+  return std::string(date) + fraction + "+00:00Z";
+}
+
+double milliseconds_between(SystemClock::time_point from, SystemClock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+JobRunner::JobRunner(Handler handler, const Reporter& reporter, const WorkerOptions& options,
+                     Logger& logger)
+    : handler_(std::move(handler)),
+      reporter_(reporter),
+      options_(options),
+      logger_(logger),
+      identity_{options.hostname, options.worker_id_given ? options.worker_id : "unknown",
+                options.protocol_version} {}
+
+JobEnd JobRunner::run(ActiveJob& job) const {
+  if (job.silenced()) return {};
+  logger_.info("Started.", job.scope);
+  const auto started = SystemClock::now();
+  job.start();
+
+  Outbox outbox(reporter_, job, options_.timing.progress_interval, options_.limits.stream_queue);
+  const bool can_stream = !options_.stream_url.empty();
+  WorkerJobContext context(job, outbox,
+                           {options_.limits.stream_piece, can_stream, options_.aggregate_stream});
+  const JobOutcome outcome = call_handler(job, context);
+  job.handler_returned();
+  outbox.finish();
+
+  JobEnd end;
+  end.fatal = outcome.fatal;
+  if (end.fatal) end.fatal_reason = outcome.error.substr(0, outcome.error.find('\n'));
+  if (job.silenced()) {
+    if (job.cancel_reason() == CancelReason::kStopped) {
+      logger_.info("Job stopped.", job.scope);
+    } else {
+      logger_.warn("Job left to the platform: the worker ends before it.", job.scope);
+    }
+    return end;
+  }
+  end.ran = true;
+
+  const bool is_stream = options_.streaming_handler || context.streamed();
+  ShapedResult result = shape_result(outcome);
+  const bool timed_out = job.cancel_reason() == CancelReason::kDeadline;
+  if (const auto error = context.stream_error()) {
+    result = {std::nullopt, error->empty() ? "internal: the stream failed" : *error, false};
+  } else if (timed_out && !result.error.empty()) {
+    result = {std::nullopt, "timed_out: the job ran longer than " + seconds_text(job.limit), false};
+  } else if (is_stream && result.error.empty() && (!result.output || result.output->is_null())) {
+    result.output = context.take_pieces();
+  }
+  if (is_stream && result.error.empty()) logger_.info("Finished running generator.", job.scope);
+  if (options_.debugger) add_debugger(job, result, started);
+  if (options_.refresh_worker || result.stop_pod) {
+    result.stop_pod = true;
+    logger_.info("refresh_worker flag set, stopping pod after job.", job.scope);
+  }
+  end.stop_pod = result.stop_pod;
+  reporter_.post_result(job, result, is_stream);
+  logger_.info("Finished.", job.scope);
+  return end;
+}
+
+// A stream that breaks is reported in a line, anything else in the six fields.
+JobOutcome JobRunner::unexpected(const ActiveJob& job, const std::exception& error,
+                                 bool is_stream) const {
+  // Its message may quote the user's text, so the log gets the type alone.
+  logger_.error("Captured Handler Exception | " + exception_type(error), job.scope);
+  if (!is_stream) return {nullptr, exception_report(error, identity_), false};
+  return {nullptr,
+          "handler: " + exception_message(error) + " \ntraceback: native code, handler of the job",
+          false};
+}
+
+JobOutcome JobRunner::call_handler(const ActiveJob& job, WorkerJobContext& context) const {
+  const auto is_stream = [&] { return options_.streaming_handler || context.streamed(); };
+  try {
+    return handler_(job.job, context);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled) {
+      logger_.error("Job failed. | " + std::string(error_kind(error.code())), job.scope);
+    }
+    return JobOutcome::failure(error);
+  } catch (const std::exception& error) {
+    return unexpected(job, error, is_stream());
+  } catch (...) {
+    return unexpected(job, std::runtime_error("unknown exception"), is_stream());
+  }
+}
+
+void JobRunner::add_debugger(const ActiveJob& job, ShapedResult& result,
+                             SystemClock::time_point started) const {
+  if (!result.error.empty() || !result.output || !result.output->is_object()) return;
+  utsname system{};
+  ::uname(&system);
+  const auto now = SystemClock::now();
+  const auto waited = std::chrono::steady_clock::now() - job.job.received;
+  const double total = std::chrono::duration<double, std::milli>(waited).count();
+  const double run = milliseconds_between(started, now);
+  (*result.output)["rp_debugger"] = {
+      {"system_info",
+       {{"os", std::string(system.sysname) + " " + system.release},
+        {"processor", system.machine},
+        {"python_version", "none (C++)"},
+        {"runpod", options_.protocol_version}}},
+      {"timestamps", Json::array({{{"name", "handler"},
+                                   {"start_utc", debugger_time(started)},
+                                   {"stop_utc", debugger_time(now)},
+                                   {"duration_ms", run}}})},
+      {"ready_delay_ms", std::max(0.0, total - run)}};
+}
+
+}  // namespace echo::runpod

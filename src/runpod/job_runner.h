@@ -1,0 +1,49 @@
+// One job from its start to its posted result.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "runpod/handler.h"
+#include "runpod/job_table.h"
+#include "runpod/reporter.h"
+#include "runpod/result_body.h"
+#include "runpod/worker_options.h"
+
+namespace echo::runpod {
+
+class WorkerJobContext;
+
+// What the end of a job means for the worker.
+struct JobEnd {
+  bool ran = false;          // the handler was called and its outcome counted
+  bool fatal = false;        // the device or process is broken
+  bool stop_pod = false;     // the platform was told to stop the pod
+  std::string fatal_reason;  // for the unhealthy report: free of user text
+};
+
+// Threads: any number of jobs at once.
+class JobRunner {
+ public:
+  // The referenced objects must outlive the runner.
+  JobRunner(Handler handler, const Reporter& reporter, const WorkerOptions& options,
+            Logger& logger);
+
+  // Runs the handler and posts what came of it. Posts nothing for a job that was stopped, or that
+  // the end of the process cut short. Never throws.
+  JobEnd run(ActiveJob& job) const;
+
+ private:
+  JobOutcome call_handler(const ActiveJob& job, WorkerJobContext& context) const;
+  JobOutcome unexpected(const ActiveJob& job, const std::exception& error, bool is_stream) const;
+  void add_debugger(const ActiveJob& job, ShapedResult& result,
+                    std::chrono::system_clock::time_point started) const;
+
+  Handler handler_;
+  const Reporter& reporter_;
+  const WorkerOptions& options_;
+  Logger& logger_;
+  WorkerIdentity identity_;
+};
+
+}  // namespace echo::runpod

@@ -1,0 +1,132 @@
+#include "runpod/result_body.h"
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <typeinfo>
+
+namespace echo::runpod {
+namespace {
+
+constexpr size_t kMaxExceptionMessage = 1000;  // bytes
+
+std::string error_text(const Json& error) {
+  return error.is_string() ? error.get<std::string>() : dump_json(error);
+}
+
+// The members of a document in the order given, which nlohmann's objects would sort.
+class BodyWriter {
+ public:
+  void add(std::string_view key, const std::string& json) {
+    text_ += text_.empty() ? "{" : ", ";
+    text_.append("\"").append(key).append("\": ").append(json);
+  }
+  std::string finish() && { return text_.empty() ? "{}" : std::move(text_) + "}"; }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+bool truthy(const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::null:
+    case Json::value_t::discarded:
+      return false;
+    case Json::value_t::boolean:
+      return value.get<bool>();
+    case Json::value_t::string:
+      return !value.get_ref<const std::string&>().empty();
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+    case Json::value_t::number_float:
+      return value.get<double>() != 0;
+    default:
+      return !value.empty();
+  }
+}
+
+std::string dump_json(const Json& value) {
+  return value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+ShapedResult shape_result(const JobOutcome& outcome) {
+  ShapedResult result;
+  result.error = outcome.error;
+  if (!outcome.value.is_object()) {
+    if (outcome.error.empty() || !outcome.value.is_null()) result.output = outcome.value;
+    return result;
+  }
+  Json output = outcome.value;
+  if (const auto error = output.find("error"); error != output.end()) {
+    if (result.error.empty() && truthy(*error)) result.error = error_text(*error);
+    output.erase(error);
+  }
+  if (const auto refresh = output.find("refresh_worker"); refresh != output.end()) {
+    result.stop_pod = truthy(*refresh);
+    output.erase(refresh);
+  }
+  if (!output.empty()) result.output = std::move(output);
+  return result;
+}
+
+std::string result_body(const ShapedResult& result) {
+  BodyWriter body;
+  if (result.output) body.add("output", dump_json(*result.output));
+  if (!result.error.empty()) body.add("error", dump_json(result.error));
+  if (result.stop_pod) body.add("stopPod", "true");
+  return std::move(body).finish();
+}
+
+std::string error_body(std::string_view error, bool stop_pod) {
+  ShapedResult result;
+  result.error = error.empty() ? "internal: the job failed without a message" : std::string(error);
+  result.stop_pod = stop_pod;
+  return result_body(result);
+}
+
+std::string stream_body(const Json& piece) { return "{\"output\": " + dump_json(piece) + "}"; }
+
+std::string progress_body(const Json& update) {
+  return "{\"status\": \"IN_PROGRESS\", \"output\": " + dump_json(update) + "}";
+}
+
+std::string exception_message(const std::exception& error) {
+  std::string message = error.what();
+  if (const auto* system = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+    message = "file system: " + system->code().message();
+  }
+  if (message.size() > kMaxExceptionMessage) {
+    message.resize(kMaxExceptionMessage);
+    message += "...";
+  }
+  return message;
+}
+
+std::string exception_type(const std::exception& error) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status), &std::free);
+  return std::string("<class '") + (status == 0 ? name.get() : typeid(error).name()) + "'>";
+}
+
+std::string exception_report(const std::exception& error, const WorkerIdentity& identity) {
+  const std::string type = exception_type(error);
+  const auto text = [](const std::string& value) {
+    return Json(value).dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+  };
+  BodyWriter report;
+  report.add("error_type", text(type));
+  report.add("error_message", text(exception_message(error)));
+  report.add("error_traceback",
+             text("Traceback (most recent call last):\n  native code, handler of the job\n"));
+  report.add("hostname", text(identity.hostname));
+  report.add("worker_id", text(identity.worker_id));
+  report.add("runpod_version", text(identity.version));
+  return std::move(report).finish();
+}
+
+}  // namespace echo::runpod

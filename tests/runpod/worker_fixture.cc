@@ -1,0 +1,131 @@
+#include "worker_fixture.h"
+
+#include <cstdlib>
+
+namespace echo::runpod {
+
+void MemorySink::write(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  text_ += line;
+}
+
+std::string MemorySink::text() const {
+  const std::lock_guard lock(mutex_);
+  return text_;
+}
+
+int MemorySink::count(std::string_view part) const {
+  const std::string all = text();
+  int lines = 0;
+  for (size_t begin = 0; begin < all.size();) {
+    const size_t end = std::min(all.find('\n', begin), all.size());
+    if (all.substr(begin, end - begin).find(part) != std::string::npos) ++lines;
+    begin = end + 1;
+  }
+  return lines;
+}
+
+void Gate::open() {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
+  changed_.notify_all();
+}
+
+bool Gate::wait(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::move(stop), std::chrono::seconds(10),
+                           [this] { return open_; });
+}
+
+WorkerTiming quick_timing() {
+  WorkerTiming timing;
+  timing.poll_timeout = milliseconds(5'000);
+  timing.post_timeout = milliseconds(3'000);
+  timing.too_many_requests = milliseconds(250);
+  timing.backoff_first = milliseconds(10);
+  timing.failure_cap = milliseconds(300);
+  timing.frozen_cap = milliseconds(50);
+  timing.idle_cap = milliseconds(20);
+  timing.held_poll = milliseconds(20);
+  timing.stop_pause = milliseconds(20);
+  timing.stop_failure_cap = milliseconds(300);
+  timing.post_backoff_first = milliseconds(10);
+  timing.post_backoff_cap = milliseconds(50);
+  timing.post_budget = milliseconds(500);
+  timing.chunk_budget = milliseconds(300);
+  timing.ping_retry_step = milliseconds(20);
+  timing.unhealthy_timeout = milliseconds(500);
+  timing.cancel_grace = milliseconds(200);
+  timing.refresh_wait = milliseconds(300);
+  return timing;
+}
+
+WorkerOptions options_on(const FakePlatform& platform) {
+  WorkerOptions options = worker_options_from(environment_of(platform.environment()), nullptr);
+  options.timing = quick_timing();
+  options.ping_interval = milliseconds(100);
+  options.log_level = LogLevel::kTrace;
+  return options;
+}
+
+Environment environment_of(std::map<std::string, std::string> variables) {
+  return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+}
+
+JobOutcome echo_handler(const Job& job, JobContext&) { return JobOutcome::success(job.input()); }
+
+RunningWorker::RunningWorker(WorkerOptions options, Handler handler)
+    : RunningWorker(std::move(options),
+                    WorkerSetup{{}, [handler = std::move(handler)] { return handler; }, {}}) {}
+
+RunningWorker::RunningWorker(WorkerOptions options, WorkerSetup setup) : http_(make_http_client()) {
+  LogOptions log;
+  log.level = options.log_level;
+  log.json = !options.endpoint_id.empty();
+  logger_ = std::make_unique<Logger>(log, sink_);
+  worker_ = std::make_unique<Worker>(std::move(options), *http_, *logger_, [this](int code) {
+    const std::lock_guard lock(mutex_);
+    hard_exits_.push_back(code);
+  });
+  thread_ = std::thread([this, setup = std::move(setup)] {
+    int code = -2;
+    try {
+      code = worker_->run(setup);
+    } catch (const std::exception& error) {
+      logger_->error(error.what());
+    }
+    const std::lock_guard lock(mutex_);
+    exit_code_ = code;
+    changed_.notify_all();
+  });
+}
+
+RunningWorker::~RunningWorker() {
+  worker_->request_shutdown();
+  if (exit_code() == -1) {
+    std::fprintf(stderr, "the worker does not end:\n%s\n", log().c_str());
+    std::abort();
+  }
+  thread_.join();
+}
+
+int RunningWorker::exit_code() {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, std::chrono::seconds(10), [this] { return exit_code_.has_value(); }))
+    return -1;
+  return *exit_code_;
+}
+
+std::vector<int> RunningWorker::hard_exits() const {
+  const std::lock_guard lock(mutex_);
+  return hard_exits_;
+}
+
+milliseconds between(steady_clock::time_point from, steady_clock::time_point to) {
+  return std::chrono::duration_cast<milliseconds>(to - from);
+}
+
+}  // namespace echo::runpod

@@ -1,0 +1,91 @@
+// A worker on threads of this process, in front of a fake platform.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "net/curl_http_client.h"
+#include "runpod/worker.h"
+#include "support/fake_platform.h"
+
+namespace echo::runpod {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Keeps the lines of a log.
+class MemorySink : public LogSink {
+ public:
+  void write(std::string_view line) override;
+  std::string text() const;
+  int count(std::string_view part) const;  // lines that hold it
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+// A door that stays shut until the test opens it, for handlers that must wait.
+class Gate {
+ public:
+  void open();
+  // False when nobody opened it within ten seconds, or the token was stopped.
+  bool wait(std::stop_token stop = {});
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool open_ = false;
+};
+
+// The protocol's durations, so much shorter that tests are quick.
+WorkerTiming quick_timing();
+
+// The options of a worker on this platform, with quick_timing.
+WorkerOptions options_on(const FakePlatform& platform);
+
+// An environment made of a map.
+Environment environment_of(std::map<std::string, std::string> variables);
+
+// Returns the job's input.
+JobOutcome echo_handler(const Job& job, JobContext& context);
+
+// Starts in the constructor; the destructor drains and fails the test if that takes too long.
+class RunningWorker {
+ public:
+  RunningWorker(WorkerOptions options, Handler handler);
+  RunningWorker(WorkerOptions options, WorkerSetup setup);
+  ~RunningWorker();
+
+  void shut_down(int signal = 15) { worker_->request_shutdown(signal); }
+  // Waits for run() to return; -1 if it does not within ten seconds.
+  int exit_code();
+  Worker& worker() { return *worker_; }
+  std::string log() const { return sink_->text(); }
+  const MemorySink& sink() const { return *sink_; }
+  // The codes that the worker wanted to end the process with.
+  std::vector<int> hard_exits() const;
+
+ private:
+  std::shared_ptr<MemorySink> sink_ = std::make_shared<MemorySink>();
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<Logger> logger_;
+  std::unique_ptr<Worker> worker_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<int> hard_exits_;
+  std::optional<int> exit_code_;
+  std::thread thread_;
+};
+
+milliseconds between(steady_clock::time_point from, steady_clock::time_point to);
+
+}  // namespace echo::runpod
