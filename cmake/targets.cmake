@@ -43,6 +43,8 @@ function(echo_test name)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBRARIES} GTest::gmock_main GTest::gmock
                                              GTest::gtest)
+  # Tests are compiled more often than they run.
+  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_test PRIVATE
     ECHO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden" ECHO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"

@@ -1,0 +1,56 @@
+#include <cstdio>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "bench/pipeline_bench.h"
+
+namespace echo::apps {
+namespace {
+
+std::optional<DType> precision(const std::string& name) {
+  if (name == "float32") return DType::kFloat32;
+  if (name == "bf16") return DType::kBFloat16;
+  return {};
+}
+
+struct Options {
+  std::string model, precision = "auto", codec_precision = "auto";
+  bench::PipelineBenchOptions bench;
+};
+
+}  // namespace
+
+void add_bench(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  options->model = line.environment().model_directory;
+  CLI::App& command = line.add(
+      "bench", "Measure speed and memory on this machine",
+      "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n", [options] {
+        if (options->model.empty()) throw_invalid("--model: no directory given");
+        options->bench.model = options->model;
+        options->bench.precision = precision(options->precision);
+        options->bench.codec_precision = precision(options->codec_precision);
+        const auto result = bench::run_pipeline_bench(
+            options->bench,
+            [](const std::string& what) { std::fprintf(stderr, "bench: %s\n", what.c_str()); });
+        std::printf("%s", result.table().c_str());
+        return static_cast<int>(kSuccess);
+      });
+  command.add_option("--model", options->model, "Directory of the checkpoints (or ECHO_MODEL_DIR)");
+  const auto names = CLI::IsMember({"auto", "float32", "bf16"});
+  command.add_option("--precision", options->precision, "Of the transformer's matrices")
+      ->check(names)
+      ->capture_default_str();
+  command.add_option("--codec-precision", options->codec_precision, "Of the autoencoder's")
+      ->check(names)
+      ->capture_default_str();
+  command.add_option("--threads", options->bench.threads, "0: all")->check(CLI::Range(0, 1024));
+  command.add_option("--repetitions", options->bench.repetitions, "The fastest counts")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command.add_option("--frames", options->bench.frames, "Latent frames of a step")
+      ->check(CLI::Range(1, 640))
+      ->capture_default_str();
+}
+
+}  // namespace echo::apps

@@ -1,0 +1,24 @@
+#include "apps/environment.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace echo::apps {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+}  // namespace
+
+Environment read_environment() {
+  Environment environment;
+  environment.model_directory = variable("ECHO_MODEL_DIR");
+  environment.color = isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty();
+  return environment;
+}
+
+}  // namespace echo::apps

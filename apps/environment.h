@@ -1,0 +1,15 @@
+// The environment, read once. Nothing else in the program reads it.
+#pragma once
+
+#include <string>
+
+namespace echo::apps {
+
+struct Environment {
+  std::string model_directory;  // ECHO_MODEL_DIR
+  bool color = false;           // standard error is a terminal and NO_COLOR is not set
+};
+
+Environment read_environment();
+
+}  // namespace echo::apps

@@ -1,0 +1,33 @@
+// A file that appears under its name only when it is whole.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace echo::apps {
+
+// Writes beside `path` under a temporary name, then renames. Nothing stays behind when it fails.
+// Opened early so that an unwritable place is known before the work: kUnavailable.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::filesystem::path& path);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  // Writes all bytes, flushes them to the disk and gives the file its name. kUnavailable, e.g. when
+  // the disk is full.
+  void commit(std::string_view bytes);
+
+ private:
+  [[noreturn]] void fail(const char* what) const;
+
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+// All bytes to standard output. kUnavailable when it is closed or full.
+void write_standard_output(std::string_view bytes);
+
+}  // namespace echo::apps
