@@ -63,6 +63,11 @@ class CurlHttpClient final : public HttpClient {
     Url url = parse_url(request.url);
     HttpRequest hop = request;
     HttpResponse response;
+    if (request.public_hosts_only && !options_.proxy.empty()) {
+      response.error = TransportError::kForbiddenHost;
+      response.error_text = "behind a proxy nobody can tell whether the host is public";
+      return response;
+    }
     for (int redirects = 0;; ++redirects) {
       milliseconds left = request.timeouts.total;
       if (left > milliseconds::zero()) {
@@ -71,7 +76,8 @@ class CurlHttpClient final : public HttpClient {
       }
       response = HttpResponse();
       response.final_url = url.text();
-      auto lane = lanes_.take(url.origin());
+      // A kept connection was checked for the requests that made it only.
+      auto lane = lanes_.take((hop.public_hosts_only ? "public " : "") + url.origin());
       run_curl_transfer(*lane, options_, hop, url, left, response);
       lanes_.give_back(std::move(lane));
 

@@ -19,7 +19,7 @@ CurlLane::~CurlLane() {
   curl_multi_cleanup(multi);
 }
 
-std::unique_ptr<CurlLane> CurlLanePool::take(const std::string& origin) {
+std::unique_ptr<CurlLane> CurlLanePool::take(const std::string& peer) {
   std::vector<std::unique_ptr<CurlLane>> stale;  // closed after the lock is gone
   {
     std::scoped_lock lock(mutex_);
@@ -29,7 +29,7 @@ std::unique_ptr<CurlLane> CurlLanePool::take(const std::string& origin) {
     stale.assign(std::make_move_iterator(idle_.begin()), std::make_move_iterator(fresh));
     idle_.erase(idle_.begin(), fresh);
     const auto found = std::find_if(idle_.rbegin(), idle_.rend(),
-                                    [&](const auto& lane) { return lane->origin == origin; });
+                                    [&](const auto& lane) { return lane->peer == peer; });
     if (found != idle_.rend()) {
       auto lane = std::move(*found);
       idle_.erase(std::next(found).base());
@@ -37,7 +37,7 @@ std::unique_ptr<CurlLane> CurlLanePool::take(const std::string& origin) {
     }
   }
   auto lane = std::make_unique<CurlLane>();
-  lane->origin = origin;
+  lane->peer = peer;
   return lane;
 }
 

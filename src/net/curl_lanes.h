@@ -20,7 +20,7 @@ struct CurlLane {
 
   CURLM* multi = nullptr;
   CURL* easy = nullptr;
-  std::string origin;  // whom it last talked to
+  std::string peer;  // whom it talks to
   std::chrono::steady_clock::time_point idle_since;
 };
 
@@ -29,8 +29,8 @@ class CurlLanePool {
  public:
   explicit CurlLanePool(std::chrono::seconds max_idle) : max_idle_(max_idle) {}
 
-  // The lane that last talked to that origin, or a new one.
-  std::unique_ptr<CurlLane> take(const std::string& origin);
+  // The lane that last talked to that peer, or a new one.
+  std::unique_ptr<CurlLane> take(const std::string& peer);
   void give_back(std::unique_ptr<CurlLane> lane);
 
  private:

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "base/error.h"
+#include "net/public_address.h"
 
 namespace echo {
 namespace {
@@ -116,6 +117,10 @@ class Transfer {
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_MAXAGE_CONN, static_cast<long>(options.max_idle.count()));
+    if (request_.public_hosts_only) {
+      set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_socket);
+      set(CURLOPT_OPENSOCKETDATA, this);
+    }
     set(CURLOPT_PROXY, options.proxy.c_str());
     set(CURLOPT_NOPROXY, options.no_proxy.c_str());
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -237,6 +242,16 @@ class Transfer {
       thrown_ = std::current_exception();
       return on_error;
     }
+  }
+
+  // Called with the address that is about to be connected to, whatever name it came from.
+  static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* address) {
+    if (!is_public_address(address->addr)) {
+      static_cast<Transfer*>(self)->stop_with(TransportError::kForbiddenHost,
+                                              "the host's address is not a public one");
+      return CURL_SOCKET_BAD;
+    }
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   }
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {

@@ -43,6 +43,8 @@ std::string_view transport_error_name(TransportError error) {
       return "malformed answer";
     case TransportError::kTooLarge:
       return "answer too large";
+    case TransportError::kForbiddenHost:
+      return "host not allowed";
     case TransportError::kRedirect:
       return "bad redirect";
     case TransportError::kCancelled:

@@ -33,6 +33,7 @@ enum class TransportError {
   kConnectionLost,  // closed or reset before the answer was complete
   kProtocol,        // what came is not HTTP, or does not decode
   kTooLarge,        // the answer is larger than the caller allows
+  kForbiddenHost,   // the host is not public, and public_hosts_only was set
   kRedirect,        // too many redirects, or one that must not be followed
   kCancelled,       // stop was requested
   kSinkStopped,     // the sink returned false
@@ -90,6 +91,7 @@ struct HttpRequest {
   std::size_t max_body = std::size_t{16} << 20;  // bytes after decoding, where no sink takes them
   int max_redirects = 10;                        // 0: a redirect is handed back as the answer it is
   bool accept_compressed = true;                 // asks for gzip and deflate, and decodes them
+  bool public_hosts_only = false;  // refuses to connect to anything private, redirects included
   std::stop_token stop;
   // A stop request that finds the answer already begun lets it come to its end: for answers that
   // hand over something which must not get lost.

@@ -1,0 +1,48 @@
+// Where results go: put an object, hand out a link to it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace echo {
+
+struct ObjectInfo {
+  std::uint64_t size = 0;
+  std::string content_type;
+};
+
+// Names are relative ("anna.ogg"); the store puts its prefix before them, and the result is the
+// key. Every operation but key and link may throw kUnavailable (the store cannot be reached or
+// refuses, and trying again did not help), kNotFound (the object or the bucket) and kCancelled;
+// kInvalidArgument for a name that cannot be a key. Errors name the key and the store, never a
+// secret. Threads: every member may be called from any thread.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  virtual std::string key(const std::string& name) const = 0;
+
+  // Writes the whole object or nothing; an object of that name is replaced.
+  virtual void put(const std::string& name, std::string_view data, const std::string& content_type,
+                   std::stop_token stop = {}) = 0;
+  virtual std::string get(const std::string& name, std::stop_token stop = {}) = 0;
+  // Nothing if there is no such object.
+  virtual std::optional<ObjectInfo> head(const std::string& name, std::stop_token stop = {}) = 0;
+  // Not an error if there is no such object.
+  virtual void remove(const std::string& name, std::stop_token stop = {}) = 0;
+
+  // An address under which anyone can read the object until `ttl` has passed; zero: the store's
+  // usual time. Made without asking the store, so the object need not exist.
+  virtual std::string link(const std::string& name, std::chrono::seconds ttl = {}) const = 0;
+  // What the holder of a link gets.
+  virtual std::string read_link(const std::string& url, std::stop_token stop = {}) = 0;
+
+  // For people: "bucket b at https://host" or "folder /results".
+  virtual std::string describe() const = 0;
+};
+
+}  // namespace echo

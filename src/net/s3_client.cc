@@ -1,0 +1,211 @@
+#include "net/s3_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "base/error.h"
+#include "net/digest.h"
+#include "net/xml.h"
+
+namespace echo {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::system_clock;
+
+// Services refuse signatures that are 15 minutes off; less than this is not worth learning.
+constexpr seconds kSkew{240};
+constexpr std::size_t kMaxMessage = 200;
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += (out.empty() ? "" : "; ") + line;
+  return out;
+}
+
+std::optional<system_clock::time_point> parse_http_date(std::string_view text) {
+  const std::time_t time = curl_getdate(std::string(text).c_str(), nullptr);
+  if (time < 0) return std::nullopt;
+  return system_clock::from_time_t(time);
+}
+
+std::string error_code(const HttpResponse& response) {
+  return xml_text(response.body, "Code").value_or("");
+}
+
+bool is_worth_another_try(const HttpResponse& response) {
+  if (response.error != TransportError::kNone) return is_transient(response.error);
+  if (response.status == 408 || response.status == 429) return true;
+  if (response.status >= 500) return response.status != 501 && response.status != 505;
+  const std::string code = error_code(response);
+  return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted";
+}
+
+milliseconds retry_after(const HttpResponse& response) {
+  const auto value = response.header("Retry-After");
+  int count = 0;
+  if (!value) return {};
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
+  if (error != std::errc() || end != value->data() + value->size() || count < 0) return {};
+  return seconds(std::min(count, 3600));
+}
+
+// What to do about the errors that a wrong setting causes.
+std::string hint(const std::string& code, const HttpResponse& response) {
+  if (const auto region = response.header("x-amz-bucket-region");
+      region && response.status != 404) {
+    return " (the bucket is in region " + std::string(*region) + ")";
+  }
+  if (code == "AuthorizationHeaderMalformed") {
+    const auto region = xml_text(response.body, "Region");
+    if (region) return " (the bucket is in region " + *region + ")";
+  }
+  if (code == "NoSuchBucket") return " (the bucket does not exist)";
+  if (code == "InvalidAccessKeyId") return " (the access key is unknown to the service)";
+  if (code == "SignatureDoesNotMatch") return " (the secret key or the region is wrong)";
+  return "";
+}
+
+}  // namespace
+
+S3Client::S3Client(const S3Options& options, HttpClient& http, Clock& clock)
+    : options_(options),
+      keys_{options.access_key_id, options.secret_access_key, options.session_token},
+      http_(http),
+      clock_(clock) {
+  const auto problems = s3_problems(options);
+  if (!problems.empty()) throw_invalid("storage: " + joined(problems));
+  scope_.region = s3_region(options);
+}
+
+std::string S3Client::describe() const {
+  return "bucket " + options_.bucket + " at " + parse_url(options_.endpoint_url).origin();
+}
+
+system_clock::time_point S3Client::service_time() const {
+  return clock_.wall_now() + seconds(skew_seconds_.load());
+}
+
+std::string S3Client::presigned_get(const std::string& key, seconds ttl) const {
+  const S3Address address = s3_address(options_, key);
+  SigV4Request signed_request;
+  signed_request.host = address.authority;
+  signed_request.path = address.path;
+  // What Amazon's own clients put into their links.
+  signed_request.query = {{"X-Amz-Content-Sha256", std::string(SigV4Request::kUnsigned)},
+                          {"x-id", "GetObject"}};
+  return address.url(presign_query(signed_request, keys_, scope_, service_time(), ttl));
+}
+
+HttpResponse S3Client::send(const S3Request& request) {
+  Backoff backoff(options_.retry, clock_);
+  bool learned = false;
+  while (true) {
+    milliseconds timeout = options_.attempt_timeout;
+    if (const auto left = backoff.time_left())
+      timeout = std::clamp(*left, milliseconds(1), timeout);
+    HttpResponse response = send_once(request, timeout);
+    if (response.ok()) return response;
+    if (response.status == 404 && response.error == TransportError::kNone &&
+        request.missing_is_an_answer) {
+      return response;
+    }
+    if (!learned && learn_time(response)) {
+      learned = true;
+      continue;
+    }
+    if (!is_worth_another_try(response)) fail(request, response, backoff.failures() + 1);
+    if (!backoff.wait(request.stop, retry_after(response))) {
+      if (request.stop.stop_requested()) response.error = TransportError::kCancelled;
+      fail(request, response, backoff.failures());
+    }
+  }
+}
+
+HttpResponse S3Client::send_once(const S3Request& request, milliseconds timeout) {
+  const S3Address address = s3_address(options_, request.key);
+  SigV4Request to_sign;
+  to_sign.method = request.method;
+  to_sign.host = address.authority;
+  to_sign.path = address.path;
+  to_sign.query = request.query;
+  to_sign.headers = request.headers;
+  to_sign.payload_hash = hex(digest(DigestKind::kSha256, request.body));
+
+  HttpRequest http;
+  http.method = request.method;
+  http.url = address.url(canonical_query(request.query));
+  http.headers = sign_headers(to_sign, keys_, scope_, service_time());
+  http.body = request.body;
+  http.timeouts.connect = options_.connect_timeout;
+  http.timeouts.total = timeout;
+  http.max_body = request.max_body;
+  http.max_redirects = 0;  // the signature holds for one host
+  http.accept_compressed = false;
+  http.public_hosts_only = options_.public_hosts_only;
+  http.stop = request.stop;
+  return http_.perform(http);
+}
+
+bool S3Client::learn_time(const HttpResponse& response) {
+  if (response.error != TransportError::kNone || response.status < 400 || response.status >= 500) {
+    return false;
+  }
+  const auto date = response.header("Date");
+  const auto theirs = date ? parse_http_date(*date) : std::nullopt;
+  if (!theirs) return false;
+  // Services have several codes for this, some plain AccessDenied; the difference decides.
+  const auto wrong_by = std::chrono::abs(*theirs - service_time());
+  const std::string code = error_code(response);
+  const bool says_so = code == "RequestTimeTooSkewed" || code == "RequestInTheFuture";
+  if (!says_so && !(response.status == 403 && wrong_by > kSkew)) return false;
+  skew_seconds_ = std::chrono::round<seconds>(*theirs - clock_.wall_now()).count();
+  return true;
+}
+
+std::string S3Client::without_secrets(std::string text) const {
+  for (const std::string* secret :
+       {&keys_.secret_access_key, &keys_.session_token, &keys_.access_key_id}) {
+    if (secret->empty()) continue;
+    for (auto at = text.find(*secret); at != std::string::npos; at = text.find(*secret, at)) {
+      text.replace(at, secret->size(), "...");
+      at += 3;
+    }
+  }
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  if (text.size() > kMaxMessage) text = text.substr(0, kMaxMessage) + "...";
+  return text;
+}
+
+void S3Client::fail(const S3Request& request, const HttpResponse& response, int attempts) const {
+  std::string text = "storage: " + request.method + " " +
+                     (request.key.empty() ? std::string("of the bucket") : request.key) + " in " +
+                     describe() + ": ";
+  ErrorCode code = ErrorCode::kUnavailable;
+  if (response.error == TransportError::kCancelled) {
+    throw Error(ErrorCode::kCancelled, text + "cancelled");
+  }
+  if (response.error != TransportError::kNone) {
+    text += std::string(transport_error_name(response.error)) + " (" +
+            without_secrets(response.error_text) + ")";
+  } else {
+    const std::string name = error_code(response);
+    const std::string message = xml_text(response.body, "Message").value_or("");
+    text += "status " + std::to_string(response.status);
+    if (!name.empty()) text += " " + without_secrets(name);
+    if (!message.empty()) text += ": " + without_secrets(message);
+    text += without_secrets(hint(name, response));
+    if (response.status == 404) code = ErrorCode::kNotFound;
+  }
+  if (attempts > 1) text += ", after " + std::to_string(attempts) + " attempts";
+  throw Error(code, text);
+}
+
+}  // namespace echo
