@@ -38,12 +38,14 @@ class Worker {
 
   void operator()(const Block& block) {
     const int64_t queries = block.end - block.begin;
-    const int64_t lane_rows = lanes_[block.lane].rows;
+    const int64_t earlier = k_.rows() - q_.rows();  // keys before the first query's; of one lane
     // The lane's own keys that any query of the block can see.
-    int64_t key_begin = 0, key_end = lane_rows;
+    int64_t key_begin = 0, key_end = earlier + lanes_[block.lane].rows;
     if (shape_.causal) {
-      key_end = block.end;
-      if (shape_.window > 0) key_begin = std::max<int64_t>(0, block.begin - shape_.window + 1);
+      key_end = earlier + block.end;
+      if (shape_.window > 0) {
+        key_begin = std::max<int64_t>(0, earlier + block.begin - shape_.window + 1);
+      }
     }
     segments_.assign(1, {0, key_end - key_begin, 1.0f});
     if (!sections_.empty()) {
@@ -67,7 +69,7 @@ class Worker {
     probabilities_.resize(static_cast<size_t>(queries * keys) * element_);
     const float factor = 1.0f / std::sqrt(static_cast<float>(head_dim_));
     for (int64_t i = 0; i < queries; ++i) {
-      const int64_t position = block.begin + i;
+      const int64_t position = earlier + block.begin + i;
       int64_t lo = 0, hi = key_end - key_begin;
       if (shape_.causal) {
         hi = position + 1 - key_begin;

@@ -64,6 +64,7 @@ class CausalConv1d {
   DType dtype() const { return weight_->dtype(); }
   int64_t in() const { return weight_->in(); }
   int64_t out() const { return weight_->out(); }
+  int64_t stride() const { return weight_->stride(); }
 
   // An input of `rows` new rows to write into with its context in front: fill
   // `input.row_range(context_rows(), rows)`, then call.

@@ -112,6 +112,7 @@ class Backend {
   virtual void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps,
                                 const Tensor& rotary, int64_t heads, int64_t rotated_heads,
                                 int64_t position_step, const Lanes& lanes) = 0;
+  // With one lane, k and v may begin with rows before those of q.
   virtual void attention(const Tensor& q, const Tensor& k, const Tensor& v,
                          const AttentionShape& shape, const Lanes& lanes,
                          std::span<const Sections> sections, const Tensor& out) = 0;

@@ -225,9 +225,9 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                  const Lanes& lanes, std::span<const Sections> sections) {
   require_lanes("attention", q, lanes);
-  require(is_float(q) && q.rows() == k.rows() && q.cols() == k.cols() && q.dtype() == k.dtype(),
-          "attention", q, k);
-  require(q.rows() == v.rows() && q.cols() == v.cols() && q.dtype() == v.dtype(), "attention", q,
+  require(is_float(q) && q.cols() == k.cols() && q.dtype() == k.dtype(), "attention", q, k);
+  require(k.rows() == q.rows() || (k.rows() > q.rows() && lanes.size() == 1), "attention", q, k);
+  require(k.rows() == v.rows() && k.cols() == v.cols() && k.dtype() == v.dtype(), "attention", k,
           v);
   require(shape.heads > 0 && q.cols() % shape.heads == 0, "attention", q, k);
   if (!sections.empty() && sections.size() != lanes.size()) {

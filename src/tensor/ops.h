@@ -54,7 +54,8 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
                       int64_t position_step = 1);
 
 // softmax(q k^T / sqrt(D)) v for each lane and head, over the lane's own rows of k and v followed
-// by its sections. q, k, v: (N, H * D). sections: one for each lane, or none at all.
+// by its sections. q, k, v: (N, H * D). sections: one for each lane, or none at all. With a single
+// lane k and v may have more rows than q: the first ones are of rows before the queries'.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                  const Lanes& lanes, std::span<const Sections> sections = {});
 
