@@ -17,7 +17,9 @@ std::string error_text(int code) {
 
 void check(int code, ErrorCode otherwise, const std::string& what) {
   if (code >= 0) return;
-  if (code == AVERROR(ENOMEM)) throw_unavailable(what + ": out of memory");
+  // Damaged files ask for absurd amounts of memory: that is their fault, not the machine's.
+  const bool no_memory = code == AVERROR(ENOMEM) && otherwise != ErrorCode::kCorrupt;
+  if (no_memory) throw_unavailable(what + ": out of memory");
   if (code == AVERROR_EXIT) throw Error(ErrorCode::kCancelled, what + ": cancelled");
   throw Error(otherwise, what + ": " + error_text(code));
 }

@@ -21,8 +21,8 @@ void silence_log();
 // "Invalid data found when processing input", ...
 std::string error_text(int code);
 
-// Throws unless `code` says success; running out of memory is kUnavailable and an interruption
-// kCancelled whatever is asked for.
+// Throws `otherwise` unless `code` says success; an interruption is kCancelled whatever is asked
+// for, and running out of memory kUnavailable unless kCorrupt is.
 void check(int code, ErrorCode otherwise, const std::string& what);
 
 // As check() for functions that return null when memory ran out.

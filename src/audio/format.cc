@@ -32,7 +32,7 @@ const FormatFacts& facts_of(AudioFormat format) {
                                 44100,
                                 {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000},
                                 true};
-  static const FormatFacts kPcm{"pcm", "audio/L16", 44100, {}, false};
+  static const FormatFacts kPcm{"pcm", "audio/pcm", 44100, {}, false};
   switch (format) {
     case AudioFormat::kOggOpus:
       return kOgg;

@@ -6,6 +6,7 @@
 
 namespace echo {
 
+// kPcm is 16-bit little-endian samples without a header.
 enum class AudioFormat { kOggOpus, kWav, kFlac, kMp3, kPcm };
 
 // 0 stands for the format's default.

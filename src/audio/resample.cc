@@ -15,6 +15,7 @@ namespace {
 constexpr double kZeroCrossings = 6;
 constexpr double kRolloff = 0.99;
 constexpr size_t kLanes = 16;
+constexpr size_t kBlock = 16384;  // samples
 
 // Weight of an input sample that lies `distance` input samples from the output's place, where
 // `cutoff` is the filter's band in units of the input's Nyquist frequency.
@@ -116,7 +117,11 @@ void Resampler::produce(int64_t end, std::vector<float>& out) {
 std::vector<float> resample(std::span<const float> samples, int from, int to) {
   Resampler resampler(from, to);
   std::vector<float> out;
-  resampler.push(samples, out);
+  out.reserve(samples.size() * static_cast<size_t>(to) / static_cast<size_t>(from) + 1);
+  // In blocks that stay in the cache: the resampler keeps a copy of what it is working on.
+  for (size_t at = 0; at < samples.size(); at += kBlock) {
+    resampler.push(samples.subspan(at, std::min(kBlock, samples.size() - at)), out);
+  }
   resampler.finish(out);
   return out;
 }

@@ -289,7 +289,9 @@ TEST(Decode, SurvivesDamagedFiles) {
       if (round % 5 == 0) bytes.resize(1 + random() % bytes.size());
       const std::string outcome = failure_of_bytes(bytes);
       (outcome == "decoded" ? decoded : refused) += 1;
-      EXPECT_EQ(outcome.find("internal"), std::string::npos) << outcome;
+      const bool blamed_on_the_file = outcome == "decoded" || outcome.starts_with("corrupt: ") ||
+                                      outcome.starts_with("invalid_input: ");
+      EXPECT_TRUE(blamed_on_the_file) << outcome;
     }
   }
   EXPECT_GT(decoded, 50);

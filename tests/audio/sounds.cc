@@ -77,6 +77,17 @@ std::string mux(const std::string& container, AVCodecContext* codec, const AVCod
   return bytes;
 }
 
+AVSampleFormat sample_format_of(const std::string& encoder) {
+  if (encoder == "aac" || encoder == "libvorbis") return AV_SAMPLE_FMT_FLTP;
+  if (encoder == "libopus") return AV_SAMPLE_FMT_FLT;
+  if (encoder == "alac") return AV_SAMPLE_FMT_S16P;
+  if (encoder == "pcm_u8") return AV_SAMPLE_FMT_U8;
+  if (encoder == "pcm_s16le") return AV_SAMPLE_FMT_S16;
+  if (encoder == "pcm_s24le" || encoder == "pcm_s32le") return AV_SAMPLE_FMT_S32;
+  require(encoder == "pcm_f64le", "no sample format known for " + encoder);
+  return AV_SAMPLE_FMT_DBL;
+}
+
 }  // namespace
 
 std::vector<float> make_sound(size_t samples, int rate, double pitch) {
@@ -144,7 +155,7 @@ std::string mux_sound(const std::string& container, const std::string& encoder_n
   codec->sample_rate = rate;
   codec->time_base = {1, rate};
   codec->bit_rate = 96000;
-  codec->sample_fmt = encoder->sample_fmts[0];
+  codec->sample_fmt = sample_format_of(encoder_name);
   av_channel_layout_default(&codec->ch_layout, 1);
   size_t done = 0;
   return mux(container, codec, encoder, options, [&](AVFrame* frame) {
