@@ -1,0 +1,38 @@
+#include "engine/content_hash.h"
+
+#include <openssl/evp.h>
+
+#include "base/error.h"
+
+namespace echo {
+namespace {
+
+std::string hex(const Sha256& hash) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const uint8_t byte : hash) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+Sha256 sha256(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, EVP_sha256(), nullptr) != 1 ||
+      size != hash.size()) {
+    throw_internal("SHA-256: the cryptographic library failed");
+  }
+  return hash;
+}
+
+std::string sha256_hex(std::string_view text) {
+  return hex(sha256(std::as_bytes(std::span(text.data(), text.size()))));
+}
+
+std::string sha256_hex(std::span<const float> values) { return hex(sha256(std::as_bytes(values))); }
+
+}  // namespace echo

@@ -1,0 +1,131 @@
+// Text and a voice become speech: the whole model behind one class.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "engine/device.h"
+#include "engine/noise.h"
+#include "engine/speech_request.h"
+#include "models/model_files.h"
+#include "models/speaker_latent.h"
+
+namespace echo {
+
+class EngineCore;
+class SpeechTask;
+
+enum class Precision {
+  kAuto,  // as the checkpoint is stored
+  kFloat32,
+  kBFloat16,  // float32 where the device has no fast bfloat16
+};
+
+struct EngineOptions {
+  ModelFiles files;
+  DeviceOptions device;
+  Precision precision = Precision::kAuto;        // of the transformer
+  Precision codec_precision = Precision::kAuto;  // of the autoencoder
+  NoiseKind noise = NoiseKind::kCuda;
+  bool blockwise = true;  // load what block_sizes needs, where the checkpoint has it
+
+  size_t voice_cache_bytes = size_t{1} << 30;
+  std::filesystem::path voice_store;  // folder of encoded voices; empty: none
+  size_t voice_store_bytes = size_t{1} << 30;
+
+  size_t queue_capacity = 64;      // requests that wait; more are refused
+  size_t max_requests = 0;         // that run at a time; 0: as the device gains from, 4 at least
+  int64_t max_text_chars = 20000;  // of one request, code points
+
+  SpeakerLatentOptions speaker_latent;
+};
+
+// A request on its way. Destroying the ticket of an unfinished request cancels it. Any one thread
+// at a time; cancel() from any thread. May outlive the engine.
+class SpeechTicket {
+ public:
+  explicit SpeechTicket(std::shared_ptr<SpeechTask> task);
+  ~SpeechTicket();
+  SpeechTicket(SpeechTicket&&) noexcept;
+  SpeechTicket& operator=(SpeechTicket&&) noexcept;
+
+  // Ends the request within a step of the sampler; it is then answered with kCancelled.
+  void cancel();
+  // Whether wait() would return at once.
+  bool wait_for(std::chrono::milliseconds duration) const;
+  // The result, once. Throws what ended the request.
+  SpeechResult wait();
+
+ private:
+  std::shared_ptr<SpeechTask> task_;
+  std::future<SpeechResult> result_;
+};
+
+struct EngineInfo {
+  std::string device;     // "cpu"
+  std::string precision;  // of the transformer: "float32", "bfloat16"
+  std::string codec_precision;
+  std::string noise;        // "cuda", "cpu"
+  bool blockwise = false;   // whether block_sizes may name several blocks
+  int64_t batch_width = 1;  // trajectories that gain from advancing together
+  size_t max_requests = 0;
+};
+
+struct EngineStatus {
+  size_t waiting = 0;  // requests
+  size_t running = 0;
+  size_t trajectories = 0;
+  size_t voices = 0;  // in memory
+  size_t voice_bytes = 0;
+};
+
+// Const from outside: any thread may call any function at any time. One thread of its own drives
+// the device, see Scheduler.
+class Engine {
+ public:
+  // Reads the checkpoints and packs the weights. Errors: kNotFound, kCorrupt for files;
+  // kInvalidArgument for options.
+  static std::unique_ptr<Engine> load(const EngineOptions& options);
+  // Running and waiting requests are answered as cancelled; ends within a step.
+  ~Engine();
+
+  // Checks the request and finds its voice on the calling thread, then queues it. Errors:
+  // kInvalidArgument for text, parameters or voice; kUnavailable when the queue is full; what the
+  // voice's loader throws.
+  SpeechTicket submit(SpeechRequest request, SpeechCallbacks callbacks = {});
+
+  // submit() and wait(), cancelled when `stop` is requested. Errors: of both.
+  SpeechResult speak(SpeechRequest request, SpeechCallbacks callbacks = {},
+                     std::stop_token stop = {});
+
+  const EngineInfo& info() const { return info_; }
+  EngineStatus status() const;
+
+ private:
+  Engine(const EngineOptions& options, std::unique_ptr<EngineCore> core);
+  void run(std::stop_token stop);
+
+  const EngineOptions options_;
+  const std::unique_ptr<EngineCore> core_;
+  EngineInfo info_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any queued_;
+  std::deque<std::shared_ptr<SpeechTask>> queue_;
+  bool stopping_ = false;
+  size_t running_ = 0;
+  size_t trajectories_ = 0;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace echo

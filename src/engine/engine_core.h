@@ -1,0 +1,46 @@
+// The loaded models and what is kept between requests.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/modulation_cache.h"
+#include "engine/speech_job.h"
+#include "engine/voice_cache.h"
+#include "engine/voice_store.h"
+
+namespace echo {
+
+class EngineCore {
+ public:
+  // Errors: kNotFound, kCorrupt for files; kInvalidArgument for options.
+  explicit EngineCore(const EngineOptions& options);
+
+  // What needs no device: checks, the plan of chunks, the voice found or loaded. Any thread may
+  // call. Errors as Engine::submit.
+  PreparedSpeech prepare(SpeechRequest request) const;
+
+  EngineInfo info() const;
+  const SpeechModels& models() const { return models_; }
+  ModulationCache& modulations() { return modulations_; }
+  VoiceCache::Statistics voices() const { return voices_.statistics(); }
+
+ private:
+  struct Checkpoints;
+  EngineCore(const EngineOptions& options, const Checkpoints& checkpoints);
+
+  void prepare_voice(const VoiceReference& voice, PreparedSpeech& prepared) const;
+
+  int64_t max_text_chars_;
+  std::unique_ptr<Backend> backend_;
+  DType precision_, codec_precision_;
+  EchoDit dit_;
+  Codec codec_;
+  ModulationCache modulations_;
+  VoiceCache voices_;
+  VoiceStore voice_store_;
+  SpeechModels models_;
+};
+
+}  // namespace echo

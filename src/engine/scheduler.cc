@@ -1,0 +1,156 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+
+namespace echo {
+
+Scheduler::Scheduler(const SpeechModels& models, ModulationCache& modulations, std::stop_token stop)
+    : models_(models), modulations_(modulations), stop_(std::move(stop)) {}
+
+Scheduler::~Scheduler() {
+  for (Active& active : jobs_) active.task->fail(SpeechTask::cancelled_error());
+}
+
+void Scheduler::add(std::shared_ptr<SpeechTask> task) {
+  if (!task->start()) return;
+  Active& active = jobs_.emplace_back();
+  active.task = std::move(task);
+  guard(active, [&] {
+    // Long work on one request also looks whether others want to leave.
+    const auto cancelled = [this, task = active.task] {
+      sweep();
+      return task->cancelled() || stop_.stop_requested();
+    };
+    active.job = std::make_unique<SpeechJob>(models_, active.task->take_prepared(),
+                                             active.task->take_callbacks(), cancelled);
+  });
+}
+
+size_t Scheduler::trajectories() const {
+  size_t count = 0;
+  for (const Active& active : jobs_) count += active.job ? active.job->running().size() : 0;
+  return count;
+}
+
+void Scheduler::pass() {
+  for (Active& active : jobs_) {
+    sweep();
+    if (active.done || active.voice_encoded) continue;
+    guard(active, [&] { active.job->encode_voice(); });
+    active.voice_encoded = true;
+  }
+  start_chunks();
+  const auto width = static_cast<size_t>(models_.backend.batch_width());
+  const std::vector<Runner> all = runners();
+  for (size_t first = 0; first < all.size(); first += width) {
+    step({all.begin() + static_cast<ptrdiff_t>(first),
+          all.begin() + static_cast<ptrdiff_t>(std::min(first + width, all.size()))});
+  }
+  for (Active& active : jobs_) {
+    sweep();
+    if (active.done) continue;
+    guard(active, [&] {
+      active.job->decode_piece();
+      if (active.job->finished()) {
+        active.task->succeed(active.job->take_result());
+        active.done = true;
+      }
+    });
+  }
+  remove_done();
+}
+
+void Scheduler::guard(Active& active, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) {
+    active.task->fail(std::current_exception());
+    active.done = true;
+  }
+}
+
+void Scheduler::fail_all(std::exception_ptr error) {
+  for (Active& active : jobs_) active.task->fail(error);
+  jobs_.clear();
+}
+
+void Scheduler::sweep() {
+  for (Active& active : jobs_) {
+    if (active.done || !(active.task->cancelled() || stop_.stop_requested())) continue;
+    active.task->fail(SpeechTask::cancelled_error());
+    active.done = true;
+  }
+}
+
+// Every job has a trajectory; what the device can take beyond goes to the jobs that have fewest.
+void Scheduler::start_chunks() {
+  const size_t most = std::max(jobs_.size(), static_cast<size_t>(models_.backend.batch_width()));
+  while (true) {
+    Active* chosen = nullptr;
+    size_t fewest = 0, total = 0;
+    for (Active& active : jobs_) {
+      if (active.done) continue;
+      const size_t running = active.job->running().size();
+      total += running;
+      if (active.job->has_waiting_chunk() && (!chosen || running < fewest)) {
+        chosen = &active;
+        fewest = running;
+      }
+    }
+    if (!chosen || total >= most) return;
+    guard(*chosen, [&] { chosen->job->start_chunk(); });
+  }
+}
+
+std::vector<Scheduler::Runner> Scheduler::runners() {
+  std::vector<Runner> all;
+  for (Active& active : jobs_) {
+    if (active.done) continue;
+    for (Trajectory* trajectory : active.job->running()) all.push_back({&active, trajectory});
+  }
+  return all;
+}
+
+void Scheduler::step(std::vector<Runner> batch) {
+  sweep();
+  std::erase_if(batch, [](const Runner& runner) { return runner.active->done; });
+  if (batch.empty()) return;
+  std::vector<Trajectory*> trajectories;
+  for (const Runner& runner : batch) trajectories.push_back(runner.trajectory);
+  const auto start = std::chrono::steady_clock::now();
+  Tensor v;
+  try {
+    v = velocities(models_.dit, modulations_, trajectories);
+  } catch (...) {
+    // No trajectory has moved. Alone, the one that is to blame fails and the others do not.
+    if (batch.size() == 1) {
+      guard(*batch[0].active, [] { throw; });
+    } else {
+      for (const Runner& runner : batch) step({runner});
+    }
+    return;
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::set<const Active*> timed;
+  int64_t row = 0;
+  for (const Runner& runner : batch) {
+    const auto rows =
+        static_cast<int64_t>(runner.trajectory->lanes().size()) * runner.trajectory->x().rows();
+    const Tensor part = v.row_range(row, rows);
+    row += rows;
+    if (runner.active->done) continue;  // another trajectory of the job has just failed
+    const bool first = timed.insert(runner.active).second;
+    guard(*runner.active,
+          [&] { runner.active->job->apply(*runner.trajectory, part, first ? seconds : 0); });
+  }
+}
+
+void Scheduler::remove_done() {
+  jobs_.remove_if([](const Active& active) { return active.done; });
+}
+
+}  // namespace echo

@@ -1,0 +1,65 @@
+// Shares the device among requests: every pass advances each running trajectory by one step.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "engine/speech_job.h"
+#include "engine/speech_task.h"
+
+namespace echo {
+
+// Requests and chunks of one request advance side by side. A request that is added joins at the
+// next pass; one that is cancelled leaves before its next step; one that fails is answered and the
+// others go on. On a backend that gains from it, trajectories share forward passes; on the CPU each
+// has its own, so that a result does not depend on what else is running.
+//
+// Used by the device's thread alone.
+class Scheduler {
+ public:
+  // When `stop` is requested, all requests are answered as cancelled within a step.
+  Scheduler(const SpeechModels& models, ModulationCache& modulations, std::stop_token stop);
+  ~Scheduler();
+
+  // Starts the task, unless it has been cancelled meanwhile.
+  void add(std::shared_ptr<SpeechTask> task);
+  size_t jobs() const { return jobs_.size(); }
+  size_t trajectories() const;
+
+  // Voices of new requests, one step of every trajectory, a piece of decoding for every request.
+  void pass();
+
+  // Answers every request with this error: the pass itself broke.
+  void fail_all(std::exception_ptr error);
+
+ private:
+  struct Active {
+    std::shared_ptr<SpeechTask> task;
+    std::unique_ptr<SpeechJob> job;
+    bool voice_encoded = false;
+    bool done = false;  // answered; leaves at the end of the pass
+  };
+  struct Runner {
+    Active* active;
+    Trajectory* trajectory;
+  };
+
+  // Runs a piece of a job's work; what it throws answers that job.
+  void guard(Active& active, const std::function<void()>& work);
+  // Answers what has been cancelled.
+  void sweep();
+  void start_chunks();
+  std::vector<Runner> runners();
+  void step(std::vector<Runner> batch);
+  void remove_done();
+
+  const SpeechModels& models_;
+  ModulationCache& modulations_;
+  std::stop_token stop_;
+  std::list<Active> jobs_;  // in the order of arrival
+};
+
+}  // namespace echo
