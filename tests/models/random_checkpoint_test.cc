@@ -9,11 +9,15 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "cpu/cpu_backend.h"
+#include "models/codec.h"
+#include "models/echo_dit.h"
 #include "models/pca_state.h"
 #include "models/random_weights.h"
 #include "nn/safetensors.h"
 #include "support/golden.h"
 #include "tensor/dtype.h"
+#include "tensor/ops.h"
 
 namespace echo {
 namespace {
@@ -210,6 +214,46 @@ TEST_F(RandomCheckpointTest, SaysWhereItCannotWrite) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
     EXPECT_THAT(error.what(), HasSubstr("cannot be made"));
+  }
+}
+
+double rms(const std::vector<float>& values) {
+  double squares = 0;
+  for (const float value : values) squares += double{value} * double{value};
+  return std::sqrt(squares / static_cast<double>(values.size()));
+}
+
+TEST_F(RandomCheckpointTest, KeepsActivationsOfAnAudibleSize) {
+  const ModelFiles files = write_random_checkpoint(folder_, tiny(3));
+  const auto backend = cpu::make_cpu_backend();
+  const LayerContext context{*backend, DType::kFloat32};
+
+  const EchoDit dit(context, Weights::open(files.dit), false);
+  const std::vector<int32_t> ids = {0, 'H', 'e', 'l', 'l', 'o'};
+  const KeyValueCache text = dit.encode_text(ids);
+  std::vector<float> noise(32 * 80);
+  RandomTensor("", "noise", {0, 1.75f}).values(0, noise);
+  DitLane lane;
+  lane.rows = 32;
+  lane.text = &text;
+  const std::vector<float> times = {0.5f};
+  const auto velocity =
+      dit.forward(from_host(*backend, noise, 32, 80), dit.modulation(times), std::span(&lane, 1));
+  EXPECT_GT(rms(velocity.to_host()), 0.3);
+  EXPECT_LT(rms(velocity.to_host()), 3);
+
+  const Codec codec(context, Weights::open(files.codec), read_pca_state(Weights::open(files.pca)));
+  std::vector<float> tone(8 * 2048);
+  for (size_t i = 0; i < tone.size(); ++i) {
+    tone[i] = 0.2f * std::sin(0.03f * static_cast<float>(i));
+  }
+  const Tensor latent = codec.encode(tone).latent;
+  EXPECT_GT(rms(latent.to_host()), 0.1);
+  EXPECT_LT(rms(latent.to_host()), 2);
+  for (const Tensor& speech : {latent, velocity}) {
+    const double level = rms(codec.decode(speech));  // not a number when any sample is none
+    EXPECT_GT(level, 0.03);
+    EXPECT_LT(level, 0.8);
   }
 }
 
