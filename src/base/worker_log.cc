@@ -52,7 +52,7 @@ char32_t next_code_point(std::string_view text, size_t& position) {
 }
 
 void append_escape(std::string& out, unsigned value) {
-  char buffer[8];
+  char buffer[16];
   std::snprintf(buffer, sizeof buffer, "\\u%04x", value);
   out += buffer;
 }
