@@ -17,6 +17,7 @@ std::string variable(const char* name) {
 Environment read_environment() {
   Environment environment;
   environment.model_directory = variable("ECHO_MODEL_DIR");
+  environment.voice_store = variable("ECHO_VOICE_CACHE");
   environment.color = isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty();
   return environment;
 }

@@ -27,9 +27,7 @@ int run(int argc, char** argv) {
   const Environment environment = read_environment();
   CommandLine line(app, environment);
   add_say(line);
-  add_voices(line);
   add_make_model(line);
-  add_parity(line);
   add_bench(line);
   try {
     app.parse(argc, argv);

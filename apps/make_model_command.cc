@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/interrupt.h"
+#include "apps/progress_line.h"
+#include "base/error.h"
+#include "models/random_checkpoint.h"
+
+namespace echo::apps {
+namespace {
+
+struct Options {
+  std::string size = "tiny", folder;
+  RandomCheckpointOptions checkpoint;
+};
+
+int make_model(Options& options) {
+  catch_interrupts();
+  options.checkpoint.size = *parse_model_size(options.size);
+  ProgressLine line(false);
+  options.checkpoint.progress = [&](uint64_t done, uint64_t total) {
+    if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
+    line.update(static_cast<int64_t>(done), static_cast<int64_t>(total),
+                std::to_string(done >> 20) + " of " + std::to_string(total >> 20) + " MB");
+  };
+  write_random_checkpoint(options.folder, options.checkpoint);
+  line.finish();
+  std::fprintf(stderr, "%s: a %s model of random weights; it makes noise, not speech\n",
+               options.folder.c_str(), options.size.c_str());
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_make_model(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command =
+      line.add("make-model",
+               "Write a checkpoint of random weights in the published layout (it makes noise, not "
+               "speech), for trials, tests and benchmarks",
+               "  echo-tts make-model --size tiny /tmp/model\n", [options] { return make_model(*options); });
+  command.add_option("folder", options->folder, "Directory to write into")->required();
+  command
+      .add_option("--size", options->size,
+                  "tiny (15 MB), full (the published sizes, 7.5 GB) or real-slice (real widths, one "
+                  "layer)")
+      ->check(CLI::IsMember({"tiny", "full", "real-slice"}))
+      ->capture_default_str();
+  command.add_option("--seed", options->checkpoint.seed, "Another seed, other weights")
+      ->capture_default_str();
+}
+
+}  // namespace echo::apps

@@ -1,0 +1,231 @@
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "apps/command.h"
+#include "apps/engine_options.h"
+#include "apps/interrupt.h"
+#include "apps/output_file.h"
+#include "apps/progress_line.h"
+#include "audio/encode.h"
+#include "audio/voice.h"
+#include "base/error.h"
+#include "engine/engine.h"
+#include "text/plan.h"
+
+namespace echo::apps {
+namespace {
+
+constexpr size_t kMaxTextBytes = size_t{1} << 20;
+
+struct Options {
+  std::string text, text_file, voice, output = "speech.ogg", format, preset;
+  int sample_rate = 0, bitrate = 0;
+  bool json = false, quiet = false;
+  EngineFlags engine;
+  std::map<std::string, std::string> parameters;  // by request name
+};
+
+std::string read_text(std::istream& in, const std::string& name) {
+  std::string text(kMaxTextBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) throw_unavailable("text " + name + ": cannot be read");
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.size() > kMaxTextBytes) {
+    throw_invalid("text " + name + ": more than " + std::to_string(kMaxTextBytes) +
+                  " bytes, which is the limit");
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+std::string text_of(const Options& options) {
+  if (!options.text.empty() && !options.text_file.empty()) {
+    throw_invalid("text: given on the command line and with --file; expected one of them");
+  }
+  const std::string& file = options.text == "-" ? options.text : options.text_file;
+  if (file == "-") return read_text(std::cin, "from standard input");
+  if (file.empty()) return options.text;
+  if (std::filesystem::is_directory(file)) {
+    throw_invalid("text file " + file + ": a directory; expected a text file");
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw_not_found("text file " + file + ": cannot be opened");
+  return read_text(in, file);
+}
+
+EncodeOptions encoding_of(const Options& options) {
+  EncodeOptions encoding;
+  if (!options.format.empty()) {
+    encoding.format = parse_audio_format(options.format);
+  } else if (options.output != "-") {
+    const std::string suffix = std::filesystem::path(options.output).extension().string();
+    if (!suffix.empty()) encoding.format = parse_audio_format(suffix.substr(1));
+  }
+  if (options.sample_rate > 0) encoding.sample_rate = options.sample_rate;
+  if (options.bitrate > 0) encoding.bitrate = options.bitrate;
+  return validate(encoding);
+}
+
+SpeechParameters parameters_of(const Options& options) {
+  SpeechParameters parameters;
+  if (!options.preset.empty()) apply_preset(options.preset, parameters);
+  for (const auto& [name, value] : options.parameters) set_parameter(parameters, name, value);
+  validate(parameters);
+  return parameters;
+}
+
+// The recording, or nothing without --voice. Warnings about the file go to `warnings`.
+std::optional<VoiceReference> voice_of(const Options& options,
+                                       std::vector<std::string>& warnings) {
+  if (options.voice.empty()) return {};
+  DecodeOptions decode;
+  decode.interrupted = interrupted;
+  Voice voice = load_voice(options.voice, decode);
+  for (const std::string& warning : voice.warnings) {
+    warnings.push_back("voice " + options.voice + ": " + warning);
+  }
+  return voice_of_samples(std::move(voice.samples));
+}
+
+SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
+  ProgressLine line(quiet);
+  SpeechCallbacks callbacks;
+  callbacks.progress = [&](const SpeechProgress& p) {
+    constexpr int64_t kTotal = 10000;
+    line.update(static_cast<int64_t>(p.fraction * kTotal), kTotal,
+                "chunk " + std::to_string(p.chunk) + "/" + std::to_string(p.chunks) + ", step " +
+                    std::to_string(p.step) + "/" + std::to_string(p.steps));
+  };
+  SpeechTicket ticket = engine.submit(std::move(request), callbacks);
+  while (!ticket.wait_for(std::chrono::milliseconds(50))) {
+    if (interrupted()) ticket.cancel();
+  }
+  return ticket.wait();
+}
+
+nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
+                               const SpeechResult& result, const EngineInfo& info,
+                               size_t bytes) {
+  nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
+  for (const SpokenChunk& chunk : result.chunks) {
+    chunks.push_back(
+        {{"text_chars", chunk.text_chars}, {"seed", chunk.seed}, {"duration", chunk.seconds}});
+  }
+  const StageTimings& t = result.timings;
+  return {{"file", options.output},
+          {"bytes", bytes},
+          {"format", format_name(encoding.format)},
+          {"duration", result.seconds()},
+          {"real_time_factor", t.total / result.seconds()},
+          {"device", info.device},
+          {"precision", info.precision},
+          {"chunks", chunks},
+          {"timings",
+           {{"queue", t.queue},
+            {"voice", t.voice},
+            {"text", t.text},
+            {"diffusion", t.diffusion},
+            {"decode", t.decode},
+            {"total", t.total}}},
+          {"warnings", result.warnings}};
+}
+
+int say(const Options& options) {
+  catch_interrupts();
+  // Everything that can be wrong with the request is found before the model is loaded.
+  SpeechRequest request;
+  request.text = text_of(options);
+  request.parameters = parameters_of(options);
+  check_text(request.text);
+  const EncodeOptions encoding = encoding_of(options);
+  std::optional<OutputFile> file;
+  if (options.output != "-") file.emplace(options.output);
+  std::vector<std::string> warnings;
+  const EngineOptions engine_options = options.engine.resolve();
+  request.voice = voice_of(options, warnings);
+
+  try {
+    const std::unique_ptr<Engine> engine = Engine::load(engine_options);
+    if (interrupted()) return interrupt_exit_code();
+    SpeechResult result = speak(*engine, std::move(request), options.quiet || options.json);
+    result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+    const std::string bytes = encode_audio(result.samples, encoding);
+    if (file) {
+      file->commit(bytes);
+    } else {
+      write_standard_output(bytes);
+    }
+    if (options.json) {
+      const std::string text =
+          json_of(options, encoding, result, engine->info(), bytes.size()).dump(2) + "\n";
+      (file ? std::cout : std::cerr) << text << std::flush;
+      return kSuccess;
+    }
+    for (const std::string& warning : result.warnings) {
+      std::fprintf(stderr, "echo-tts: warning: %s\n", warning.c_str());
+    }
+    if (!options.quiet) {
+      std::fprintf(stderr, "%s: %s of speech in %s (real-time factor %.2f, %s, %s)\n",
+                   options.output == "-" ? "standard output" : options.output.c_str(),
+                   duration_text(result.seconds()).c_str(),
+                   duration_text(result.timings.total).c_str(),
+                   result.timings.total / result.seconds(), engine->info().device.c_str(),
+                   engine->info().precision.c_str());
+    }
+    return kSuccess;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCancelled || !interrupted()) throw;
+    std::fprintf(stderr, "echo-tts: interrupted\n");
+    return interrupt_exit_code();
+  }
+}
+
+}  // namespace
+
+void add_say(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command = line.add(
+      "say", "Speak a text into a file",
+      "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
+      "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
+      "  echo hello | echo-tts say - -o - | aplay\n",
+      [options] { return say(*options); });
+  command.add_option("text", options->text, "What to say; - reads standard input");
+  command.add_option("-f,--file", options->text_file, "Read the text from a file (- for standard input)");
+  command.add_option("-v,--voice", options->voice,
+                     "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus");
+  command.add_option("-o,--output", options->output,
+                     "The file to write, its format told by its suffix; - for standard output")
+      ->capture_default_str();
+  command.add_option("--format", options->format, "ogg, wav, flac or mp3, whatever the suffix");
+  command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
+  command.add_option("--bitrate", options->bitrate, "Of ogg and mp3, bits per second");
+  options->engine.add_to(command, line.environment());
+  command.add_flag("--json", options->json,
+                   "Print the result as JSON (on standard error with -o -) and nothing else");
+  command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");
+
+  std::string presets;
+  for (const SamplerPreset& preset : sampler_presets()) {
+    presets += (presets.empty() ? "" : ", ") + std::string(preset.name);
+  }
+  command.add_option("--preset", options->preset, "Sampler settings by name: " + presets)
+      ->group("Parameters");
+  for (const ParameterInfo& info : parameter_table()) {
+    const std::string name(info.name);
+    command
+        .add_option_function<std::string>(
+            "--" + name,
+            [options, name](const std::string& value) { options->parameters[name] = value; },
+            std::string(info.help) + ": " + expected_value(info) + " (default " +
+                std::string(info.default_text) + ")")
+        ->group("Parameters");
+  }
+}
+
+}  // namespace echo::apps
