@@ -184,7 +184,7 @@ std::string parse_session_id(const Json& value) {
 
 }  // namespace
 
-std::string SpeechJob::file_name() const {
+std::string JobInput::file_name() const {
   return session_id + '.' + std::string(format_name(output.format));
 }
 
@@ -234,11 +234,11 @@ void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOp
   }
 }
 
-SpeechJob parse_job_input(const Json& input, const JobLimits& limits) {
+JobInput parse_job_input(const Json& input, const JobLimits& limits) {
   if (!input.is_object()) {
     throw_invalid("input: found " + std::string(input.type_name()) + ", expected an object");
   }
-  SpeechJob job;
+  JobInput job;
   job.action = parse_action(member(input, "action"));
   if (job.action == JobAction::kHealthCheck) return job;
 

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 enum class JobAction { kSpeak, kHealthCheck };
 
 // Everything in it has been checked; of a health check only the action is set.
-struct SpeechJob {
+struct JobInput {
   JobAction action = JobAction::kSpeak;
   std::string text;
   std::optional<std::string> voice;  // below the voices directory; not looked up yet
@@ -40,7 +40,7 @@ struct JobLimits {
 // wherever it stands, and a seed in the parameters wins over one beside them. Names that mean
 // nothing become warnings. Throws kInvalidArgument, naming the field, the value (cut short; never
 // the text) and what is expected.
-SpeechJob parse_job_input(const Json& input, const JobLimits& limits = {});
+JobInput parse_job_input(const Json& input, const JobLimits& limits = {});
 
 // The part of parse_job_input() for one object of parameters; other programs' requests carry the
 // same names. Sets `parameters` and `output` and adds to `warnings`. An `output` that was set

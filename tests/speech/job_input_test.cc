@@ -35,8 +35,8 @@ std::string error_of(const Json& input, const JobLimits& limits = {}) {
   return "";
 }
 
-TEST(JobInput, TextAloneIsEnough) {
-  const SpeechJob job = parse_job_input({{"text", "Hello."}});
+TEST(JobInputTest, TextAloneIsEnough) {
+  const JobInput job = parse_job_input({{"text", "Hello."}});
   EXPECT_EQ(job.action, JobAction::kSpeak);
   EXPECT_EQ(job.text, "Hello.");
   EXPECT_EQ(job.voice, std::nullopt);
@@ -52,8 +52,8 @@ TEST(JobInput, TextAloneIsEnough) {
   EXPECT_NE(parse_job_input({{"text", "Hello."}}).session_id, job.session_id);
 }
 
-TEST(JobInput, EveryFieldIsRead) {
-  const SpeechJob job = parse_job_input(Json::parse(R"({
+TEST(JobInputTest, EveryFieldIsRead) {
+  const JobInput job = parse_job_input(Json::parse(R"({
     "text": "Grüße, 世界!", "speaker_voice": "women/anna.WAV", "session_id": "job-1.a_B",
     "parameters": {"num_steps": 12, "cfg_scale_text": 2.5, "cfg_scale_speaker": 0, "cfg_min_t": 0.1,
       "cfg_max_t": 0.9, "truncation_factor": 0.8, "rescale_k": 1.2, "rescale_sigma": 3,
@@ -87,16 +87,16 @@ TEST(JobInput, EveryFieldIsRead) {
   EXPECT_THAT(job.warnings, IsEmpty());
 }
 
-TEST(JobInput, NumbersMayBeStrings) {
-  const SpeechJob job = parse_job_input({{"text", "Hello."},
-                                         {"seed", "7"},
-                                         {"parameters",
-                                          {{"num_steps", "20"},
-                                           {"cfg_scale_text", " 3.0 "},
-                                           {"sample_rate", "24000"},
-                                           {"bitrate", "64000"},
-                                           {"block_sizes", "16, 24"},
-                                           {"enable_crossfade", "false"}}}});
+TEST(JobInputTest, NumbersMayBeStrings) {
+  const JobInput job = parse_job_input({{"text", "Hello."},
+                                        {"seed", "7"},
+                                        {"parameters",
+                                         {{"num_steps", "20"},
+                                          {"cfg_scale_text", " 3.0 "},
+                                          {"sample_rate", "24000"},
+                                          {"bitrate", "64000"},
+                                          {"block_sizes", "16, 24"},
+                                          {"enable_crossfade", "false"}}}});
   EXPECT_EQ(job.parameters.seed, 7u);
   EXPECT_EQ(job.parameters.num_steps, 20);
   EXPECT_EQ(job.parameters.cfg_scale_text, 3.0);
@@ -106,18 +106,18 @@ TEST(JobInput, NumbersMayBeStrings) {
   EXPECT_EQ(job.output.bitrate, 64000);
 }
 
-TEST(JobInput, NullIsAsGoodAsAbsent) {
+TEST(JobInputTest, NullIsAsGoodAsAbsent) {
   Json parameters;
   for (const ParameterInfo& info : parameter_table()) parameters[std::string(info.name)] = nullptr;
   for (const char* name : {"preset", "output_format", "sample_rate", "bitrate"}) {
     parameters[name] = nullptr;
   }
-  const SpeechJob job = parse_job_input({{"text", "Hello."},
-                                         {"speaker_voice", nullptr},
-                                         {"session_id", nullptr},
-                                         {"seed", nullptr},
-                                         {"action", nullptr},
-                                         {"parameters", parameters}});
+  const JobInput job = parse_job_input({{"text", "Hello."},
+                                        {"speaker_voice", nullptr},
+                                        {"session_id", nullptr},
+                                        {"seed", nullptr},
+                                        {"action", nullptr},
+                                        {"parameters", parameters}});
   const SpeechParameters defaults;
   for (const ParameterInfo& info : parameter_table()) {
     EXPECT_EQ(parameter_text(job.parameters, info.name), parameter_text(defaults, info.name));
@@ -126,22 +126,22 @@ TEST(JobInput, NullIsAsGoodAsAbsent) {
   EXPECT_EQ(parse_job_input({{"text", "Hi."}, {"parameters", nullptr}}).parameters.num_steps, 40);
 }
 
-TEST(JobInput, PresetActsBeforeTheOtherParameters) {
+TEST(JobInputTest, PresetActsBeforeTheOtherParameters) {
   // In both orders: "cfg..." sorts before "preset", "truncation..." after it.
-  const SpeechJob job = parse_job_input(with_parameters({{"cfg_scale_text", 5},
-                                                         {"preset", "Independent-Low-CFG-Flat"},
-                                                         {"truncation_factor", 0.9},
-                                                         {"rescale_k", nullptr}}));
+  const JobInput job = parse_job_input(with_parameters({{"cfg_scale_text", 5},
+                                                        {"preset", "Independent-Low-CFG-Flat"},
+                                                        {"truncation_factor", 0.9},
+                                                        {"rescale_k", nullptr}}));
   EXPECT_EQ(job.parameters.cfg_scale_text, 5);
   EXPECT_EQ(job.parameters.cfg_scale_speaker, 3);
   EXPECT_EQ(job.parameters.truncation_factor, 0.9);
   EXPECT_EQ(job.parameters.rescale_k, 1.2);  // null leaves the preset's
 }
 
-TEST(JobInput, SeedBesideOrInsideTheParameters) {
+TEST(JobInputTest, SeedBesideOrInsideTheParameters) {
   EXPECT_EQ(parse_job_input({{"text", "Hi."}, {"seed", 5}}).parameters.seed, 5u);
   EXPECT_EQ(parse_job_input(with_parameters({{"seed", 6}})).parameters.seed, 6u);
-  const SpeechJob both =
+  const JobInput both =
       parse_job_input({{"text", "Hi."}, {"seed", 5}, {"parameters", {{"seed", 6}}}});
   EXPECT_EQ(both.parameters.seed, 6u);
   EXPECT_THAT(both.warnings, ElementsAre(HasSubstr("seed: given twice")));
@@ -150,8 +150,8 @@ TEST(JobInput, SeedBesideOrInsideTheParameters) {
       IsEmpty());
 }
 
-TEST(JobInput, UnknownNamesAreWarnings) {
-  const SpeechJob job = parse_job_input(
+TEST(JobInputTest, UnknownNamesAreWarnings) {
+  const JobInput job = parse_job_input(
       {{"text", "Hi."}, {"num_steps", 5}, {"volume\n", 5}, {"parameters", {{"temperature", 0.5}}}});
   EXPECT_EQ(job.parameters.num_steps, 40);
   EXPECT_THAT(job.warnings,
@@ -160,26 +160,26 @@ TEST(JobInput, UnknownNamesAreWarnings) {
                           "\"temperature\": unknown parameter, ignored"));
 }
 
-TEST(JobInput, UnknownNamesAreCountedWhenTheyAreMany) {
+TEST(JobInputTest, UnknownNamesAreCountedWhenTheyAreMany) {
   Json parameters = Json::object();
   for (int i = 0; i < 1000; ++i) parameters["x" + std::to_string(i)] = i;
-  const SpeechJob job = parse_job_input(with_parameters(parameters));
+  const JobInput job = parse_job_input(with_parameters(parameters));
   ASSERT_EQ(job.warnings.size(), 21u);
   EXPECT_EQ(job.warnings.back(), "980 more unknown names were ignored");
 }
 
-TEST(JobInput, SettingsWithoutEffectAreWarnings) {
+TEST(JobInputTest, SettingsWithoutEffectAreWarnings) {
   EXPECT_THAT(parse_job_input(with_parameters({{"rescale_k", 1.2}})).warnings,
               ElementsAre(HasSubstr("rescale_sigma")));
 }
 
-TEST(JobInput, HealthCheckNeedsNothingElse) {
+TEST(JobInputTest, HealthCheckNeedsNothingElse) {
   EXPECT_EQ(parse_job_input({{"action", "health_check"}}).action, JobAction::kHealthCheck);
   EXPECT_EQ(parse_job_input({{"action", "health_check"}, {"text", 5}}).action,
             JobAction::kHealthCheck);
 }
 
-TEST(JobInput, LengthCountsCodePoints) {
+TEST(JobInputTest, LengthCountsCodePoints) {
   std::string text;
   for (int i = 0; i < 10; ++i) text += "é ";
   EXPECT_NO_THROW(parse_job_input({{"text", text}}, {.max_text_chars = 20}));
@@ -190,7 +190,7 @@ TEST(JobInput, LengthCountsCodePoints) {
   EXPECT_THAT(error_of({{"text", std::string(100'000, 'a')}}), HasSubstr("expected at most 4000"));
 }
 
-TEST(JobInput, TextThatTheModelCannotReadAtOnceNeedsChunks) {
+TEST(JobInputTest, TextThatTheModelCannotReadAtOnceNeedsChunks) {
   const std::string text(900, 'a');
   EXPECT_NO_THROW(parse_job_input({{"text", text}}));
   EXPECT_THAT(error_of({{"text", text}, {"parameters", {{"max_chars_per_chunk", 0}}}}),
