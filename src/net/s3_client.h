@@ -15,13 +15,13 @@ namespace echo {
 
 struct S3Request {
   std::string method = "GET";
-  std::string key;  // empty: the bucket itself
-  QueryParameters query;
-  HttpHeaders headers;
-  std::string body;
+  std::string key = {};  // empty: the bucket itself
+  QueryParameters query = {};
+  HttpHeaders headers = {};
+  std::string body = {};
   std::size_t max_body = std::size_t{256} << 20;
   bool missing_is_an_answer = false;  // 404 comes back as a response
-  std::stop_token stop;
+  std::stop_token stop = {};
 };
 
 // Threads: every member may be called from any thread.

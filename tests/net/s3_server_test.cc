@@ -1,11 +1,16 @@
 // The store against servers and clients that others wrote.
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "net/curl_http_client.h"
+#include "net/digest.h"
 #include "net/s3_store.h"
 #include "net/storage_check.h"
 #include "s3_conversation.h"
@@ -33,6 +38,47 @@ TEST(NetS3rver, TheStoreWorks) {
   options.access_key_id = "S3RVER";
   options.secret_access_key = "S3RVER";
   converse_with_s3(options);
+}
+
+// The first of so many neighbouring free ports.
+int free_ports(int count) {
+  for (int base = 20000 + static_cast<unsigned char>(random_bytes(1)[0]) * 40;; base += count) {
+    int taken = 0;
+    for (int port = base; port < base + count; ++port) {
+      const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      address.sin_port = htons(static_cast<std::uint16_t>(port));
+      taken += ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0;
+      ::close(socket);
+    }
+    if (taken == 0) return base;
+  }
+}
+
+void converse_with_server(const std::string& script, const std::string& access_key,
+                          const std::string& secret_key, const S3Abilities& abilities) {
+  TempDir dir;
+  const std::string port = std::to_string(free_ports(5));
+  ChildProcess server(
+      {ECHO_SOURCE_DIR "/tests/s3/" + script, dir / "data", port, access_key, secret_key});
+  const auto line = server.read_line(std::chrono::minutes(4));
+  ASSERT_EQ(line.value_or("nothing was printed"), "ready");
+  S3Options options = test_s3_options("http://127.0.0.1:" + port);
+  options.access_key_id = access_key;
+  options.secret_access_key = secret_key;
+  const auto http = make_http_client();
+  S3Client(options, *http, real_clock()).send({.method = "PUT"});
+  converse_with_s3(options, abilities);
+}
+
+TEST(SlowS3Swift, TheStoreWorks) {
+  converse_with_server("swift", "test:tester", "testing", {.checks_region = true});
+}
+
+TEST(SlowS3Ceph, TheStoreWorks) {
+  converse_with_server("ceph", "CEPHTESTKEY", "ceph/test+secret", {.lifecycle = true});
 }
 
 TEST(NetS3Presigner, LinksAreTheSameByteForByte) {

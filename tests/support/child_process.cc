@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <stdexcept>
+#include <thread>
 
 extern char** environ;
 
@@ -51,9 +52,26 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
 }
 
 ChildProcess::~ChildProcess() {
+  if (!status_) {
+    ::kill(pid_, SIGTERM);
+    ends_within(std::chrono::seconds(10));
+  }
   ::kill(-pid_, SIGKILL);
   wait();
   ::close(output_);
+}
+
+bool ChildProcess::ends_within(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+      status_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
 }
 
 bool ChildProcess::fill(std::chrono::milliseconds patience) {

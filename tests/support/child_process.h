@@ -16,7 +16,7 @@ class ChildProcess {
   // std::runtime_error if it cannot be started.
   explicit ChildProcess(const std::vector<std::string>& command,
                         const std::vector<std::string>& environment = {});
-  ~ChildProcess();  // kills it and what it started
+  ~ChildProcess();  // asks it to end (SIGTERM), then kills it and what it started in its group
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
@@ -29,6 +29,7 @@ class ChildProcess {
   int wait();
 
  private:
+  bool ends_within(std::chrono::milliseconds patience);
   bool fill(std::chrono::milliseconds patience);
 
   pid_t pid_ = -1;
