@@ -15,7 +15,7 @@ constexpr int64_t kQueryBlock = 128;
 
 struct Block {
   size_t lane = 0;
-  int64_t lane_begin = 0;  // first row of the lane
+  int64_t lane_begin = 0;      // first row of the lane
   int64_t begin = 0, end = 0;  // queries, relative to the lane
   int64_t head = 0;
 };
@@ -59,12 +59,12 @@ class Worker {
     scores_.resize(static_cast<size_t>(queries * keys));
 
     const void* query = at(q_, block.lane_begin + block.begin, block.head);
-    for_each_part(block, key_begin, [&](const ScoreSegment& part, const Tensor& k, const Tensor&,
-                                        int64_t row) {
-      multiply({queries, part.end - part.begin, head_dim_, q_.stride(), k.stride(), keys, true,
-                false, q_.dtype(), DType::kFloat32},
-               query, at(k, row, block.head), scores_.data() + part.begin);
-    });
+    for_each_part(block, key_begin,
+                  [&](const ScoreSegment& part, const Tensor& k, const Tensor&, int64_t row) {
+                    multiply({queries, part.end - part.begin, head_dim_, q_.stride(), k.stride(),
+                              keys, true, false, q_.dtype(), DType::kFloat32},
+                             query, at(k, row, block.head), scores_.data() + part.begin);
+                  });
 
     probabilities_.resize(static_cast<size_t>(queries * keys) * element_);
     const float factor = 1.0f / std::sqrt(static_cast<float>(head_dim_));
@@ -84,14 +84,14 @@ class Worker {
     // The parts add up in float32.
     result_.resize(static_cast<size_t>(queries * head_dim_));
     bool first = true;
-    for_each_part(block, key_begin, [&](const ScoreSegment& part, const Tensor&, const Tensor& v,
-                                        int64_t row) {
-      multiply({queries, head_dim_, part.end - part.begin, keys, v.stride(), head_dim_, false,
-                !first, q_.dtype(), DType::kFloat32},
-               probabilities_.data() + static_cast<size_t>(part.begin) * element_,
-               at(v, row, block.head), result_.data());
-      first = false;
-    });
+    for_each_part(block, key_begin,
+                  [&](const ScoreSegment& part, const Tensor&, const Tensor& v, int64_t row) {
+                    multiply({queries, head_dim_, part.end - part.begin, keys, v.stride(),
+                              head_dim_, false, !first, q_.dtype(), DType::kFloat32},
+                             probabilities_.data() + static_cast<size_t>(part.begin) * element_,
+                             at(v, row, block.head), result_.data());
+                    first = false;
+                  });
     kernels_.convert({result_.data(), queries, head_dim_, head_dim_, DType::kFloat32},
                      {at(out_, block.lane_begin + block.begin, block.head), queries, head_dim_,
                       out_.stride(), out_.dtype()});

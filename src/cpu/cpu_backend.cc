@@ -66,16 +66,15 @@ class CpuBackend : public Backend {
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     use_threads();
-    cpu::linear(x, w, bias, accumulate, out);
+    through_result_type(w, accumulate, out,
+                        [&](const Tensor& to) { cpu::linear(x, w, bias, accumulate, to); });
   }
   void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
+    if (w.taps() == 1 && w.stride() == 1) return linear(x, w, bias, accumulate, out);
     use_threads();
-    if (w.taps() == 1 && w.stride() == 1) {
-      cpu::linear(x, w, bias, accumulate, out);  // packed as a matrix
-    } else {
-      cpu::conv1d(x, w, bias, accumulate, out);
-    }
+    through_result_type(w, accumulate, out,
+                        [&](const Tensor& to) { cpu::conv1d(x, w, bias, accumulate, to); });
   }
   void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
                         const Tensor& out) override {
@@ -109,13 +108,12 @@ class CpuBackend : public Backend {
                         const Lanes& lanes) override {
     int64_t lane_begin = 0;
     for (const Lane& lane : lanes) {
-      over_rows_indexed({rows_of(view(x), lane_begin, lane.rows)},
-                        [&](int64_t begin, const View* v) {
-                          kernels_.head_norm_rotary(v[0], row_data(weight), eps, row_data(rotary),
-                                                    heads, rotated_heads,
-                                                    lane.first_position + begin * position_step,
-                                                    position_step);
-                        });
+      over_rows_indexed(
+          {rows_of(view(x), lane_begin, lane.rows)}, [&](int64_t begin, const View* v) {
+            kernels_.head_norm_rotary(v[0], row_data(weight), eps, row_data(rotary), heads,
+                                      rotated_heads, lane.first_position + begin * position_step,
+                                      position_step);
+          });
       lane_begin += lane.rows;
     }
   }
@@ -182,6 +180,17 @@ class CpuBackend : public Backend {
  private:
   // OpenMP keeps the number per calling thread.
   void use_threads() const { omp_set_num_threads(threads_); }
+
+  // f(a tensor for the result). oneDNN's float32 products have float32 results only.
+  template <class F>
+  void through_result_type(const PackedWeights& w, bool accumulate, const Tensor& out, F f) {
+    if (w.dtype() == DType::kBFloat16 || out.dtype() == DType::kFloat32) return f(out);
+    const size_t bytes = static_cast<size_t>(out.size()) * sizeof(float);
+    const Tensor wide(*this, allocate(bytes), out.rows(), out.cols(), DType::kFloat32);
+    if (accumulate) copy(out, wide);
+    f(wide);
+    copy(wide, out);
+  }
 
   static void copy_rows(const void* from, int64_t from_stride, void* to, int64_t to_stride,
                         const Tensor& shape) {

@@ -10,8 +10,8 @@
 namespace echo::cpu {
 
 struct CpuOptions {
-  int threads = 0;                    // 0: as many as the process may run on
-  const Kernels* kernels = nullptr;   // null: the best that the machine supports
+  int threads = 0;                            // 0: as many as the process may run on
+  const Kernels* kernels = nullptr;           // null: the best that the machine supports
   size_t max_free_bytes = size_t{768} << 20;  // kept for reuse
 };
 

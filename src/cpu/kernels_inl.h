@@ -145,8 +145,7 @@ void rms_norm(const View& x, const float* weight, float eps, const View& out) {
   });
 }
 
-void layer_norm(const View& x, const float* weight, const float* bias, float eps,
-                const View& out) {
+void layer_norm(const View& x, const float* weight, const float* bias, float eps, const View& out) {
   with_types(x.dtype, out.dtype, [&](auto* px, auto* po) {
     const float count = static_cast<float>(x.cols);
     for (int64_t r = 0; r < x.rows; ++r) {
@@ -403,11 +402,22 @@ void guided_step(const View& x, const View& v, const View* v_text, const View* v
 #define ECHO_GETTER(name) ECHO_GETTER2(name)
 
 const Kernels& ECHO_GETTER(ECHO_KERNELS)() {
-  static const Kernels kernels = {
-      ECHO_NAME_TEXT(ECHO_KERNELS), convert,     rms_norm,  layer_norm, modulate,
-      head_norm_rotary,             unary,       silu_mul,  sigmoid_mul, snake,
-      add_gated,                    scale,       softmax_row, depthwise, nearest,
-      guided_step};
+  static const Kernels kernels = {ECHO_NAME_TEXT(ECHO_KERNELS),
+                                  convert,
+                                  rms_norm,
+                                  layer_norm,
+                                  modulate,
+                                  head_norm_rotary,
+                                  unary,
+                                  silu_mul,
+                                  sigmoid_mul,
+                                  snake,
+                                  add_gated,
+                                  scale,
+                                  softmax_row,
+                                  depthwise,
+                                  nearest,
+                                  guided_step};
   return kernels;
 }
 

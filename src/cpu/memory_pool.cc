@@ -1,6 +1,7 @@
 #include "cpu/memory_pool.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -38,6 +39,7 @@ struct MemoryPool::State {
   void give(void* data, size_t bytes) {
     const std::lock_guard lock(mutex);
     statistics.used_bytes -= bytes;
+    if (bytes > max_free_bytes) return std::free(data);
     statistics.free_bytes += bytes;
     free.emplace(bytes, data);
     while (statistics.free_bytes > max_free_bytes) {
@@ -78,6 +80,7 @@ class PooledBuffer : public Buffer {
 MemoryPool::MemoryPool(size_t max_free_bytes) : state_(std::make_shared<State>(max_free_bytes)) {}
 
 std::shared_ptr<Buffer> MemoryPool::allocate(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) throw_unavailable("out of memory: a tensor of nearly 2^64 bytes");
   size_t block = rounded(bytes);
   void* data = nullptr;
   {

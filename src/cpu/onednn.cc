@@ -140,8 +140,8 @@ class OneDnnWeights : public PackedWeights {
       : PackedWeights(weights, stride, dilation, precision), convolution_(convolution) {
     // A shape that both short and long inputs share their layout with.
     const int64_t rows = 512;
-    Primitive primitive = describe({rows, rows_stride(), out(), true, false, DType::kFloat32},
-                                   any_layout());
+    Primitive primitive =
+        describe({rows, rows_stride(), out(), true, false, DType::kFloat32}, any_layout());
     memory packed(primitive.weights, engine());
     memory plain(host_layout(weights.dtype), engine(), const_cast<void*>(weights.data));
     dnnl::reorder(plain, packed).execute(stream(), plain, packed);
@@ -151,7 +151,7 @@ class OneDnnWeights : public PackedWeights {
 
   // What a call needs beside the weights.
   struct Call {
-    int64_t rows = 0;    // of the output
+    int64_t rows = 0;  // of the output
     int64_t x_stride = 0;
     int64_t out_stride = 0;
     bool bias = false;
@@ -187,14 +187,14 @@ class OneDnnWeights : public PackedWeights {
     const auto attr = attributes(call.accumulate);
     if (convolution_) {
       const int64_t x_rows = (call.rows - 1) * stride() + dilation() * (taps() - 1) + 1;
-      const memory::desc x = strided({1, in(), x_rows}, dtype(),
-                                     {x_rows * call.x_stride, 1, call.x_stride});
+      const memory::desc x =
+          strided({1, in(), x_rows}, dtype(), {x_rows * call.x_stride, 1, call.x_stride});
       const memory::desc y = strided({1, out(), call.rows}, call.out_dtype,
                                      {call.rows * call.out_stride, 1, call.out_stride});
       const memory::desc bias({out()}, memory::data_type::f32, memory::format_tag::a);
-      return make_primitive(conv_desc(x, weights, call.bias ? &bias : nullptr, y, stride(),
-                                      dilation(), attr),
-                            call.bias, static_cast<dnnl::convolution_forward*>(nullptr));
+      return make_primitive(
+          conv_desc(x, weights, call.bias ? &bias : nullptr, y, stride(), dilation(), attr),
+          call.bias, static_cast<dnnl::convolution_forward*>(nullptr));
     }
     const memory::desc x = strided({call.rows, in()}, dtype(), {call.x_stride, 1});
     const memory::desc y = strided({call.rows, out()}, call.out_dtype, {call.out_stride, 1});
@@ -269,9 +269,9 @@ void execute(const char* what, const Tensor& x, const PackedWeights& w, const Te
 struct ProductHash {
   size_t operator()(const MatrixProduct& p) const {
     size_t hash = 0;
-    for (int64_t value : {p.m, p.n, p.k, p.lda, p.ldb, p.ldc, int64_t{p.transposed},
-                          int64_t{p.accumulate}, static_cast<int64_t>(p.dtype),
-                          static_cast<int64_t>(p.c_dtype)}) {
+    for (int64_t value :
+         {p.m, p.n, p.k, p.lda, p.ldb, p.ldc, int64_t{p.transposed}, int64_t{p.accumulate},
+          static_cast<int64_t>(p.dtype), static_cast<int64_t>(p.c_dtype)}) {
       hash = hash * 1000003u + static_cast<size_t>(value);
     }
     return hash;

@@ -1,5 +1,6 @@
 #include "tensor/ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -26,15 +27,19 @@ bool is_float(const Tensor& x) { return x.dtype() != DType::kInt32; }
 
 // A (1, cols) float32 row, or empty.
 void require_row(const char* op, const Tensor& row, int64_t cols, const Tensor& x) {
-  require(row.rows() == 0 ||
-              (row.rows() == 1 && row.cols() == cols && row.dtype() == DType::kFloat32),
-          op, x, row);
+  require(
+      row.rows() == 0 || (row.rows() == 1 && row.cols() == cols && row.dtype() == DType::kFloat32),
+      op, x, row);
 }
 
 void require_lanes(const char* op, const Tensor& x, const Lanes& lanes) {
   int64_t rows = 0;
-  for (const Lane& lane : lanes) rows += lane.rows;
-  if (rows != x.rows()) {
+  bool valid = true;
+  for (const Lane& lane : lanes) {
+    rows += lane.rows;
+    valid &= lane.rows >= 0 && lane.first_position >= 0;
+  }
+  if (!valid || rows != x.rows()) {
     throw_internal(std::string(op) + ": lanes hold " + std::to_string(rows) + " rows, the tensor " +
                    shape_text(x));
   }
@@ -43,20 +48,28 @@ void require_lanes(const char* op, const Tensor& x, const Lanes& lanes) {
 // Values for each lane, or one row for all.
 void require_per_lane(const char* op, const Tensor& x, const Tensor& values, const Lanes& lanes) {
   require_lanes(op, x, lanes);
-  require(values.cols() == x.cols() && values.dtype() == DType::kFloat32 &&
+  require(is_float(x) && values.cols() == x.cols() && values.dtype() == DType::kFloat32 &&
               (values.rows() == 1 || values.rows() == static_cast<int64_t>(lanes.size())),
           op, x, values);
 }
 
 Tensor like(const Tensor& x, DType dtype) { return empty(x.backend(), x.rows(), x.cols(), dtype); }
 
-void require_linear(const char* op, const Tensor& x, const PackedWeights& w, const Tensor& bias) {
+void require_weights(const char* op, const Tensor& x, const PackedWeights& w, const Tensor& bias) {
   if (x.cols() != w.in() || x.dtype() != w.dtype()) {
     throw_internal(std::string(op) + ": input " + shape_text(x) + ", weights (" +
                    std::to_string(w.out()) + ", " + std::to_string(w.in()) + ", " +
                    std::to_string(w.taps()) + ") " + std::string(dtype_name(w.dtype())));
   }
   require_row(op, bias, w.out(), x);
+}
+
+void require_matrix(const char* op, const Tensor& x, const PackedWeights& w, const Tensor& bias) {
+  require_weights(op, x, w, bias);
+  if (w.taps() != 1 || w.stride() != 1) {
+    throw_internal(std::string(op) + ": input " + shape_text(x) + ", weights of a convolution of " +
+                   std::to_string(w.taps()) + " taps and stride " + std::to_string(w.stride()));
+  }
 }
 
 int64_t conv_rows(const Tensor& x, const PackedWeights& w) {
@@ -71,7 +84,11 @@ int64_t conv_rows(const Tensor& x, const PackedWeights& w) {
 }  // namespace
 
 Tensor empty(Backend& backend, int64_t rows, int64_t cols, DType dtype) {
-  if (rows < 0 || cols < 0) throw_internal("empty: negative size");
+  constexpr int64_t kMost = int64_t{1} << 31;  // so that the product cannot overflow
+  if (rows < 0 || cols < 0 || rows > kMost || cols > kMost) {
+    throw_internal("empty: a tensor of (" + std::to_string(rows) + ", " + std::to_string(cols) +
+                   ")");
+  }
   const size_t bytes = static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_size(dtype);
   return Tensor(backend, backend.allocate(bytes), rows, cols, dtype);
 }
@@ -112,27 +129,27 @@ Tensor cast(const Tensor& x, DType dtype) {
 }
 
 Tensor linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, DType out) {
-  require_linear("linear", x, w, bias);
+  require_matrix("linear", x, w, bias);
   Tensor result = empty(x.backend(), x.rows(), w.out(), out);
   if (!result.empty()) x.backend().linear(x, w, bias, false, result);
   return result;
 }
 
 void linear_add(const Tensor& x, const PackedWeights& w, const Tensor& bias, const Tensor& to) {
-  require_linear("linear_add", x, w, bias);
+  require_matrix("linear_add", x, w, bias);
   require(to.rows() == x.rows() && to.cols() == w.out() && is_float(to), "linear_add", x, to);
   if (!to.empty()) x.backend().linear(x, w, bias, true, to);
 }
 
 Tensor conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, DType out) {
-  require_linear("conv1d", x, w, bias);
+  require_weights("conv1d", x, w, bias);
   Tensor result = empty(x.backend(), conv_rows(x, w), w.out(), out);
   x.backend().conv1d(x, w, bias, false, result);
   return result;
 }
 
 void conv1d_add(const Tensor& x, const PackedWeights& w, const Tensor& bias, const Tensor& to) {
-  require_linear("conv1d_add", x, w, bias);
+  require_weights("conv1d_add", x, w, bias);
   require(to.rows() == conv_rows(x, w) && to.cols() == w.out() && is_float(to), "conv1d_add", x,
           to);
   x.backend().conv1d(x, w, bias, true, to);
@@ -140,7 +157,7 @@ void conv1d_add(const Tensor& x, const PackedWeights& w, const Tensor& bias, con
 
 Tensor depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias) {
   require(x.cols() == w.cols() && x.rows() >= w.rows() && w.rows() > 0 &&
-              w.dtype() == DType::kFloat32 && x.dtype() == DType::kFloat32,
+              w.dtype() == DType::kFloat32 && w.contiguous() && x.dtype() == DType::kFloat32,
           "depthwise_conv1d", x, w);
   require_row("depthwise_conv1d", bias, x.cols(), x);
   Tensor result = empty(x.backend(), x.rows() - w.rows() + 1, x.cols(), DType::kFloat32);
@@ -156,8 +173,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, DType out) {
   return result;
 }
 
-Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
-                  DType out) {
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, DType out) {
   require(is_float(x) && weight.rows() == 1 && bias.rows() == 1, "layer_norm", x, weight);
   require_row("layer_norm", weight, x.cols(), x);
   require_row("layer_norm", bias, x.cols(), x);
@@ -204,7 +220,7 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
   require(is_float(x) && heads > 0 && x.cols() % heads == 0, "head_norm_rotary", x, weight);
   const int64_t head_dim = x.cols() / heads;
   require(weight.empty() || (weight.rows() == heads && weight.cols() == head_dim &&
-                             weight.dtype() == DType::kFloat32),
+                             weight.dtype() == DType::kFloat32 && weight.contiguous()),
           "head_norm_rotary", x, weight);
   if (rotated_heads > 0) {
     int64_t last = 0;
@@ -213,7 +229,9 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
         last = std::max(last, lane.first_position + (lane.rows - 1) * position_step);
       }
     }
-    require(rotated_heads <= heads && rotary.cols() == head_dim && last < rotary.rows(),
+    require(rotated_heads <= heads && head_dim % 2 == 0 && rotary.cols() == head_dim &&
+                last < rotary.rows() && position_step >= 0 && rotary.dtype() == DType::kFloat32 &&
+                rotary.contiguous(),
             "head_norm_rotary", x, rotary);
   }
   if (!x.empty()) {
@@ -249,18 +267,21 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
 }
 
 Tensor silu(const Tensor& x, DType out) {
+  require(is_float(x), "silu", x, x);
   Tensor result = like(x, out);
   if (!x.empty()) x.backend().silu(x, result);
   return result;
 }
 
 Tensor gelu(const Tensor& x, DType out) {
+  require(is_float(x), "gelu", x, x);
   Tensor result = like(x, out);
   if (!x.empty()) x.backend().gelu(x, result);
   return result;
 }
 
 Tensor tanh(const Tensor& x) {
+  require(is_float(x), "tanh", x, x);
   Tensor result = like(x, x.dtype());
   if (!x.empty()) x.backend().tanh(x, result);
   return result;
@@ -308,6 +329,7 @@ void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes, const Te
 }
 
 void scale(const Tensor& x, float factor) {
+  require(is_float(x), "scale", x, x);
   if (!x.empty()) x.backend().scale(x, factor);
 }
 

@@ -17,6 +17,11 @@ void check_range(const char* what, int64_t begin, int64_t count, int64_t size) {
 
 }  // namespace
 
+Backend& Tensor::backend() const {
+  if (!backend_) throw_internal("a tensor that was never made was used");
+  return *backend_;
+}
+
 Tensor Tensor::row_range(int64_t begin, int64_t count) const {
   check_range("row_range", begin, count, rows_);
   Tensor view = *this;
@@ -50,7 +55,8 @@ std::vector<Tensor> Tensor::split_columns(int64_t parts) const {
                    std::to_string(parts) + " parts");
   }
   std::vector<Tensor> views;
-  for (int64_t i = 0; i < parts; ++i) views.push_back(column_range(i * (cols_ / parts), cols_ / parts));
+  for (int64_t i = 0; i < parts; ++i)
+    views.push_back(column_range(i * (cols_ / parts), cols_ / parts));
   return views;
 }
 

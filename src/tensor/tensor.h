@@ -39,7 +39,7 @@ class Tensor {
   int64_t stride() const { return stride_; }
   int64_t size() const { return rows_ * cols_; }
   DType dtype() const { return dtype_; }
-  Backend& backend() const { return *backend_; }
+  Backend& backend() const;  // kInternal when it belongs to none
   bool empty() const { return size() == 0; }
   bool contiguous() const { return stride_ == cols_ || rows_ <= 1; }
 

@@ -1,0 +1,54 @@
+#include "support/backends.h"
+
+#include <map>
+
+#include "cpu/cpu_backend.h"
+
+namespace echo {
+namespace {
+
+std::shared_ptr<Backend> make_cpu(const std::string& name) {
+  for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
+    if (name == "cpu_" + std::string(kernels->name)) {
+      cpu::CpuOptions options;
+      options.kernels = kernels;
+      return cpu::make_cpu_backend(options);
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<TestBackend> test_backends(Device device) {
+  std::vector<TestBackend> found;
+  if (device == Device::kCpu) {
+    for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
+      found.push_back({"cpu_" + std::string(kernels->name), make_cpu});
+    }
+  }
+  return found;
+}
+
+std::vector<TestBackend> best_backend(Device device) {
+  std::vector<TestBackend> found = test_backends(device);
+  if (!found.empty()) found.resize(1);
+  return found;
+}
+
+Backend& BackendTest::backend() {
+  static std::map<std::string, std::shared_ptr<Backend>> made;
+  std::shared_ptr<Backend>& found = made[GetParam().name];
+  if (!found) found = GetParam().make(GetParam().name);
+  return *found;
+}
+
+std::vector<DType> BackendTest::matrix_types() {
+  std::vector<DType> types = {DType::kFloat32};
+  if (backend().compute_dtype(DType::kBFloat16) == DType::kBFloat16) {
+    types.push_back(DType::kBFloat16);
+  }
+  return types;
+}
+
+}  // namespace echo
