@@ -9,9 +9,9 @@ namespace echo {
 namespace {
 
 void check_range(const char* what, int64_t begin, int64_t count, int64_t size) {
-  if (begin < 0 || count < 0 || begin + count > size) {
-    throw_internal(std::string(what) + ": [" + std::to_string(begin) + ", " +
-                   std::to_string(begin + count) + ") of " + std::to_string(size));
+  if (begin < 0 || count < 0 || count > size || begin > size - count) {
+    throw_internal(std::string(what) + ": " + std::to_string(count) + " from " +
+                   std::to_string(begin) + " on, of " + std::to_string(size));
   }
 }
 

@@ -20,6 +20,8 @@ std::shared_ptr<Backend> make_cpu(const std::string& name) {
 
 }  // namespace
 
+void PrintTo(const TestBackend& backend, std::ostream* out) { *out << backend.name; }
+
 std::vector<TestBackend> test_backends(Device device) {
   std::vector<TestBackend> found;
   if (device == Device::kCpu) {

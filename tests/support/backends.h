@@ -16,6 +16,8 @@ struct TestBackend {
   std::shared_ptr<Backend> (*make)(const std::string& name);
 };
 
+void PrintTo(const TestBackend& backend, std::ostream* out);
+
 enum class Device { kCpu, kGpu };
 
 // Each set of kernels that this machine can run on the device; none where there is no such device.

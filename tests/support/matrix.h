@@ -62,7 +62,7 @@ struct Expected {
   Matrix magnitude;
 };
 
-// The unit roundoff of float32, and twice that of bfloat16.
+// The unit roundoffs: half of the distance of 1 from the next number.
 constexpr double kFloat32Rounding = 0x1p-24;
 constexpr double kBFloat16Rounding = 0x1p-8;
 

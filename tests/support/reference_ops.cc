@@ -55,15 +55,18 @@ Expected conv1d(const Matrix& x, const Matrix& weight, int64_t taps, int64_t str
                 int64_t dilation, const Matrix& bias) {
   const int64_t rows = (x.rows - dilation * (taps - 1) - 1) / stride + 1;
   Expected result{Matrix(rows, weight.rows), Matrix(rows, weight.rows)};
+  std::vector<double> seen(static_cast<size_t>(weight.cols));  // by one row, in the weights' order
   for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t i = 0; i < x.cols; ++i) {
+      for (int64_t j = 0; j < taps; ++j) {
+        seen[static_cast<size_t>(i * taps + j)] = x.at(t * stride + j * dilation, i);
+      }
+    }
     for (int64_t o = 0; o < weight.rows; ++o) {
       Sum sum;
       if (!bias.values.empty()) sum.add(bias.at(0, o));
-      for (int64_t i = 0; i < x.cols; ++i) {
-        for (int64_t j = 0; j < taps; ++j) {
-          sum.add(weight.at(o, i * taps + j) * x.at(t * stride + j * dilation, i));
-        }
-      }
+      const double* w = &weight.values[static_cast<size_t>(o * weight.cols)];
+      for (size_t i = 0; i < seen.size(); ++i) sum.add(w[i] * seen[i]);
       result.value.at(t, o) = sum.value();
       result.magnitude.at(t, o) = sum.magnitude();
     }
@@ -189,7 +192,7 @@ Expected attention(const Matrix& q, const Matrix& k, const Matrix& v, const Atte
     double scale;
   };
   const double probability_units =
-      dtype == DType::kBFloat16 ? kBFloat16Rounding / 2 / kFloat32Rounding / kSumUnits : 0;
+      dtype == DType::kBFloat16 ? kBFloat16Rounding / kFloat32Rounding / kSumUnits : 0;
   const int64_t width = q.cols / shape.heads;
   Expected result{Matrix(static_cast<int64_t>(queries.size()), q.cols),
                   Matrix(static_cast<int64_t>(queries.size()), q.cols)};

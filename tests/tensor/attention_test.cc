@@ -1,0 +1,217 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/backends.h"
+#include "support/reference_ops.h"
+
+namespace echo {
+namespace {
+
+class Attention : public BackendTest {};
+ECHO_ON_EVERY_BACKEND(Attention);
+
+// Lanes, sections and widths of one call. Section lengths are given for each lane.
+struct Case {
+  const char* name;
+  int64_t heads, width;
+  Lanes lanes;
+  std::vector<std::vector<int64_t>> sections;
+  bool causal = false;
+  int64_t window = 0;
+};
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {"one key", 1, 2, {{1}}, {}},
+      {"odd widths", 3, 7, {{5}}, {{4}}},
+      {"no sections", 4, 32, {{80}, {0}, {49}}, {}},
+      {"empty sections", 2, 16, {{9}, {7}}, {{0, 3}, {}}},
+      {"one head of several blocks", 1, 64, {{300}}, {{11}}},
+      {"causal", 4, 64, {{129}, {1}, {40}}, {}, true},
+      {"causal with sections", 2, 32, {{70}, {33}}, {{5}, {0, 9}}, true},
+      {"window of one", 2, 16, {{40}}, {}, true, 1},
+      {"autoencoder window 128", 16, 64, {{400}}, {}, true, 128},
+      {"autoencoder window 512", 16, 64, {{650}}, {}, true, 512},
+      {"diffusion", 16, 128, {{640}, {640}, {640}}, {{122, 54}, {54}, {122}}},
+      {"text encoder", 10, 128, {{122}}, {}},
+      {"speaker encoder", 10, 128, {{215}}, {}, true},
+      {"blockwise", 16, 128, {{64, 128}}, {{32, 122, 54}}},
+      {"twelve lanes",
+       2,
+       64,
+       {{3}, {1}, {4}, {1}, {5}, {9}, {2}, {6}, {0}, {5}, {3}, {1}},
+       {{1}, {}, {2, 3}, {0}, {7}, {}, {1, 1, 1}, {130}, {5}, {2}, {}, {9}}},
+  };
+  return all;
+}
+
+// Speaker scales multiply both keys and values; 1 and others in turn.
+float section_scale(size_t lane, size_t index) {
+  constexpr float kScales[] = {1.0f, 1.5f, 0.25f};
+  return kScales[(lane + index) % 3];
+}
+
+// q, k, v and the sections of a case in host memory.
+struct Inputs {
+  Inputs(const Case& test, DType dtype) {
+    int64_t rows = 0;
+    for (const Lane& lane : test.lanes) rows += lane.rows;
+    const int64_t cols = test.heads * test.width;
+    // Normalised queries and keys of a model are about this size: scores up to 10.
+    q = random_matrix(rows, cols, 1, 2, dtype);
+    k = random_matrix(rows, cols, 2, 2, dtype);
+    v = random_matrix(rows, cols, 3, 3, dtype);
+    for (size_t lane = 0; lane < test.sections.size(); ++lane) {
+      sections.emplace_back();
+      for (size_t i = 0; i < test.sections[lane].size(); ++i) {
+        const int64_t keys = test.sections[lane][i];
+        sections.back().push_back({random_matrix(keys, cols, 10 * lane + i + 4, 2, dtype),
+                                   random_matrix(keys, cols, 10 * lane + i + 5, 3, dtype),
+                                   section_scale(lane, i)});
+      }
+    }
+  }
+  Matrix q, k, v;
+  std::vector<std::vector<reference::KeyValues>> sections;
+};
+
+std::vector<Sections> on_device(Backend& backend, const Inputs& inputs, DType dtype) {
+  std::vector<Sections> result;
+  for (const auto& lane : inputs.sections) {
+    result.emplace_back();
+    for (const reference::KeyValues& section : lane) {
+      result.back().push_back({*Placed(backend, section.k, dtype, Layout::kColumns),
+                               *Placed(backend, section.v, dtype),
+                               static_cast<float>(section.scale)});
+    }
+  }
+  return result;
+}
+
+// Every row of small lanes; of large ones the first, the last and some around the edges of
+// blocks and windows.
+std::vector<int64_t> queries_to_check(int64_t rows) {
+  std::vector<int64_t> queries;
+  for (int64_t row = 0; row < rows; ++row) {
+    const bool edge = row % 128 == 127 || row % 128 == 0;
+    if (rows < 20 || (edge && row < 600) || row + 1 == rows) queries.push_back(row);
+  }
+  return queries;
+}
+
+TEST_P(Attention, OverLanesAndSections) {
+  for (const Case& test : cases()) {
+    for (const DType dtype : matrix_types()) {
+      SCOPED_TRACE(std::string(test.name) + ", " + std::string(dtype_name(dtype)));
+      const Inputs inputs(test, dtype);
+      const Placed q(backend(), inputs.q, dtype, Layout::kColumns), k(backend(), inputs.k, dtype),
+          v(backend(), inputs.v, dtype, Layout::kColumns);
+      const AttentionShape shape{test.heads, test.causal, test.window};
+      const Tensor y =
+          attention(*q, *k, *v, shape, test.lanes, on_device(backend(), inputs, dtype));
+      ASSERT_EQ(y.rows(), inputs.q.rows);
+      const Matrix all = host(y);
+      int64_t begin = 0;
+      for (size_t lane = 0; lane < test.lanes.size(); ++lane) {
+        const int64_t rows = test.lanes[lane].rows;
+        const std::vector<int64_t> queries = queries_to_check(rows);
+        const Expected expected = reference::attention(
+            inputs.q.row_range(begin, rows), inputs.k.row_range(begin, rows),
+            inputs.v.row_range(begin, rows), shape,
+            inputs.sections.empty() ? std::vector<reference::KeyValues>() : inputs.sections[lane],
+            queries, dtype);
+        Matrix found(static_cast<int64_t>(queries.size()), all.cols);
+        for (size_t i = 0; i < queries.size(); ++i) {
+          for (int64_t c = 0; c < all.cols; ++c) {
+            found.at(static_cast<int64_t>(i), c) = all.at(begin + queries[i], c);
+          }
+        }
+        EXPECT_TRUE(is_close(found, dtype, expected, kSumUnits)) << "lane " << lane;
+        begin += rows;
+      }
+    }
+  }
+}
+
+TEST_P(Attention, ALaneAloneGivesTheSameBitsAsAmongOthers) {
+  for (const Case& test : cases()) {
+    for (const DType dtype : matrix_types()) {
+      SCOPED_TRACE(std::string(test.name) + ", " + std::string(dtype_name(dtype)));
+      const Inputs inputs(test, dtype);
+      const Tensor q = *Placed(backend(), inputs.q, dtype), k = *Placed(backend(), inputs.k, dtype),
+                   v = *Placed(backend(), inputs.v, dtype);
+      const std::vector<Sections> sections = on_device(backend(), inputs, dtype);
+      const AttentionShape shape{test.heads, test.causal, test.window};
+      const Tensor together = attention(q, k, v, shape, test.lanes, sections);
+      EXPECT_TRUE(same_bits(together, attention(q, k, v, shape, test.lanes, sections)));
+      int64_t begin = 0;
+      for (size_t lane = 0; lane < test.lanes.size(); ++lane) {
+        const int64_t rows = test.lanes[lane].rows;
+        const auto mine =
+            sections.empty() ? std::vector<Sections>() : std::vector<Sections>{sections[lane]};
+        const Tensor alone = attention(q.row_range(begin, rows), k.row_range(begin, rows),
+                                       v.row_range(begin, rows), shape, {test.lanes[lane]}, mine);
+        EXPECT_TRUE(same_bits(alone, together.row_range(begin, rows))) << "lane " << lane;
+        begin += rows;
+      }
+    }
+  }
+}
+
+TEST_P(Attention, LargeScoresAreStable) {
+  // Layer 23's keys reach 510: scores of thousands, where one key takes all.
+  for (const DType dtype : matrix_types()) {
+    const Matrix q = random_matrix(20, 128, 1, 40, dtype),
+                 k = random_matrix(20, 128, 2, 510, dtype);
+    const Matrix v = random_matrix(20, 128, 3, 3, dtype);
+    const std::vector<int64_t> queries = {0, 7, 19};
+    const Tensor y = attention(*Placed(backend(), q, dtype), *Placed(backend(), k, dtype),
+                               *Placed(backend(), v, dtype), {1}, {{20}});
+    const Expected expected = reference::attention(q, k, v, {1}, {}, queries, dtype);
+    for (size_t i = 0; i < queries.size(); ++i) {
+      const int64_t r = static_cast<int64_t>(i);
+      EXPECT_TRUE(is_close(y.row_range(queries[i], 1),
+                           {expected.value.row_range(r, 1), expected.magnitude.row_range(r, 1)},
+                           kSumUnits));
+    }
+  }
+}
+
+TEST_P(Attention, NaNStaysInTheQueriesThatSeeIt) {
+  for (const DType dtype : matrix_types()) {
+    const Matrix x = random_matrix(40, 32, 1, 1, dtype);
+    Matrix bad = x;
+    bad.at(10, 3) = NAN;  // in the first of two heads
+    const Tensor clean = *Placed(backend(), x, dtype), broken = *Placed(backend(), bad, dtype);
+    const auto check = [&](const Tensor& y, int64_t first, int64_t last) {
+      const Matrix result = host(y);
+      for (int64_t r = 0; r < 40; ++r) {
+        EXPECT_EQ(std::isnan(result.at(r, 3)), r >= first && r <= last) << r;
+        EXPECT_FALSE(std::isnan(result.at(r, 20))) << r;
+      }
+    };
+    check(attention(broken, clean, clean, {2, true, 5}, {{40}}), 10, 10);
+    check(attention(clean, broken, clean, {2, true, 5}, {{40}}), 10, 14);
+  }
+}
+
+TEST_P(Attention, ScaleOfASectionEqualsScaledKeysAndValues) {
+  for (const DType dtype : matrix_types()) {
+    const Tensor x = *Placed(backend(), random_matrix(50, 64, 1, 1, dtype), dtype);
+    // A power of two: exact in every type.
+    const Matrix k = random_matrix(30, 64, 2, 1, dtype), v = random_matrix(30, 64, 3, 1, dtype);
+    Matrix k4 = k, v4 = v;
+    for (double& value : k4.values) value *= 4;
+    for (double& value : v4.values) value *= 4;
+    const std::vector<Sections> scaled = {
+        {{*Placed(backend(), k, dtype), *Placed(backend(), v, dtype), 4}}};
+    const std::vector<Sections> multiplied = {
+        {{*Placed(backend(), k4, dtype), *Placed(backend(), v4, dtype), 1}}};
+    EXPECT_TRUE(is_close(attention(x, x, x, {2}, {{50}}, scaled),
+                         reference::exact(host(attention(x, x, x, {2}, {{50}}, multiplied))), 64));
+  }
+}
+
+}  // namespace
+}  // namespace echo
