@@ -21,13 +21,35 @@ inline float load(const uint16_t* p) {
   __builtin_memcpy(&value, &bits, 4);
   return value;
 }
-inline void store(float* p, float value) { *p = value; }
-inline void store(uint16_t* p, float value) {
+inline uint32_t bfloat16_bits(float value) {
   uint32_t bits;
   __builtin_memcpy(&bits, &value, 4);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const uint32_t nan = (bits >> 16) | 0x40u;
-  *p = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+  return (bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded;
+}
+inline void store(float* p, float value) { *p = value; }
+inline void store(uint16_t* p, float value) { *p = static_cast<uint16_t>(bfloat16_bits(value)); }
+
+// Two adjacent elements. A bfloat16 pair is one word, so that no lane has to cross another.
+inline void load_pair(const float* p, float& a, float& b) {
+  a = p[0];
+  b = p[1];
+}
+inline void load_pair(const uint16_t* p, float& a, float& b) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, p, 4);
+  const uint32_t low = bits << 16, high = bits & 0xffff0000u;
+  __builtin_memcpy(&a, &low, 4);
+  __builtin_memcpy(&b, &high, 4);
+}
+inline void store_pair(float* p, float a, float b) {
+  p[0] = a;
+  p[1] = b;
+}
+inline void store_pair(uint16_t* p, float a, float b) {
+  const uint32_t bits = bfloat16_bits(a) | bfloat16_bits(b) << 16;
+  __builtin_memcpy(p, &bits, 4);
 }
 
 template <class T>
@@ -87,7 +109,9 @@ inline float sigmoid(float x) { return 1.0f / (1.0f + exp_fast(-x)); }
 inline float sin_squared(float x) {
   const float n = round_nearest(x * 0.318309886f);
   // pi in three parts, the first two with few enough bits that n times them is exact.
-  const float r = ((x - n * 3.140625f) - n * 9.67502593994140625e-4f) - n * 1.509957990978376e-7f;
+  float r = ((x - n * 3.140625f) - n * 9.67502593994140625e-4f) - n * 1.509957990978376e-7f;
+  // Beyond 1e7 the phase is lost and r may lie anywhere: the result must still be within [0, 1].
+  r = r > 1.6f ? 1.6f : (r < -1.6f ? -1.6f : r);
   const float s = r * r;
   float p = -1.0f / 39916800.0f;
   p = p * s + 1.0f / 362880.0f;
@@ -185,6 +209,12 @@ void modulate(const View& x, const float* shift, const float* scale_row, float e
   });
 }
 
+// angle: cosine, sine.
+template <class T>
+inline void rotate_pair(float a, float b, const float* angle, T* out) {
+  store_pair(out, a * angle[0] - b * angle[1], a * angle[1] + b * angle[0]);
+}
+
 void head_norm_rotary(const View& x, const float* weight, float eps, const float* rotary,
                       int64_t heads, int64_t rotated_heads, int64_t position, int64_t step) {
   const int64_t width = x.cols / heads;
@@ -194,19 +224,25 @@ void head_norm_rotary(const View& x, const float* weight, float eps, const float
       const float* angles = rotary ? rotary + (position + r * step) * width : nullptr;
       for (int64_t h = 0; h < heads; ++h) {
         T* head = row<T>(x, r) + h * width;
-        if (weight) {
-          const float inverse = inverse_rms(head, width, eps);
-          const float* w = weight + h * width;
+        const float inverse = weight ? inverse_rms(head, width, eps) : 1.0f;
+        const float* w = weight ? weight + h * width : nullptr;
+        if (h >= rotated_heads) {
+          if (!w) continue;
 #pragma omp simd
           for (int64_t c = 0; c < width; ++c) store(head + c, load(head + c) * inverse * w[c]);
-        }
-        if (h < rotated_heads) {
+        } else if (w) {
 #pragma omp simd
           for (int64_t c = 0; c < width; c += 2) {
-            const float a = load(head + c), b = load(head + c + 1);
-            const float cosine = angles[c], sine = angles[c + 1];
-            store(head + c, a * cosine - b * sine);
-            store(head + c + 1, a * sine + b * cosine);
+            float a, b;
+            load_pair(head + c, a, b);
+            rotate_pair(a * inverse * w[c], b * inverse * w[c + 1], angles + c, head + c);
+          }
+        } else {
+#pragma omp simd
+          for (int64_t c = 0; c < width; c += 2) {
+            float a, b;
+            load_pair(head + c, a, b);
+            rotate_pair(a, b, angles + c, head + c);
           }
         }
       }

@@ -200,7 +200,7 @@ Expected attention(const Matrix& q, const Matrix& k, const Matrix& v, const Atte
     const int64_t query = queries[i];
     std::vector<Key> keys;
     for (int64_t row = 0; row < k.rows; ++row) {
-      const int64_t distance = query - row;
+      const int64_t distance = query + (k.rows - q.rows) - row;
       if (shape.causal && distance < 0) continue;
       if (shape.causal && shape.window > 0 && distance >= shape.window) continue;
       keys.push_back({&k, &v, row, 1});
@@ -274,11 +274,11 @@ Expected guided_step(const Matrix& x, const Matrix& v, const Matrix& v_text,
     double value = cond, size = std::abs(cond);
     if (!v_text.values.empty()) {
       value += step.cfg_scale_text * (cond - v_text.values[i]);
-      size += step.cfg_scale_text * (std::abs(cond) + std::abs(v_text.values[i]));
+      size += std::abs(step.cfg_scale_text) * (std::abs(cond) + std::abs(v_text.values[i]));
     }
     if (!v_speaker.values.empty()) {
       value += step.cfg_scale_speaker * (cond - v_speaker.values[i]);
-      size += step.cfg_scale_speaker * (std::abs(cond) + std::abs(v_speaker.values[i]));
+      size += std::abs(step.cfg_scale_speaker) * (std::abs(cond) + std::abs(v_speaker.values[i]));
     }
     if (step.rescale && t < 1) {
       const double sigma2 = double{step.rescale_sigma} * step.rescale_sigma;

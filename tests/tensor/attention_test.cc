@@ -19,6 +19,7 @@ struct Case {
   std::vector<std::vector<int64_t>> sections;
   bool causal = false;
   int64_t window = 0;
+  int64_t earlier = 0;  // keys before the only lane's own
 };
 
 const std::vector<Case>& cases() {
@@ -36,6 +37,10 @@ const std::vector<Case>& cases() {
       {"diffusion", 16, 128, {{640}, {640}, {640}}, {{122, 54}, {54}, {122}}},
       {"text encoder", 10, 128, {{122}}, {}},
       {"speaker encoder", 10, 128, {{215}}, {}, true},
+      {"causal after others", 2, 32, {{50}}, {}, true, 0, 30},
+      {"window after others", 2, 64, {{200}}, {}, true, 128, 150},
+      {"window after few others", 2, 64, {{20}}, {{3}}, true, 128, 1},
+      {"all after others", 1, 16, {{9}}, {{4}}, false, 0, 5},
       {"blockwise", 16, 128, {{64, 128}}, {{32, 122, 54}}},
       {"twelve lanes",
        2,
@@ -60,8 +65,8 @@ struct Inputs {
     const int64_t cols = test.heads * test.width;
     // Normalised queries and keys of a model are about this size: scores up to 10.
     q = random_matrix(rows, cols, 1, 2, dtype);
-    k = random_matrix(rows, cols, 2, 2, dtype);
-    v = random_matrix(rows, cols, 3, 3, dtype);
+    k = random_matrix(rows + test.earlier, cols, 2, 2, dtype);
+    v = random_matrix(rows + test.earlier, cols, 3, 3, dtype);
     for (size_t lane = 0; lane < test.sections.size(); ++lane) {
       sections.emplace_back();
       for (size_t i = 0; i < test.sections[lane].size(); ++i) {
@@ -117,8 +122,8 @@ TEST_P(Attention, OverLanesAndSections) {
         const int64_t rows = test.lanes[lane].rows;
         const std::vector<int64_t> queries = queries_to_check(rows);
         const Expected expected = reference::attention(
-            inputs.q.row_range(begin, rows), inputs.k.row_range(begin, rows),
-            inputs.v.row_range(begin, rows), shape,
+            inputs.q.row_range(begin, rows), inputs.k.row_range(begin, rows + test.earlier),
+            inputs.v.row_range(begin, rows + test.earlier), shape,
             inputs.sections.empty() ? std::vector<reference::KeyValues>() : inputs.sections[lane],
             queries, dtype);
         Matrix found(static_cast<int64_t>(queries.size()), all.cols);
@@ -150,8 +155,9 @@ TEST_P(Attention, ALaneAloneGivesTheSameBitsAsAmongOthers) {
         const int64_t rows = test.lanes[lane].rows;
         const auto mine =
             sections.empty() ? std::vector<Sections>() : std::vector<Sections>{sections[lane]};
-        const Tensor alone = attention(q.row_range(begin, rows), k.row_range(begin, rows),
-                                       v.row_range(begin, rows), shape, {test.lanes[lane]}, mine);
+        const Tensor alone =
+            attention(q.row_range(begin, rows), k.row_range(begin, rows + test.earlier),
+                      v.row_range(begin, rows + test.earlier), shape, {test.lanes[lane]}, mine);
         EXPECT_TRUE(same_bits(alone, together.row_range(begin, rows))) << "lane " << lane;
         begin += rows;
       }

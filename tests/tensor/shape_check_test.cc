@@ -92,6 +92,8 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
        {"5 rows", a},
        [&] { head_norm_rotary(x, none, 0, rotary, 1, 1, {{5}}); }},
       {"attention", {a, "(5, 6)"}, [&] { attention(x, keys, x, shape, one); }},
+      {"attention", {a, "(5, 6)"}, [&] { attention(x, keys, keys, shape, two); }},
+      {"attention", {a, "(2, 6)"}, [&] { attention(x, rows2, rows2, shape, one); }},
       {"attention", {a, b}, [&] { attention(x, x, wide, shape, one); }},
       {"attention", {a, "bfloat16"}, [&] { attention(x, half, half, shape, one); }},
       {"attention", {a}, [&] { attention(x, x, x, {4}, one); }},
