@@ -49,15 +49,19 @@ function(echo_test name)
   target_compile_definitions(${name}_test PRIVATE
     ECHO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden" ECHO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     ECHO_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  # Threads that spin at the end of a parallel region rob the other tests of the machine.
+  set(quiet ENVIRONMENT OMP_WAIT_POLICY=passive)
   set(special Golden Net Gpu Slow)
   set(exclude "")
   foreach(prefix ${special})
     string(TOLOWER ${prefix} label)
     gtest_discover_tests(${name}_test TEST_FILTER "${prefix}*:*/${prefix}*" DISCOVERY_MODE PRE_TEST
-                         TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 600)
+                         TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 600
+                         ${quiet})
     string(APPEND exclude ":${prefix}*:*/${prefix}*")
   endforeach()
   string(SUBSTRING "${exclude}" 1 -1 exclude)
   gtest_discover_tests(${name}_test TEST_FILTER "-${exclude}" DISCOVERY_MODE PRE_TEST
-                       TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+                       TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300
+                       ${quiet})
 endfunction()
