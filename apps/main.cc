@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -27,6 +29,7 @@ int run(int argc, char** argv) {
   const Environment environment = read_environment();
   CommandLine line(app, environment);
   add_say(line);
+  add_voices(line);
   add_make_model(line);
   add_bench(line);
   try {
@@ -35,6 +38,14 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? kSuccess : kUsage;
   }
   return line.run();
+}
+
+// A mapped file that shrinks, or a disk that fails under the map, cannot be answered otherwise.
+void on_bus_error(int) {
+  constexpr char kMessage[] =
+      "echo-tts: a model file was cut, or its disk failed, while it was in use\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  _exit(kFailure);
 }
 
 int fail(const char* kind, const char* message) {
@@ -48,6 +59,7 @@ int fail(const char* kind, const char* message) {
 int main(int argc, char** argv) {
   using namespace echo;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGBUS, apps::on_bus_error);
   try {
     return apps::run(argc, argv);
   } catch (const Error& error) {

@@ -39,6 +39,8 @@ std::string read_text(std::istream& in, const std::string& name) {
     throw_invalid("text " + name + ": more than " + std::to_string(kMaxTextBytes) +
                   " bytes, which is the limit");
   }
+  // A byte order mark is no part of the text, nor is the last line's end.
+  if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   return text;
 }
