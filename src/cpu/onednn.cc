@@ -169,6 +169,12 @@ class OneDnnWeights : public PackedWeights {
     run(primitive, x, copies_data(primitive.weights_index), bias, result);
   }
 
+  PackedUse use(const Call& call) const {
+    const Primitive primitive = find(call);
+    const std::lock_guard lock(mutex_);
+    return {implementation(primitive), copies_.size()};
+  }
+
  private:
   int64_t rows_stride() const { return in(); }
   memory::dims dims() const {
@@ -257,12 +263,16 @@ class OneDnnWeights : public PackedWeights {
   mutable std::vector<std::pair<Call, Primitive>> primitives_;
 };
 
+OneDnnWeights::Call call_of(const Tensor& x, const Tensor& bias, bool accumulate,
+                            const Tensor& out) {
+  return {out.rows(), x.stride(), out.stride(), !bias.empty(), accumulate, out.dtype()};
+}
+
 void execute(const char* what, const Tensor& x, const PackedWeights& w, const Tensor& bias,
              bool accumulate, const Tensor& out) {
   translated(what, [&] {
-    static_cast<const OneDnnWeights&>(w).execute(
-        {out.rows(), x.stride(), out.stride(), !bias.empty(), accumulate, out.dtype()}, x.data(),
-        bias.empty() ? nullptr : bias.data(), out.data());
+    static_cast<const OneDnnWeights&>(w).execute(call_of(x, bias, accumulate, out), x.data(),
+                                                 bias.empty() ? nullptr : bias.data(), out.data());
   });
 }
 
@@ -303,6 +313,13 @@ void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool ac
   execute("conv1d", x, w, bias, accumulate, out);
 }
 
+PackedUse packed_use(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+                     const Tensor& out) {
+  return translated("choosing code", [&] {
+    return static_cast<const OneDnnWeights&>(w).use(call_of(x, bias, accumulate, out));
+  });
+}
+
 void multiply(const MatrixProduct& p, const void* a, const void* b, void* c) {
   static std::mutex mutex;
   static std::unordered_map<MatrixProduct, Primitive, ProductHash> primitives;
@@ -332,8 +349,10 @@ void multiply(const MatrixProduct& p, const void* a, const void* b, void* c) {
 
 bool has_fast_bfloat16() {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16");
+  // Each set's number has the bits of the sets that it contains.
+  const auto bits = [](dnnl::cpu_isa isa) { return static_cast<unsigned>(isa); };
+  const unsigned wanted = bits(dnnl::cpu_isa::avx512_core_bf16);
+  return (bits(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
 #else
   return false;
 #endif

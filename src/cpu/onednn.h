@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "tensor/backend.h"
 
@@ -19,6 +20,15 @@ void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool ac
             const Tensor& out);
 void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
             const Tensor& out);
+
+// What a call with these arguments runs, for tests and reports: oneDNN's name of the code ("ref..."
+// is slow), and how many copies of the weights were packed for all calls so far.
+struct PackedUse {
+  std::string implementation;
+  size_t copies = 0;
+};
+PackedUse packed_use(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+                     const Tensor& out);
 
 // A plain matrix product on strided memory: c (m, n) = a (m, k) b (+ c). With `transposed`, b is
 // stored as (n, k) with rows ldb apart, else as (k, n). a and b have `dtype`; c is c_dtype.
