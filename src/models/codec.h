@@ -14,7 +14,7 @@ namespace echo {
 // How much runs at a time; changes memory and speed, not the result.
 struct CodecTiles {
   int64_t encode_frames = 16;
-  int64_t decode_frames = 8;
+  int64_t decode_frames = 16;
 };
 
 // Fish S1-DAC and the PCA. Audio is mono, 44,100 Hz, in [-1, 1]; a latent frame stands for
