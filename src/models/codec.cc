@@ -9,8 +9,8 @@ namespace echo {
 
 namespace {
 
-// The root itself, once everything that the codec reads has been found in it.
-const Weights& checked(const Weights& dac, const PcaState& pca) {
+// The state itself, once everything that the codec reads has been found and fits together.
+const PcaState& checked(const Weights& dac, const PcaState& pca) {
   const S1DacConfig config = infer_s1_dac_config(dac);
   const std::string file = dac.file().path();
   for (size_t i = 0; i < config.encoder_transformers.size(); ++i) {
@@ -23,7 +23,7 @@ const Weights& checked(const Weights& dac, const PcaState& pca) {
     throw_corrupt(file + ": latents of " + std::to_string(config.latent_dim) +
                   " channels, the PCA state is for " + std::to_string(pca.width));
   }
-  return dac;
+  return pca;
 }
 
 }  // namespace
@@ -31,8 +31,8 @@ const Weights& checked(const Weights& dac, const PcaState& pca) {
 Codec::Codec(const LayerContext& context, const Weights& dac, const PcaState& pca,
              const CodecTiles& tiles)
     : backend_(context.backend),
-      pca_(context.backend, pca),
-      quantizer_(context, checked(dac, pca)["quantizer"]),
+      pca_(context.backend, checked(dac, pca)),
+      quantizer_(context, dac["quantizer"]),
       encoder_(context, dac["encoder"], tiles.encode_frames * quantizer_.reduction()),
       decoder_(context, dac["decoder"], tiles.decode_frames * quantizer_.reduction()) {}
 

@@ -328,6 +328,16 @@ TEST(Codec, RefusesNoSamplesAndWrongOrTooManyLatents) {
             ErrorCode::kInvalidArgument);
 }
 
+TEST(Codec, RefusesAPcaOfAnotherWidth) {
+  const GoldenSet& set = golden("tiny");
+  PcaState pca = read_pca_state(Weights(set.file("pca_state")));
+  pca.width = 64;
+  EXPECT_EQ(code_of([&] {
+              Codec({backend(), DType::kFloat32}, Weights(set.file("dac")), pca);
+            }),
+            ErrorCode::kCorrupt);
+}
+
 TEST(Codec, RefusesMoreSamplesThanPositions) {
   const std::vector<float> audio(4096 * 2048 + 1);
   int asked = 0;
