@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "base/error.h"
-#include "net/digest.h"
 #include "base/file_io.h"
+#include "net/digest.h"
 #include "net/url.h"
 
 namespace echo {

@@ -1,6 +1,7 @@
 #include "net/http_client.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace echo {
 namespace {
@@ -66,6 +67,22 @@ bool is_transient(TransportError error) {
     default:
       return false;
   }
+}
+
+bool is_transient(const HttpResponse& response) {
+  if (response.error != TransportError::kNone) return is_transient(response.error);
+  if (response.status == 408 || response.status == 429) return true;
+  return response.status >= 500 && response.status != 501 && response.status != 505;
+}
+
+std::chrono::milliseconds retry_after(const HttpResponse& response) {
+  const auto value = response.header("Retry-After");
+  int seconds = 0;
+  if (!value) return {};
+  const char* end = value->data() + value->size();
+  const auto [stopped, error] = std::from_chars(value->data(), end, seconds);
+  if (error != std::errc() || stopped != end || seconds < 0) return {};
+  return std::chrono::seconds(std::min(seconds, 3600));
 }
 
 }  // namespace echo

@@ -62,6 +62,13 @@ struct HttpResponse {
   }
 };
 
+// Whether the same request may fare better later: a transient transport error, 408, 429, or a 5xx
+// that does not say "never".
+bool is_transient(const HttpResponse& response);
+
+// What the peer asks for in Retry-After, in whole seconds; zero if it does not.
+std::chrono::milliseconds retry_after(const HttpResponse& response);
+
 // Zero: no limit.
 struct HttpTimeouts {
   std::chrono::milliseconds connect{10'000};

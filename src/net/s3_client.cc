@@ -3,8 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
 #include <optional>
 
 #include "base/error.h"
@@ -39,20 +37,9 @@ std::string error_code(const HttpResponse& response) {
 }
 
 bool is_worth_another_try(const HttpResponse& response) {
-  if (response.error != TransportError::kNone) return is_transient(response.error);
-  if (response.status == 408 || response.status == 429) return true;
-  if (response.status >= 500) return response.status != 501 && response.status != 505;
+  if (is_transient(response)) return true;
   const std::string code = error_code(response);
   return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted";
-}
-
-milliseconds retry_after(const HttpResponse& response) {
-  const auto value = response.header("Retry-After");
-  int count = 0;
-  if (!value) return {};
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
-  if (error != std::errc() || end != value->data() + value->size() || count < 0) return {};
-  return seconds(std::min(count, 3600));
 }
 
 // What to do about the errors that a wrong setting causes.

@@ -1,0 +1,191 @@
+#include "net/hub_cache.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file_io.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_name_byte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '_' || c == '.';
+}
+
+bool is_repository_part(std::string_view part) {
+  return !part.empty() && std::all_of(part.begin(), part.end(), is_name_byte) &&
+         part.find("--") == std::string_view::npos && part.find("..") == std::string_view::npos &&
+         part.front() != '-' && part.front() != '.' && part.back() != '-' && part.back() != '.';
+}
+
+std::string folder_name(const std::string& repository) {
+  check_repository_name(repository);
+  std::string name = "models--" + repository;
+  if (const auto slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
+  return name;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// The folder of that name, or else the first that differs in case only: platforms that keep
+// read-only caches fold names.
+fs::path existing_folder(const fs::path& root, const std::string& name) {
+  std::error_code error;
+  if (fs::is_directory(root / name, error)) return root / name;
+  std::vector<std::string> others;
+  for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const std::string other = it->path().filename().string();
+    if (lower(other) == lower(name)) others.push_back(other);
+  }
+  std::sort(others.begin(), others.end());
+  return root / (others.empty() ? name : others.front());
+}
+
+std::string trimmed(std::string text) {
+  const char* const kSpaces = " \t\r\n";
+  text.erase(text.find_last_not_of(kSpaces) + 1);
+  text.erase(0, text.find_first_not_of(kSpaces));
+  return text;
+}
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw_unavailable("cannot create folder " + folder.string() + ": " + error.message());
+}
+
+bool no_symlinks_here(int error_number) {
+  return error_number == EPERM || error_number == ENOSYS || error_number == EOPNOTSUPP ||
+         error_number == EINVAL;
+}
+
+}  // namespace
+
+void check_repository_name(const std::string& repository) {
+  const auto slash = repository.find('/');
+  const bool good = repository.size() <= 96 &&
+                    (slash == std::string::npos
+                         ? is_repository_part(repository)
+                         : is_repository_part(std::string_view(repository).substr(0, slash)) &&
+                               is_repository_part(std::string_view(repository).substr(slash + 1)));
+  if (!good)
+    throw_invalid("hub: \"" + repository.substr(0, 100) + "\" is not the name of a repository");
+}
+
+void check_relative_name(const std::string& what, const std::string& name) {
+  std::string_view rest = name;
+  bool good = !name.empty() && name.size() <= 1000;
+  while (good) {
+    const auto slash = rest.find('/');
+    const std::string_view part = rest.substr(0, slash);
+    good = !part.empty() && part.size() <= 255 && part != "." && part != ".." &&
+           std::none_of(part.begin(), part.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\\'; });
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  if (!good) throw_invalid("hub: the " + what + " is not a relative name");
+}
+
+bool is_commit_hash(const std::string& revision) {
+  return revision.size() == 40 && std::all_of(revision.begin(), revision.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+HubCache::HubCache(fs::path root, const std::string& repository)
+    : root_(std::move(root)),
+      folder_name_(folder_name(repository)),
+      folder_(existing_folder(root_, folder_name_)) {}
+
+fs::path HubCache::blob(const std::string& etag) const { return folder_ / "blobs" / etag; }
+
+fs::path HubCache::incomplete(const std::string& etag) const {
+  return folder_ / "blobs" / (etag + ".incomplete");
+}
+
+fs::path HubCache::lock(const std::string& etag) const {
+  return root_ / ".locks" / folder_name_ / (etag + ".lock");
+}
+
+fs::path HubCache::snapshot(const std::string& commit) const {
+  return folder_ / "snapshots" / commit;
+}
+
+std::optional<std::string> HubCache::commit_of(const std::string& revision) const {
+  check_relative_name("revision", revision);
+  std::error_code error;
+  if (fs::is_regular_file(folder_ / "refs" / revision, error)) {
+    const std::string commit = trimmed(read_file(folder_ / "refs" / revision));
+    if (!commit.empty() && commit.size() <= 64 &&
+        std::all_of(commit.begin(), commit.end(), is_name_byte) && commit.front() != '.') {
+      return commit;
+    }
+  }
+  if (is_commit_hash(revision)) return revision;
+  return std::nullopt;
+}
+
+std::optional<fs::path> HubCache::find(const std::string& revision,
+                                       const std::vector<std::string>& files) const {
+  const auto commit = commit_of(revision);
+  if (!commit) return std::nullopt;
+  for (const std::string& file : files) {
+    check_relative_name("name of a file", file);
+    // A symlink counts only with what it points to.
+    std::error_code error;
+    if (!fs::is_regular_file(snapshot(*commit) / file, error)) return std::nullopt;
+  }
+  return snapshot(*commit);
+}
+
+void HubCache::write_ref(const std::string& revision, const std::string& commit) const {
+  if (revision == commit) return;
+  const fs::path path = folder_ / "refs" / revision;
+  std::error_code error;
+  if (fs::is_regular_file(path, error) && read_file(path) == commit) return;
+  write_file_atomically(path, commit);
+}
+
+void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
+  write_file_atomically(folder_ / ".no_exist" / commit / file, "");
+}
+
+void HubCache::link_blob(const std::string& etag, const std::string& commit,
+                         const std::string& file) const {
+  static std::atomic<unsigned> counter{0};
+  const fs::path link = snapshot(commit) / file;
+  std::error_code error;
+  if (fs::is_regular_file(link, error)) return;
+  make_folders(link.parent_path());
+  const fs::path target = fs::relative(blob(etag), link.parent_path(), error);
+  const fs::path temporary = link.parent_path() / (".echo-" + std::to_string(::getpid()) + "-" +
+                                                   std::to_string(++counter));
+  if (::symlink(target.c_str(), temporary.c_str()) != 0) {
+    if (!no_symlinks_here(errno)) {
+      throw_unavailable("cannot create " + link.string() + ": " + system_reason(errno));
+    }
+    fs::copy_file(blob(etag), temporary, error);
+    if (error) throw_unavailable("cannot create " + link.string() + ": " + error.message());
+  }
+  if (::rename(temporary.c_str(), link.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temporary.c_str());
+    throw_unavailable("cannot create " + link.string() + ": " + system_reason(reason));
+  }
+}
+
+}  // namespace echo

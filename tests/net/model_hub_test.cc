@@ -1,0 +1,597 @@
+#include "net/model_hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file_io.h"
+#include "fake_hub.h"
+#include "net/curl_http_client.h"
+#include "support/child_process.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kCommit = FakeHub::kCommit;
+constexpr std::size_t kBig = 3'000'001;
+
+// Every file and link below a folder, and what links point to; sorted.
+std::vector<std::string> tree(const fs::path& root) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = fs::relative(entry.path(), root).lexically_normal().string();
+    if (entry.is_symlink()) {
+      names.push_back(entry.path().lexically_relative(root).string() + " -> " +
+                      fs::read_symlink(entry.path()).string());
+    } else if (entry.is_regular_file()) {
+      names.push_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::map<std::string, HubFile> small_and_big() {
+  return {{"pca_state.safetensors", {"small file", false}},
+          {"pytorch_model.safetensors", {patterned(kBig), true}}};
+}
+
+class ModelHubTest : public testing::Test {
+ protected:
+  HubOptions options(const FakeHub& hub) {
+    HubOptions options;
+    options.endpoint = hub.url();
+    options.cache = cache_;
+    options.download_timeout = 5s;
+    options.connections = 4;
+    options.chunk_bytes = 200'000;
+    options.retry = {.max_attempts = 4, .first_delay = 1ms, .max_delay = 5ms};
+    return options;
+  }
+
+  HubRepository repository(std::vector<std::string> files = {"pytorch_model.safetensors"}) {
+    return {FakeHub::kRepository, "main", std::move(files)};
+  }
+
+  fs::path download(const HubOptions& options, const HubRepository& repository,
+                    std::stop_token stop = {}) {
+    return ModelHub(options, *http_, real_clock()).download(repository, {}, std::move(stop));
+  }
+
+  Error error_of(const HubOptions& options, const HubRepository& repository) {
+    try {
+      download(options, repository);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "nothing was thrown";
+    return Error(ErrorCode::kInternal, "");
+  }
+
+  fs::path blob(const FakeHub& hub, const std::string& suffix = "") {
+    return cache_ / "models--Org--model.x" / "blobs" /
+           (hub.etag("pytorch_model.safetensors") + suffix);
+  }
+
+  TempDir dir_;
+  fs::path cache_ = dir_ / "hub";
+  std::unique_ptr<HttpClient> http_ = make_http_client();
+};
+
+TEST_F(ModelHubTest, LeavesTheLayoutOfHuggingfaceHub) {
+  FakeHub hub({{"config.json", {"{}", false}},
+               {"pytorch_model.safetensors", {patterned(kBig), true}},
+               {"sub/dir/x y.bin", {patterned(1000, 2), true}}});
+  const fs::path snapshot = download(
+      options(hub), repository({"config.json", "pytorch_model.safetensors", "sub/dir/x y.bin"}));
+  EXPECT_EQ(snapshot, cache_ / "models--Org--model.x/snapshots" / kCommit);
+  EXPECT_EQ(read_file(snapshot / "config.json"), "{}");
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  EXPECT_EQ(read_file(snapshot / "sub/dir/x y.bin"), patterned(1000, 2));
+
+  const std::string config = hub.etag("config.json"), model = hub.etag("pytorch_model.safetensors"),
+                    sub = hub.etag("sub/dir/x y.bin");
+  EXPECT_EQ(config.size(), 40u);
+  EXPECT_EQ(model.size(), 64u);
+  const std::string repo = "models--Org--model.x/";
+  std::vector<std::string> expected = {
+      ".locks/" + repo + config + ".lock",
+      ".locks/" + repo + model + ".lock",
+      ".locks/" + repo + sub + ".lock",
+      repo + "blobs/" + config,
+      repo + "blobs/" + model,
+      repo + "blobs/" + sub,
+      repo + "refs/main",
+      repo + "snapshots/" + kCommit + "/config.json -> ../../blobs/" + config,
+      repo + "snapshots/" + kCommit + "/pytorch_model.safetensors -> ../../blobs/" + model,
+      repo + "snapshots/" + kCommit + "/sub/dir/x y.bin -> ../../../../blobs/" + sub,
+  };
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(tree(cache_), expected);
+  EXPECT_EQ(read_file(cache_ / "models--Org--model.x/refs/main"), kCommit);
+}
+
+TEST_F(ModelHubTest, WhatIsThereIsNotDownloadedAgain) {
+  FakeHub hub(small_and_big());
+  const auto files = repository({"pca_state.safetensors", "pytorch_model.safetensors"});
+  download(options(hub), files);
+  const auto sent = hub.bytes_sent();
+  EXPECT_EQ(sent, kBig + 10);
+  download(options(hub), files);
+  EXPECT_EQ(hub.bytes_sent(), sent);
+  // The blob alone is enough for a new snapshot.
+  fs::remove_all(cache_ / "models--Org--model.x/snapshots");
+  download(options(hub), files);
+  EXPECT_EQ(hub.bytes_sent(), sent);
+}
+
+TEST_F(ModelHubTest, LargeFilesComeInParallelRanges) {
+  FakeHub hub(small_and_big());
+  download(options(hub), repository());
+  std::set<std::string> ranges;
+  for (const PeerRequest& request : hub.content_requests()) ranges.insert(request.header("Range"));
+  EXPECT_EQ(ranges.size(), (kBig + 199'999) / 200'000);
+  EXPECT_GE(hub.content().connections(), 2);
+  EXPECT_EQ(hub.bytes_sent(), kBig);
+}
+
+TEST_F(ModelHubTest, TheTokenGoesToTheHubAlone) {
+  FakeHub hub(small_and_big());
+  hub.required_token = "hf_secret";
+  HubOptions with_token = options(hub);
+  with_token.token = "hf_secret";
+  download(with_token, repository());
+  for (const PeerRequest& request : hub.hub_requests()) {
+    EXPECT_EQ(request.header("Authorization"), "Bearer hf_secret");
+  }
+  ASSERT_FALSE(hub.content_requests().empty());
+  for (const PeerRequest& request : hub.content_requests()) {
+    EXPECT_FALSE(request.has_header("Authorization"));
+  }
+}
+
+TEST_F(ModelHubTest, RefusalsNameTheRepositoryAndNeverTheToken) {
+  FakeHub hub(small_and_big());
+  hub.required_token = "hf_right";
+  HubOptions wrong = options(hub);
+  wrong.token = "hf_canary";
+  Error error = error_of(wrong, repository());
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("Org/model.x"), HasSubstr("the token lacks access"),
+                                  HasSubstr("403"), Not(HasSubstr("canary"))));
+  error = error_of(options(hub), repository());
+  EXPECT_THAT(error.what(), AllOf(HasSubstr("Org/model.x"), HasSubstr("no token is set (HF_TOKEN)"),
+                                  HasSubstr("401")));
+  EXPECT_EQ(hub.hub_requests().size(), 2u) << "refusals are not tried again";
+}
+
+TEST_F(ModelHubTest, SaysWhatDoesNotExist) {
+  FakeHub hub(small_and_big());
+  Error error = error_of(options(hub), repository({"absent.bin"}));
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.what(), HasSubstr("no file absent.bin at revision main"));
+  EXPECT_TRUE(fs::exists(cache_ / "models--Org--model.x/.no_exist" / kCommit / "absent.bin"));
+  error = error_of(options(hub), {FakeHub::kRepository, "v2", {"x"}});
+  EXPECT_THAT(error.what(), HasSubstr("no revision v2"));
+  error = error_of(options(hub), {"Org/other", "main", {"x"}});
+  EXPECT_THAT(error.what(), HasSubstr("no repository Org/other"));
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+}
+
+TEST_F(ModelHubTest, BadNamesAreRefusedBeforeAnyRequest) {
+  FakeHub hub(small_and_big());
+  for (const HubRepository& bad : std::vector<HubRepository>{{"", "main", {"x"}},
+                                                             {"a/b/c", "main", {"x"}},
+                                                             {"../x", "main", {"x"}},
+                                                             {"a--b/c", "main", {"x"}},
+                                                             {"a b", "main", {"x"}},
+                                                             {"a/b", "", {"x"}},
+                                                             {"a/b", "../../etc", {"x"}},
+                                                             {"a/b", "main", {"../x"}},
+                                                             {"a/b", "main", {"/etc/passwd"}},
+                                                             {"a/b", "main", {"a//b"}},
+                                                             {"a/b", "main", {"a\nb"}}}) {
+    EXPECT_EQ(error_of(options(hub), bad).code(), ErrorCode::kInvalidArgument)
+        << bad.name << " " << bad.revision;
+  }
+  EXPECT_TRUE(hub.hub_requests().empty());
+  HubOptions broken = options(hub);
+  broken.endpoint = "huggingface.co";
+  EXPECT_THROW(ModelHub(broken, *http_), Error);
+  broken = options(hub);
+  broken.token = "hf_x\r\nX-Evil: 1";
+  EXPECT_THROW(ModelHub(broken, *http_), Error);
+}
+
+TEST_F(ModelHubTest, AnswersThatAreNoHubs) {
+  FakeHub hub(small_and_big());
+  const PeerReply cases[] = {
+      {.headers = {{"ETag", "\"abc\""}}},
+      {.headers = {{"X-Repo-Commit", kCommit}}},
+      {.headers = {{"X-Repo-Commit", "../../x"}, {"ETag", "\"abc\""}}},
+      {.headers = {{"X-Repo-Commit", kCommit}, {"ETag", "\"../../abc\""}}},
+  };
+  for (const PeerReply& reply : cases) {
+    hub.hub_fault = [&](const PeerRequest&) { return reply; };
+    EXPECT_EQ(error_of(options(hub), repository()).code(), ErrorCode::kCorrupt);
+  }
+}
+
+TEST_F(ModelHubTest, FollowsARenamedRepository) {
+  FakeHub hub(small_and_big());
+  hub.renamed = true;
+  const fs::path snapshot =
+      download(options(hub), repository({"pca_state.safetensors", "pytorch_model.safetensors"}));
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+}
+
+TEST_F(ModelHubTest, PassingFaultsOfTheHubAreTriedAgain) {
+  FakeHub hub(small_and_big());
+  std::atomic<int> count{0};
+  hub.hub_fault = [&](const PeerRequest&) -> std::optional<PeerReply> {
+    switch (count++) {
+      case 0:
+        return PeerReply{.status = 503};
+      case 1:
+        return PeerReply{.status = 429, .headers = {{"Retry-After", "0"}}};
+      case 2:
+        return PeerReply{.silent = true};
+      default:
+        return std::nullopt;
+    }
+  };
+  download(options(hub), repository());
+  EXPECT_GE(count, 5);
+}
+
+TEST_F(ModelHubTest, AFlakySecondHostIsResumedWithoutLoss) {
+  FakeHub hub(small_and_big());
+  std::atomic<int> count{0};
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    switch (count++ % 5) {
+      case 0:
+        reply.cut_after = 60'000;
+        break;
+      case 1:
+        reply.cut_after = 90'000;
+        reply.reset = true;
+        break;
+      case 2:
+        reply = PeerReply{.status = 502};
+        break;
+      default:
+        break;
+    }
+  };
+  HubOptions patient = options(hub);
+  patient.retry.max_attempts = 20;  // one chunk may meet all the bad luck
+  const fs::path snapshot = download(patient, repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  EXPECT_GT(count, 20);
+}
+
+TEST_F(ModelHubTest, AStalledConnectionIsReplaced) {
+  FakeHub hub(small_and_big());
+  std::atomic<int> count{0};
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    if (count++ != 2) return;
+    reply.piece = 50'000;
+    reply.pause = 60s;
+  };
+  HubOptions impatient = options(hub);
+  impatient.download_timeout = 200ms;
+  const fs::path snapshot = download(impatient, repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+}
+
+TEST_F(ModelHubTest, AHostThatStaysBrokenIsAnError) {
+  FakeHub hub(small_and_big());
+  hub.content_fault = [](const PeerRequest&, PeerReply& reply) {
+    reply = PeerReply{.status = 500};
+  };
+  const Error error = error_of(options(hub), repository());
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("Org/model.x"), HasSubstr("500"), Not(HasSubstr("Signature"))));
+  EXPECT_FALSE(fs::exists(blob(hub)));
+}
+
+TEST_F(ModelHubTest, WithoutRangesOrSizeItStillComes) {
+  for (const bool says_size : {true, false}) {
+    for (const bool ranges : {true, false}) {
+      FakeHub hub(small_and_big());
+      hub.ranges = ranges;
+      hub.says_size = says_size;
+      std::atomic<int> count{0};
+      hub.content_fault = [&](const PeerRequest& request, PeerReply& reply) {
+        const bool whole = !request.has_header("Range");
+        if (whole && count++ == 0) reply.cut_after = 1'000'000;
+      };
+      fs::remove_all(cache_);
+      const fs::path snapshot = download(options(hub), repository());
+      EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig))
+          << "size " << says_size << ", ranges " << ranges;
+    }
+  }
+}
+
+TEST_F(ModelHubTest, ResumesWhatAnInterruptedDownloadLeft) {
+  FakeHub hub(small_and_big());
+  write_file_atomically(blob(hub, ".incomplete"), patterned(kBig).substr(0, 1'000'000));
+  const fs::path snapshot = download(options(hub), repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  EXPECT_EQ(hub.bytes_sent(), kBig - 1'000'000);
+  EXPECT_FALSE(fs::exists(blob(hub, ".incomplete")));
+}
+
+TEST_F(ModelHubTest, ACompleteLeftoverNeedsNoDownload) {
+  FakeHub hub(small_and_big());
+  write_file_atomically(blob(hub, ".incomplete"), patterned(kBig));
+  download(options(hub), repository());
+  EXPECT_EQ(hub.bytes_sent(), 0u);
+}
+
+TEST_F(ModelHubTest, ADamagedLeftoverIsDownloadedAnew) {
+  for (const std::string& leftover :
+       {patterned(500'000, 7), patterned(kBig, 7), patterned(kBig + 5), std::string()}) {
+    FakeHub hub(small_and_big());
+    fs::remove_all(cache_);
+    write_file_atomically(blob(hub, ".incomplete"), leftover);
+    const fs::path snapshot = download(options(hub), repository());
+    EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  }
+}
+
+TEST_F(ModelHubTest, ASmallFileIsResumedWithTheHubsOwnEtag) {
+  const std::string content = patterned(150'000, 3);
+  FakeHub hub({{"vocab.json", {content, false}}});
+  std::atomic<int> count{0};
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    if (count++ == 0) reply.cut_after = 100'000;
+  };
+  const fs::path snapshot = download(options(hub), repository({"vocab.json"}));
+  EXPECT_EQ(read_file(snapshot / "vocab.json"), content);
+  const PeerRequest resumed = hub.hub_requests().back();
+  EXPECT_EQ(resumed.header("Range"), "bytes=100000-");
+  EXPECT_EQ(resumed.header("If-Range"), "\"" + hub.etag("vocab.json") + "\"");
+}
+
+TEST_F(ModelHubTest, AFileThatChangesMeanwhileIsNotMixed) {
+  // The second host has another body under another ETag from the third request on.
+  FakeHub hub(small_and_big());
+  const std::string other = patterned(kBig, 9);
+  std::atomic<int> count{0};
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    if (count++ >= 2) reply = PeerReply{.headers = {{"ETag", "\"new\""}}, .body = other};
+  };
+  const Error error = error_of(options(hub), repository());
+  EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("SHA-256 is"), HasSubstr(hub.etag("pytorch_model.safetensors"))));
+  EXPECT_FALSE(fs::exists(blob(hub)));
+}
+
+TEST_F(ModelHubTest, WrongBytesAreCorruptAndLeaveNoBlob) {
+  for (const bool large : {true, false}) {
+    FakeHub hub({{"x.bin", {patterned(1000), large}}});
+    hub.content_fault = [](const PeerRequest&, PeerReply& reply) { reply.body[500] ^= 1; };
+    fs::remove_all(cache_);
+    const Error error = error_of(options(hub), repository({"x.bin"}));
+    EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+    EXPECT_THAT(error.what(), HasSubstr(large ? "SHA-256" : "git SHA-1"));
+    EXPECT_FALSE(fs::exists(cache_ / "models--Org--model.x/snapshots" / kCommit / "x.bin"));
+    EXPECT_FALSE(fs::exists(cache_ / "models--Org--model.x/refs/main"));
+  }
+}
+
+TEST_F(ModelHubTest, AShortFileIsCorrupt) {
+  for (const std::size_t size : {1000, 1'000'000}) {
+    FakeHub hub({{"x.bin", {patterned(size), true}}});
+    hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+      reply = PeerReply{.body = patterned(size - 1)};
+    };
+    fs::remove_all(cache_);
+    const Error error = error_of(options(hub), repository({"x.bin"}));
+    EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+    EXPECT_THAT(error.what(),
+                HasSubstr(std::to_string(size - 1) + " bytes, expected " + std::to_string(size)));
+  }
+}
+
+TEST_F(ModelHubTest, ALongFileIsCorrupt) {
+  FakeHub hub({{"x.bin", {patterned(1000), true}}});
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    reply = PeerReply{.body = patterned(5000)};
+  };
+  EXPECT_THAT(error_of(options(hub), repository({"x.bin"})).what(),
+              HasSubstr("more than the expected 1000 bytes"));
+}
+
+TEST_F(ModelHubTest, NotEnoughRoomIsSaidBeforeTheDownload) {
+  FakeHub hub(small_and_big());
+  hub.hub_fault = [&](const PeerRequest&) {
+    return PeerReply{.status = 302,
+                     .headers = {{"X-Repo-Commit", kCommit},
+                                 {"X-Linked-Etag", "\"" + std::string(64, 'a') + "\""},
+                                 {"X-Linked-Size", "9000000000000000"},
+                                 {"Location", hub.content().url("/x")}}};
+  };
+  const Error error = error_of(options(hub), repository());
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("not enough room"), HasSubstr("8583068847 MiB needed")));
+  EXPECT_TRUE(hub.content_requests().empty());
+}
+
+TEST_F(ModelHubTest, AFullDiskIsAClearErrorAndTheNextTryResumes) {
+  FakeHub hub(small_and_big());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{1'500'000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const Error error = error_of(options(hub), repository());
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(),
+              AllOf(HasSubstr("cannot write"), HasSubstr(".incomplete: File too large")));
+  EXPECT_FALSE(fs::exists(blob(hub)));
+  const auto kept = fs::file_size(blob(hub, ".incomplete"));
+  EXPECT_GT(kept, 1'000'000u);
+  const auto sent = hub.bytes_sent();
+  download(options(hub), repository());
+  EXPECT_EQ(hub.bytes_sent() - sent, kBig - kept);
+}
+
+TEST_F(ModelHubTest, OfflineUsesTheCacheAndAsksNobody) {
+  FakeHub hub(small_and_big());
+  HubOptions offline = options(hub);
+  offline.offline = true;
+  const Error error = error_of(offline, repository());
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.what(), HasSubstr("HF_HUB_OFFLINE"));
+  EXPECT_TRUE(hub.hub_requests().empty());
+  const fs::path snapshot = download(options(hub), repository());
+  const auto asked = hub.hub_requests().size();
+  EXPECT_EQ(download(offline, repository()), snapshot);
+  EXPECT_EQ(hub.hub_requests().size(), asked);
+}
+
+TEST_F(ModelHubTest, WhenTheHubIsDownTheCacheWillDo) {
+  FakeHub hub(small_and_big());
+  const fs::path snapshot = download(options(hub), repository());
+  hub.hub_fault = [](const PeerRequest&) { return PeerReply{.status = 503}; };
+  EXPECT_EQ(download(options(hub), repository()), snapshot);
+  HubOptions nobody = options(hub);
+  nobody.endpoint = "http://127.0.0.1:1";
+  EXPECT_EQ(download(nobody, repository()), snapshot);
+  EXPECT_EQ(error_of(nobody, repository({"other"})).code(), ErrorCode::kUnavailable);
+}
+
+TEST_F(ModelHubTest, ACommitInTheCacheNeedsNoRequest) {
+  FakeHub hub(small_and_big());
+  const fs::path snapshot = download(options(hub), repository());
+  const auto asked = hub.hub_requests().size();
+  EXPECT_EQ(download(options(hub), {FakeHub::kRepository, kCommit, {"pytorch_model.safetensors"}}),
+            snapshot);
+  EXPECT_EQ(hub.hub_requests().size(), asked);
+}
+
+TEST_F(ModelHubTest, CancelledWithinTheDownloadAndResumedLater) {
+  FakeHub hub(small_and_big());
+  hub.content_fault = [](const PeerRequest&, PeerReply& reply) {
+    reply.piece = 20'000;
+    reply.pause = 20ms;
+  };
+  std::stop_source stop;
+  ModelHub model_hub(options(hub), *http_);
+  ErrorCode code = ErrorCode::kInternal;
+  try {
+    model_hub.download(
+        repository(),
+        [&](const HubProgress& progress) {
+          if (progress.done > 100'000) stop.request_stop();
+        },
+        stop.get_token());
+  } catch (const Error& error) {
+    code = error.code();
+  }
+  EXPECT_EQ(code, ErrorCode::kCancelled);
+  EXPECT_GT(fs::file_size(blob(hub, ".incomplete")), 100'000u);
+  EXPECT_FALSE(fs::exists(blob(hub)));
+}
+
+TEST_F(ModelHubTest, ProgressRisesToTheTotal) {
+  FakeHub hub(small_and_big());
+  write_file_atomically(blob(hub, ".incomplete"), patterned(kBig).substr(0, 400'000));
+  std::vector<std::uint64_t> done;
+  ModelHub(options(hub), *http_).download(repository(), [&](const HubProgress& progress) {
+    EXPECT_EQ(progress.file, "pytorch_model.safetensors");
+    EXPECT_EQ(progress.total, kBig);
+    done.push_back(progress.done);
+  });
+  ASSERT_GE(done.size(), 2u);
+  EXPECT_EQ(done.front(), 400'000u);
+  EXPECT_EQ(done.back(), kBig);
+  EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+}
+
+TEST_F(ModelHubTest, SeveralAtOnceDownloadOnce) {
+  FakeHub hub(small_and_big());
+  std::atomic<int> waited{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const auto http = make_http_client();
+        ModelHub model_hub(options(hub), *http);
+        const fs::path snapshot = model_hub.download(
+            repository(), [&](const HubProgress& progress) { waited += progress.waiting; });
+        EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+      });
+    }
+  }
+  EXPECT_EQ(hub.bytes_sent(), kBig);
+}
+
+std::unique_ptr<ChildProcess> start_child(const FakeHub& hub, const fs::path& cache) {
+  return std::make_unique<ChildProcess>(
+      std::vector<std::string>{ECHO_BINARY_DIR "/tests/net/download_once", hub.url(), cache,
+                               FakeHub::kRepository, "pytorch_model.safetensors"});
+}
+
+TEST_F(ModelHubTest, SeveralProcessesOnOneVolumeDownloadOnce) {
+  FakeHub hub(small_and_big());
+  std::vector<std::unique_ptr<ChildProcess>> children;
+  for (int i = 0; i < 3; ++i) children.push_back(start_child(hub, cache_));
+  for (const auto& child : children) {
+    const std::string output = child->read_all();
+    EXPECT_EQ(child->wait(), 0) << output;
+  }
+  EXPECT_EQ(hub.bytes_sent(), kBig);
+  EXPECT_EQ(read_file(blob(hub)), patterned(kBig));
+}
+
+TEST_F(ModelHubTest, AKilledProcessLeavesWhatTheNextResumes) {
+  FakeHub hub(small_and_big());
+  std::atomic<bool> slow{true};
+  hub.content_fault = [&](const PeerRequest&, PeerReply& reply) {
+    if (!slow) return;
+    reply.piece = 20'000;
+    reply.pause = 10ms;
+  };
+  const auto child = start_child(hub, cache_);
+  std::error_code error;
+  for (int i = 0; i < 2000 && !(fs::file_size(blob(hub, ".incomplete"), error) > 500'000 && !error);
+       ++i) {
+    std::this_thread::sleep_for(5ms);
+  }
+  child->signal(SIGKILL);
+  EXPECT_EQ(child->wait(), -SIGKILL);
+  const auto kept = fs::file_size(blob(hub, ".incomplete"));
+  ASSERT_GT(kept, 500'000u);
+  ASSERT_LT(kept, kBig);
+  EXPECT_EQ(read_file(blob(hub, ".incomplete")), patterned(kBig).substr(0, kept));
+
+  slow = false;
+  const auto requests = hub.content_requests().size();
+  const fs::path snapshot = download(options(hub), repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  const PeerRequest first = hub.content_requests().at(requests);
+  EXPECT_GE(std::stoul(first.header("Range").substr(6)), kept) << "the lock died with its process";
+}
+
+}  // namespace
+}  // namespace echo
