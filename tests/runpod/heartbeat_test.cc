@@ -97,7 +97,7 @@ TEST(Heartbeat, M31_NoPingsWhenSomethingIsMissingButTheWorkerWorks) {
       ASSERT_TRUE(platform.wait_for_results(1));
       std::this_thread::sleep_for(milliseconds(30));
       EXPECT_TRUE(pings(platform).empty()) << name;
-      EXPECT_EQ(worker.sink().count(line), 1) << worker.log();
+      EXPECT_TRUE(worker.logs(line, 1)) << worker.log();
     }
   }
 }
@@ -148,7 +148,7 @@ TEST(Heartbeat, M32_RefusedConnectionsNeverStopTheWorker) {
     ASSERT_TRUE(platform.wait_for_results(static_cast<size_t>(i) + 1));
     std::this_thread::sleep_for(milliseconds(20));
   }
-  EXPECT_EQ(worker.sink().count("Ping failed."), 1) << "one line for one state";
+  EXPECT_TRUE(worker.logs("Ping failed.", 1)) << "one line for one state";
 }
 
 WorkerSetup setup_with(std::vector<FitnessCheck> system, std::vector<FitnessCheck> own,
@@ -176,7 +176,7 @@ TEST(Heartbeat, S13_M49_AnUnfitWorkerReportsAndLeaves) {
             "check=check_model_files&reason=RuntimeError%3A+missing+%C3%A9+" +
                 std::string(232, 'x') + "&runpod_version=1.12.0");
   EXPECT_EQ(all[0].header("Authorization"), "canary-api-key-7f3a");
-  EXPECT_EQ(worker.sink().count("ERROR  | Worker is unhealthy, exiting."), 1);
+  EXPECT_TRUE(worker.logs("ERROR  | Worker is unhealthy, exiting.", 1));
 }
 
 TEST(Heartbeat, M49_AFailingReportChangesNothing) {
@@ -248,7 +248,7 @@ TEST(Heartbeat, AModelThatCannotBeLoadedIsReported) {
   EXPECT_EQ(worker.exit_code(), 1);
   ASSERT_EQ(platform.requests().size(), 1u);
   EXPECT_EQ(pings(platform).at(0).parameter("check"), "load");
-  EXPECT_EQ(worker.sink().count("Uncaught exception | no such file: model"), 1);
+  EXPECT_TRUE(worker.logs("Uncaught exception | no such file: model", 1));
 }
 
 }  // namespace

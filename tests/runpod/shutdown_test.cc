@@ -35,8 +35,8 @@ TEST(Shutdown, S10_M37_ARunningJobIsFinishedAndPosted) {
     EXPECT_EQ(platform.result_of("a"), Json({{"output", "finished"}}));
     EXPECT_EQ(platform.requests(Route::kTake).size(), takes) << "no further take";
     EXPECT_EQ(platform.queued(), 1u) << "the other job is left alone";
-    EXPECT_EQ(worker.sink().count("Received shutdown signal: " + std::to_string(signal) + "."), 1);
-    EXPECT_EQ(worker.sink().count("Kill worker."), 1);
+    EXPECT_TRUE(worker.logs("Received shutdown signal: " + std::to_string(signal) + ".", 1));
+    EXPECT_TRUE(worker.logs("Kill worker.", 1));
     EXPECT_TRUE(worker.hard_exits().empty());
   }
 }
@@ -143,7 +143,7 @@ TEST(Shutdown, ADrainLimitLeavesTheRestToThePlatform) {
   worker.shut_down();
   EXPECT_EQ(worker.exit_code(), 0);
   EXPECT_TRUE(platform.requests(Route::kDone).empty()) << "no error: the platform retries it";
-  EXPECT_EQ(worker.sink().count("long | Job left to the platform"), 1);
+  EXPECT_TRUE(worker.logs("long | Job left to the platform", 1));
 }
 
 TEST(Shutdown, AHandlerThatDoesNotReturnCannotHoldTheProcess) {
@@ -199,7 +199,7 @@ TEST(Shutdown, S12_M21_RefreshAfterEveryJob) {
     EXPECT_EQ(platform.result_of("first")->at("stopPod"), true) << kind;
     EXPECT_EQ(platform.results().size(), 1u);
     EXPECT_EQ(platform.queued(), 1u) << "no second job";
-    EXPECT_EQ(worker.sink().count("refresh_worker flag set, stopping pod after job."), 1);
+    EXPECT_TRUE(worker.logs("refresh_worker flag set, stopping pod after job.", 1));
   }
 }
 
@@ -311,7 +311,7 @@ TEST(Shutdown, AWorkerThatCannotServeRefusesToStart) {
   options.output_url.clear();
   RunningWorker worker(options, echo_handler);
   EXPECT_EQ(worker.exit_code(), -2) << "run() throws";
-  EXPECT_EQ(worker.sink().count("RUNPOD_WEBHOOK_POST_OUTPUT is not set"), 1);
+  EXPECT_TRUE(worker.logs("RUNPOD_WEBHOOK_POST_OUTPUT is not set", 1));
   EXPECT_TRUE(platform.requests().empty());
 }
 

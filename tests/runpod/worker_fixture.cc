@@ -119,6 +119,14 @@ int RunningWorker::exit_code() {
   return *exit_code_;
 }
 
+bool RunningWorker::logs(std::string_view text, int lines) const {
+  const auto end = steady_clock::now() + std::chrono::seconds(2);
+  while (sink_->count(text) < lines && steady_clock::now() < end) {
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return sink_->count(text) == lines;
+}
+
 std::vector<int> RunningWorker::hard_exits() const {
   const std::lock_guard lock(mutex_);
   return hard_exits_;

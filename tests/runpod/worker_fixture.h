@@ -71,6 +71,9 @@ class RunningWorker {
   Worker& worker() { return *worker_; }
   std::string log() const { return sink_->text(); }
   const MemorySink& sink() const { return *sink_; }
+  // Whether so many lines hold the text, now or within two seconds: the platform sees a post before
+  // the worker has logged it.
+  bool logs(std::string_view text, int lines) const;
   // The codes that the worker wanted to end the process with.
   std::vector<int> hard_exits() const;
 

@@ -92,7 +92,7 @@ TEST(WorkerReport, M19_UnexpectedExceptionsGiveTheSixFields) {
   EXPECT_EQ(report["runpod_version"], "1.12.0");
   EXPECT_TRUE(report["error_traceback"].is_string());
   EXPECT_EQ(report.size(), 6u);
-  EXPECT_EQ(worker.sink().count("Captured Handler Exception"), 1);
+  EXPECT_TRUE(worker.logs("Captured Handler Exception", 1));
   EXPECT_TRUE(worker.hard_exits().empty());
   platform.add_job("b", 1);
   EXPECT_TRUE(platform.wait_for_results(2)) << "the worker goes on";
@@ -176,8 +176,8 @@ TEST(WorkerReport, M25_AtLeastThreeAttemptsHoweverLongTheyTake) {
   platform.add_job("a", 1);
   ASSERT_TRUE(platform.wait_for(Route::kTake, 2));
   EXPECT_EQ(posts(platform).size(), 3u);
-  EXPECT_EQ(worker.sink().count("Failed to return job results. | HTTP 500 after 3 attempts"), 1);
-  EXPECT_EQ(worker.sink().count("Finished."), 1);
+  EXPECT_TRUE(worker.logs("Failed to return job results. | HTTP 500 after 3 attempts", 1));
+  EXPECT_TRUE(worker.logs("Finished.", 1));
 }
 
 TEST(WorkerReport, M25_RetryAfterIsHonoured) {
@@ -264,7 +264,7 @@ TEST(WorkerReport, M24_ProgressIsPostedWhereResultsGo) {
   EXPECT_EQ(all[1].body, R"({"status": "IN_PROGRESS", "output": "second"})");
   EXPECT_EQ(all[0].query(), "gpu=NVIDIA+GeForce+RTX+4090&isStream=false");
   EXPECT_EQ(all[2].body, R"({"output": 3})");
-  EXPECT_EQ(worker.sink().count("Finished."), 1);
+  EXPECT_TRUE(worker.logs("Finished.", 1));
 }
 
 TEST(WorkerReport, M24_NoProgressAfterTheResultHoweverSlowThePlatformIs) {
