@@ -1,7 +1,5 @@
 #include "apps/environment.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 
 namespace echo::apps {
@@ -18,7 +16,6 @@ Environment read_environment() {
   Environment environment;
   environment.model_directory = variable("ECHO_MODEL_DIR");
   environment.voice_store = variable("ECHO_VOICE_CACHE");
-  environment.color = isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty();
   return environment;
 }
 

@@ -8,7 +8,6 @@ namespace echo::apps {
 struct Environment {
   std::string model_directory;  // ECHO_MODEL_DIR
   std::string voice_store;      // ECHO_VOICE_CACHE
-  bool color = false;           // standard error is a terminal and NO_COLOR is not set
 };
 
 Environment read_environment();

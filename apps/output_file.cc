@@ -32,6 +32,12 @@ OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
   if (std::filesystem::is_directory(path, error)) {
     throw_invalid("output " + path.string() + ": a directory; expected the name of a file");
   }
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    // A device or a pipe cannot be replaced by a file of its name.
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail("cannot open it");
+    return;
+  }
   temporary_ = path;
   temporary_ += ".part." + std::to_string(getpid());
   descriptor_ = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
@@ -52,11 +58,12 @@ void OutputFile::fail(const char* what) const {
 
 void OutputFile::commit(std::string_view bytes) {
   if (!write_all(descriptor_, bytes)) fail("cannot write it");
-  // Special files such as /dev/full never get here; some file systems report a full disk late.
+  // Some file systems report a full disk only here.
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail("cannot write it");
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (::close(descriptor) != 0) fail("cannot write it");
+  if (temporary_.empty()) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot give it its name");
   temporary_.clear();
 }

@@ -143,10 +143,11 @@ int say(const Options& options) {
   SpeechRequest request;
   request.text = text_of(options);
   request.parameters = parameters_of(options);
-  check_text(request.text);
-  const EncodeOptions encoding = encoding_of(options);
+  plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
+                             request.parameters.target_duration_seconds});
   std::optional<OutputFile> file;
   if (options.output != "-") file.emplace(options.output);
+  const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   const EngineOptions engine_options = options.engine.resolve();
   request.voice = voice_of(options, warnings);

@@ -1,0 +1,42 @@
+// Programs run as a user would run them.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace echo {
+
+struct ProcessResult {
+  int exit_code = -1;  // 128 + signal when one ended it
+  std::string out, err;
+};
+
+struct ProcessOptions {
+  std::string input;                     // of standard input
+  std::string output_file;               // standard output goes there instead of into the result
+  std::vector<std::string> environment;  // NAME=value, beside the caller's own
+  // SIGINT is sent as soon as this text stands on standard error.
+  std::string interrupt_at;
+  std::chrono::seconds timeout{120};  // then it is killed
+};
+
+// Runs the program and waits for its end.
+ProcessResult run_process(const std::vector<std::string>& arguments,
+                          const ProcessOptions& options = {});
+
+// A folder that is removed with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace echo
