@@ -9,8 +9,6 @@
 namespace echo {
 namespace {
 
-constexpr size_t kLongestMessage = 500;
-
 bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
 
 // Turns what is not well-formed into '?', byte by byte.
@@ -86,7 +84,8 @@ std::string in_quotes(std::string_view value, size_t limit) {
   return '"' + one_line(value, limit) + '"';
 }
 
-std::string public_text(std::string_view message, std::span<const std::string> secrets) {
+std::string public_text(std::string_view message, std::span<const std::string> secrets,
+                        size_t limit) {
   std::string text(message);
   // The longest first: one secret may hold another.
   std::vector<std::string_view> longest_first(secrets.begin(), secrets.end());
@@ -95,7 +94,7 @@ std::string public_text(std::string_view message, std::span<const std::string> s
   for (const std::string_view secret : longest_first) {
     if (secret.size() >= kShortestSecret) replace_all(text, secret, "[hidden]");
   }
-  return one_line(hide_directories(hide_queries(text)), kLongestMessage);
+  return one_line(hide_directories(hide_queries(text)), limit);
 }
 
 }  // namespace echo

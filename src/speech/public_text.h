@@ -13,10 +13,12 @@ namespace echo {
 std::string in_quotes(std::string_view value, size_t limit = 64);
 
 // Makes an error's text presentable. Every occurrence of a secret becomes "[hidden]", an absolute
-// path loses its directories, an address loses its query; one line of at most 500 code points.
+// path loses its directories, an address loses its query; one line of at most `limit` code points.
 // The last line of defence: whoever writes an error's text keeps it clean in the first place.
 // Secrets shorter than kShortestSecret bytes stay, since they would tear ordinary words apart.
 inline constexpr size_t kShortestSecret = 8;
-std::string public_text(std::string_view message, std::span<const std::string> secrets = {});
+inline constexpr size_t kLongestMessage = 500;
+std::string public_text(std::string_view message, std::span<const std::string> secrets = {},
+                        size_t limit = kLongestMessage);
 
 }  // namespace echo

@@ -1,0 +1,47 @@
+// Why a job failed, in words that may leave the program.
+#pragma once
+
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace echo {
+
+// The stable words that begin the error of a failed job.
+namespace job_kind {
+inline constexpr std::string_view kInvalidInput = "invalid_input";
+inline constexpr std::string_view kVoiceNotFound = "voice_not_found";
+inline constexpr std::string_view kVoiceUnusable = "voice_unusable";  // there, but not usable audio
+inline constexpr std::string_view kStorageUnavailable = "storage_unavailable";
+inline constexpr std::string_view kUnavailable = "unavailable";  // busy, a disk: try again
+inline constexpr std::string_view kCancelled = "cancelled";
+inline constexpr std::string_view kInternal = "internal";
+}  // namespace job_kind
+
+struct JobFailure {
+  std::string kind;
+  std::string text;    // presentable, see public_text()
+  bool fatal = false;  // the device or the process is broken: better to start anew
+
+  std::string message() const { return kind + ": " + text; }
+};
+
+// An Error that already knows its kind, where the code alone would say less.
+class JobError : public Error {
+ public:
+  JobError(std::string_view kind, ErrorCode code, const std::string& message)
+      : Error(code, message), kind_(kind) {}
+  const std::string& kind() const { return kind_; }
+
+ private:
+  std::string kind_;
+};
+
+// The failure that an exception means. What is no Error is internal and fatal; of such a one only
+// the type is told, since nobody has looked after its text.
+JobFailure failure_of(const std::exception_ptr& exception, std::span<const std::string> secrets);
+
+}  // namespace echo

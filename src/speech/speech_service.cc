@@ -1,0 +1,309 @@
+#include "speech/speech_service.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "audio/encode.h"
+#include "base/error.h"
+#include "speech/audio_quality.h"
+#include "speech/progress_report.h"
+#include "speech/public_text.h"
+#include "text/utf8.h"
+
+namespace echo {
+namespace {
+
+using Time = std::chrono::steady_clock::time_point;
+
+constexpr std::chrono::minutes kCleanInterval{10};
+// A shorter text is made of words that may stand in any message.
+constexpr size_t kShortestHiddenText = 24;
+
+const Json& member(const Json& object, const char* name) {
+  static const Json kNull;
+  if (!object.is_object()) return kNull;
+  const auto found = object.find(name);
+  return found == object.end() ? kNull : *found;
+}
+
+double rounded(double seconds) { return std::round(seconds * 1e4) / 1e4; }
+
+std::string seconds_text(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", seconds);
+  return text;
+}
+
+std::string_view codec_name(AudioFormat format) {
+  switch (format) {
+    case AudioFormat::kOggOpus:
+      return "opus";
+    case AudioFormat::kFlac:
+      return "flac";
+    case AudioFormat::kMp3:
+      return "mp3";
+    case AudioFormat::kWav:
+    case AudioFormat::kPcm:
+      break;
+  }
+  return "pcm_s16le";
+}
+
+Json cache_use(VoiceCacheUse use) {
+  if (use == VoiceCacheUse::kNoVoice) return nullptr;
+  return use == VoiceCacheUse::kHit ? "hit" : "miss";
+}
+
+void add_once(std::vector<std::string>& list, const std::vector<std::string>& more) {
+  for (const std::string& item : more) {
+    if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
+  }
+}
+
+void throw_if_stopped(const SpeechContext& context) {
+  if (context.stop.stop_requested() || (context.cancelled && context.cancelled())) {
+    throw Error(ErrorCode::kCancelled, "the job was cancelled");
+  }
+}
+
+// Every text in a document, at whatever depth.
+void collect_strings(const Json& value, std::vector<std::string>& strings) {
+  if (value.is_string()) strings.push_back(value.get<std::string>());
+  if (value.is_structured()) {
+    for (const Json& item : value) collect_strings(item, strings);
+  }
+}
+
+}  // namespace
+
+SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts parts)
+    : options_(std::move(options)), parts_(std::move(parts)), last_clean_(parts_.clock.now()) {
+  if (parts_.output.overlaps(parts_.voices.directory().path())) {
+    throw_invalid(
+        "the output directory and the voices directory overlap, expected two apart from each "
+        "other: old output files are removed");
+  }
+  parts_.output.clean();
+}
+
+std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
+  std::vector<std::string> secrets = {parts_.voices.directory().path(), parts_.output.path()};
+  const Json& config = member(job, "s3Config");
+  for (const char* name : {"accessId", "accessSecret"}) {
+    collect_strings(member(config, name), secrets);
+  }
+  std::vector<std::string> texts;
+  collect_strings(member(member(job, "input"), "text"), texts);
+  for (std::string& text : texts) {
+    if (text.size() >= kShortestHiddenText) secrets.push_back(std::move(text));
+  }
+  return secrets;
+}
+
+JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
+  std::vector<std::string> secrets;
+  JobReport report;
+  const Time start = parts_.clock.now();
+  JobFailure failure;
+  try {
+    if (member(member(job, "input"), "action") == "health_check") return {health(), false};
+    secrets = secrets_of(job);
+    Json result = do_job(job, context, secrets, report);
+    finish(report, nullptr, context.scope);
+    return {std::move(result), false};
+  } catch (...) {
+    failure = failure_of(std::current_exception(), secrets);
+  }
+  report.kind = failure.kind;
+  report.total_seconds =
+      context.queue_seconds + std::chrono::duration<double>(parts_.clock.now() - start).count();
+  finish(report, &failure, context.scope);
+  return {{{"error", failure.message()}}, failure.fatal};
+}
+
+Json SpeechService::do_job(const Json& job, const SpeechContext& context,
+                           std::span<const std::string> secrets, JobReport& report) {
+  Time mark = parts_.clock.now();
+  const auto lap = [&] {
+    const Time before = std::exchange(mark, parts_.clock.now());
+    return std::chrono::duration<double>(mark - before).count();
+  };
+  // Everything that can be refused is refused before there is work for the device.
+  const JobInput input = parse_job_input(member(job, "input"), options_.limits);
+  report.format = input.output.format;
+  std::unique_ptr<ObjectStore> job_store;
+  ObjectStore* store = parts_.store;
+  if (const Json& config = member(job, "s3Config"); !config.is_null()) {
+    if (!parts_.job_stores) throw_invalid("s3Config: jobs may not choose their storage here");
+    job_store = parts_.job_stores(config);
+    store = job_store.get();
+  }
+  if (!store) {
+    throw JobError(job_kind::kStorageUnavailable, ErrorCode::kUnavailable,
+                   "no storage is configured");
+  }
+
+  SpokenJob spoken = speak(input, context);
+  const SpeechResult& speech = spoken.speech;
+  report.timings = speech.timings;
+  report.timings.queue += context.queue_seconds;
+  report.timings.voice += spoken.voice_seconds;
+  report.audio_seconds = speech.seconds();
+  report.chunks = speech.chunks.size();
+  report.voice_cache = speech.voice_cache;
+  report.total_seconds = context.queue_seconds + lap();
+
+  const std::string bytes = encode_audio(speech.samples, input.output, kModelRate);
+  report.encode_seconds = lap();
+  throw_if_stopped(context);
+  const DeliveredAudio delivered =
+      deliver(*store, parts_.output, input.file_name(), bytes,
+              std::string(mime_type(input.output.format)), secrets, context.stop);
+  report.upload_seconds = lap();
+  report.total_seconds += report.encode_seconds + report.upload_seconds;
+  return {{"status", "completed"},
+          {"filename", input.file_name()},
+          {"url", delivered.url},
+          {"s3_key", delivered.key},
+          {"metadata", metadata_of(input, speech, report, bytes.size(), secrets)}};
+}
+
+SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
+  std::stop_source stop;
+  const std::stop_callback forward(context.stop, [&stop] { stop.request_stop(); });
+  ProgressReport progress(context.progress
+                              ? [&](const std::string& text) { context.progress(text); }
+                              : ProgressReport::Send(),
+                          options_.progress_interval, parts_.clock);
+
+  const auto voice_report = std::make_shared<VoiceReport>();
+  SpeechRequest request{input.text, std::nullopt, input.parameters};
+  if (input.voice) {
+    request.voice = parts_.voices.find(*input.voice, voice_report, stop.get_token());
+  }
+  throw_if_stopped(context);
+  SpeechCallbacks callbacks;
+  callbacks.audio = context.audio;
+  callbacks.progress = [&](const SpeechProgress& state) {
+    if (context.cancelled && context.cancelled()) stop.request_stop();
+    if (!stop.stop_requested()) progress.report(state);
+  };
+
+  SpokenJob spoken;
+  spoken.speech = parts_.speak(std::move(request), std::move(callbacks), stop.get_token());
+  throw_if_stopped(context);
+  spoken.voice_seconds = voice_report->seconds;
+  std::vector<std::string> warnings = input.warnings;
+  add_once(warnings, voice_report->warnings);
+  add_once(warnings, spoken.speech.warnings);
+  try {
+    add_once(warnings,
+             check_audio(spoken.speech.samples, kModelRate, count_code_points(input.text)));
+  } catch (const Error& error) {
+    // Parameters at the ends of their ranges may do this to a device in perfect health.
+    throw JobError(job_kind::kInternal, ErrorCode::kUnavailable, error.what());
+  }
+  spoken.speech.warnings = std::move(warnings);
+  return spoken;
+}
+
+Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speech,
+                                const JobReport& report, size_t bytes,
+                                std::span<const std::string> secrets) const {
+  Json chunks = Json::array();
+  for (const SpokenChunk& chunk : speech.chunks) {
+    chunks.push_back({{"text_chars", chunk.text_chars},
+                      {"seed", chunk.seed},
+                      {"duration", rounded(chunk.seconds)}});
+  }
+  Json warnings = Json::array();
+  for (const std::string& warning : speech.warnings) {
+    warnings.push_back(public_text(warning, secrets));
+  }
+  // Formats without a bit rate to choose have one all the same.
+  const long bitrate = input.output.bitrate > 0
+                           ? input.output.bitrate
+                           : std::lround(8.0 * static_cast<double>(bytes) / speech.seconds());
+  return {{"sample_rate", input.output.sample_rate},
+          {"codec", codec_name(input.output.format)},
+          {"bitrate", bitrate},
+          {"duration", rounded(speech.seconds())},
+          {"seed", input.parameters.seed},
+          {"device", options_.device},
+          {"model", options_.model},
+          {"chunks", std::move(chunks)},
+          {"voice_cache", cache_use(speech.voice_cache)},
+          {"warnings", std::move(warnings)},
+          {"timings",
+           {{"queue", rounded(report.timings.queue)},
+            {"voice", rounded(report.timings.voice)},
+            {"text", rounded(report.timings.text)},
+            {"diffusion", rounded(report.timings.diffusion)},
+            {"decode", rounded(report.timings.decode)},
+            {"encode", rounded(report.encode_seconds)},
+            {"upload", rounded(report.upload_seconds)},
+            {"total", rounded(report.total_seconds)}}}};
+}
+
+void SpeechService::finish(const JobReport& report, const JobFailure* failure,
+                           const LogScope& scope) {
+  try {
+    if (!failure) {
+      parts_.logger.info("Spoke " + seconds_text(report.audio_seconds) + " of audio in " +
+                             seconds_text(report.total_seconds) + ": " +
+                             std::to_string(report.chunks) + " chunks, diffusion " +
+                             seconds_text(report.timings.diffusion) + ", decode " +
+                             seconds_text(report.timings.decode) + ", upload " +
+                             seconds_text(report.upload_seconds) + ".",
+                         scope);
+    } else if (failure->fatal || failure->kind == job_kind::kInternal ||
+               failure->kind == job_kind::kStorageUnavailable) {
+      parts_.logger.error("Job failed. | " + failure->message(), scope);
+    } else {
+      // The rest repeats what the client sent, and is for the client alone.
+      parts_.logger.info("Job failed. | " + failure->kind, scope);
+    }
+    if (options_.finished) options_.finished(report);
+    clean_sometimes();
+  } catch (const std::exception&) {
+    // The job has its result; what is told about it beside that must not take it away.
+  }
+}
+
+void SpeechService::clean_sometimes() {
+  {
+    const std::scoped_lock lock(mutex_);
+    const Time now = parts_.clock.now();
+    if (now - last_clean_ < kCleanInterval) return;
+    last_clean_ = now;
+  }
+  parts_.output.clean();
+}
+
+Json SpeechService::health() const {
+  std::vector<HealthItem> items;
+  try {
+    if (options_.health) items = options_.health();
+  } catch (const std::exception&) {
+    items.push_back({"configuration", HealthStatus::kFail, "its checks broke off"});
+  }
+  const auto named = [&](const char* name) {
+    return std::any_of(items.begin(), items.end(),
+                       [&](const HealthItem& item) { return item.name == name; });
+  };
+  if (!named("configuration")) {
+    items.push_back(
+        {"configuration", HealthStatus::kPass,
+         "texts of up to " + std::to_string(options_.limits.max_text_chars) + " characters"});
+  }
+  if (!named("model")) items.push_back({"model", HealthStatus::kPass, options_.model});
+  if (!named("device")) items.push_back({"device", HealthStatus::kPass, options_.device});
+  items.push_back(check_voices(parts_.voices.directory()));
+  items.push_back(check_store(parts_.store, options_.storage_patience));
+  items.push_back(check_directories(parts_.output));
+  return health_report(items);
+}
+
+}  // namespace echo

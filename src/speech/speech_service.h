@@ -1,0 +1,123 @@
+// A job from its JSON to its result: checked, spoken, encoded, stored.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/object_store.h"
+#include "speech/delivery.h"
+#include "speech/health_check.h"
+#include "speech/job_failure.h"
+#include "speech/job_input.h"
+#include "speech/output_directory.h"
+#include "speech/speech_function.h"
+#include "speech/voice_library.h"
+
+namespace echo {
+
+// What a running job may tell and ask. Functions may be empty.
+struct SpeechContext {
+  // Shows "chunk 2/5, step 17/40" to the client. Called on the device's thread: it must not wait.
+  std::function<void(const Json&)> progress = {};
+  // Samples that are final, in order, as in SpeechCallbacks.
+  std::function<void(std::span<const float>)> audio = {};
+  // Asked at every step, beside `stop`; true ends the job.
+  std::function<bool()> cancelled = {};
+  std::stop_token stop = {};
+  double queue_seconds = 0;  // that the job waited before it came here
+  LogScope scope = {};
+};
+
+// What a job came to, for metrics.
+struct JobReport {
+  std::string kind;      // of the failure; empty: it succeeded
+  StageTimings timings;  // of the engine; queue and voice include what happens around it
+  double encode_seconds = 0;
+  double upload_seconds = 0;
+  double total_seconds = 0;  // from the moment that the job was queued
+  double audio_seconds = 0;
+  size_t chunks = 0;
+  VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
+  AudioFormat format = AudioFormat::kOggOpus;
+};
+
+struct SpeechServiceOptions {
+  JobLimits limits;
+  std::string model;   // as results name it: "echo-tts-base@1a2b3c4"
+  std::string device;  // "cpu"
+  std::chrono::milliseconds progress_interval{1000};
+  std::chrono::milliseconds storage_patience{5000};      // of a health check
+  std::function<std::vector<HealthItem>()> health = {};  // what the program adds to health checks
+  std::function<void(const JobReport&)> finished = {};  // after every job that spoke or should have
+};
+
+// What the service works with; everything outlives it.
+struct SpeechServiceParts {
+  SpeechFunction speak;
+  VoiceLibrary& voices;
+  ObjectStore* store;          // null: only jobs with an s3Config of their own have somewhere to go
+  JobStoreFactory job_stores;  // empty: no job may have one
+  OutputDirectory& output;
+  Logger& logger;
+  Clock& clock = real_clock();
+};
+
+// A job's result object, or {"error": "kind: text"}. The texts hold no user text, no secret and no
+// path of the host.
+struct JobResult {
+  Json value;
+  bool fatal = false;  // the device or the process is broken: report this, then start anew
+
+  bool failed() const { return value.contains("error"); }
+};
+
+// Speech before it is encoded.
+struct SpokenJob {
+  SpeechResult speech;       // warnings: everything that the client should know
+  double voice_seconds = 0;  // finding and decoding the voice, beside the engine's own part
+};
+
+// Threads: every member may be called from any thread; jobs run on the threads of their callers.
+class SpeechService {
+ public:
+  // Throws kInvalidArgument when the output directory, which is cleaned, overlaps the voices'.
+  SpeechService(SpeechServiceOptions options, SpeechServiceParts parts);
+
+  // Does a job: the whole object as a client sends it, {"input", "s3Config"?, ...}. Never throws.
+  JobResult run(const Json& job, const SpeechContext& context);
+
+  // The part of run() from checked input to checked samples, for callers that deliver the audio
+  // themselves. Throws Error; failure_of() makes it presentable.
+  SpokenJob speak(const JobInput& input, const SpeechContext& context);
+
+  // What may not appear in a message about this job: its text, its keys, our directories.
+  std::vector<std::string> secrets_of(const Json& job) const;
+
+  // The answer to the action health_check; the engine is not asked.
+  Json health() const;
+
+ private:
+  Json do_job(const Json& job, const SpeechContext& context, std::span<const std::string> secrets,
+              JobReport& report);
+  Json metadata_of(const JobInput& input, const SpeechResult& speech, const JobReport& report,
+                   size_t bytes, std::span<const std::string> secrets) const;
+  void finish(const JobReport& report, const JobFailure* failure, const LogScope& scope);
+  void clean_sometimes();
+
+  const SpeechServiceOptions options_;
+  const SpeechServiceParts parts_;
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point last_clean_;
+};
+
+}  // namespace echo

@@ -1,0 +1,203 @@
+// An engine and an object store that do at once, or fail to do, whatever a test wants.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "engine/speech_request.h"
+#include "net/object_store.h"
+#include "text/plan.h"
+#include "text/utf8.h"
+
+namespace echo {
+
+// Speaks a tone of a twelfth of a second a character, chunk by chunk, with progress at every step.
+// Stands in for a SpeechFunction: `std::ref(fake)`.
+class FakeSpeech {
+ public:
+  // Called at every step, on the caller's thread, before progress is told; may block or throw.
+  std::function<void(const SpeechProgress&, std::stop_token)> at_step;
+  // Called on the samples at the end.
+  std::function<void(std::vector<float>&)> at_end;
+  std::vector<std::string> warnings;
+
+  SpeechResult operator()(SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
+    ++calls_;
+    validate(request.parameters);
+    SpeechResult result;
+    result.warnings = warnings;
+    result.timings = {
+        .queue = 0.1, .voice = 0.2, .text = 0.3, .diffusion = 0.4, .decode = 0.5, .total = 1.5};
+    if (request.voice) result.voice_cache = use_voice(*request.voice);
+    const auto chunks =
+        plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
+                                   request.parameters.target_duration_seconds});
+    SpeechProgress progress;
+    progress.chunks = static_cast<int64_t>(chunks.size());
+    progress.steps = request.parameters.num_steps;
+    for (const TextChunk& chunk : chunks) {
+      ++progress.chunk;
+      for (progress.step = 1; progress.step <= progress.steps; ++progress.step) {
+        if (at_step) at_step(progress, stop);
+        if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the request was cancelled");
+        if (callbacks.progress) callbacks.progress(progress);
+      }
+      const size_t chars = count_code_points(chunk.text);
+      const std::vector<float> samples = tone(chars * kModelRate / 12);
+      if (callbacks.audio) callbacks.audio(samples);
+      result.samples.insert(result.samples.end(), samples.begin(), samples.end());
+      result.chunks.push_back({static_cast<int64_t>(chars), request.parameters.seed,
+                               static_cast<double>(samples.size()) / kModelRate});
+    }
+    if (at_end) at_end(result.samples);
+    return result;
+  }
+
+  int calls() const { return calls_; }
+
+  static std::vector<float> tone(size_t count) {
+    std::vector<float> samples(count);
+    for (size_t i = 0; i < count; ++i) {
+      samples[i] = 0.5F * std::sin(0.0627F * static_cast<float>(i));
+    }
+    return samples;
+  }
+
+ private:
+  VoiceCacheUse use_voice(const VoiceReference& voice) {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (voices_.count(voice.key) > 0) return VoiceCacheUse::kHit;
+    }
+    voice.load();
+    const std::scoped_lock lock(mutex_);
+    voices_.insert(voice.key);
+    return VoiceCacheUse::kMiss;
+  }
+
+  std::atomic<int> calls_{0};
+  std::mutex mutex_;
+  std::set<std::string> voices_;
+};
+
+// Objects in memory.
+class FakeStore final : public ObjectStore {
+ public:
+  explicit FakeStore(std::string prefix = "") : prefix_(std::move(prefix)) {}
+
+  // What the next calls of put() and head() do instead.
+  void fail_always(std::string message, ErrorCode code = ErrorCode::kUnavailable) {
+    const std::scoped_lock lock(mutex_);
+    failure_.emplace(code, std::move(message));
+  }
+  void hang() {
+    const std::scoped_lock lock(mutex_);
+    hangs_ = true;
+  }
+  void recover() {
+    const std::scoped_lock lock(mutex_);
+    failure_.reset();
+    hangs_ = false;
+  }
+  // Waits until a call hangs; false after ten seconds.
+  bool wait_until_hanging() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return hanging_ > 0; });
+  }
+
+  struct Object {
+    std::string data;
+    std::string content_type;
+  };
+  std::map<std::string, Object> objects() const {
+    const std::scoped_lock lock(mutex_);
+    return objects_;
+  }
+
+  std::string key(const std::string& name) const override { return prefix_ + name; }
+  void put(const std::string& name, std::string_view data, const std::string& content_type,
+           std::stop_token stop = {}) override {
+    trouble(stop);
+    const std::scoped_lock lock(mutex_);
+    objects_[key(name)] = {std::string(data), content_type};
+  }
+  std::string get(const std::string& name, std::stop_token = {}) override {
+    const std::scoped_lock lock(mutex_);
+    const auto found = objects_.find(key(name));
+    if (found == objects_.end()) throw_not_found("storage: no object " + key(name));
+    return found->second.data;
+  }
+  std::optional<ObjectInfo> head(const std::string& name, std::stop_token stop = {}) override {
+    trouble(stop);
+    const std::scoped_lock lock(mutex_);
+    const auto found = objects_.find(key(name));
+    if (found == objects_.end()) return std::nullopt;
+    return ObjectInfo{found->second.data.size(), found->second.content_type};
+  }
+  void remove(const std::string& name, std::stop_token = {}) override {
+    const std::scoped_lock lock(mutex_);
+    objects_.erase(key(name));
+  }
+  std::string link(const std::string& name, std::chrono::seconds = {}) const override {
+    return "https://storage.test/" + key(name) + "?signature=0123456789abcdef";
+  }
+  std::string read_link(const std::string& url, std::stop_token = {}) override {
+    const std::string begin = "https://storage.test/";
+    return get(
+        url.substr(begin.size() + prefix_.size(), url.find('?') - begin.size() - prefix_.size()));
+  }
+  std::string describe() const override { return "bucket fake at https://storage.test"; }
+
+ private:
+  void trouble(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    if (hangs_) {
+      ++hanging_;
+      changed_.notify_all();
+      changed_.wait(lock, stop, [&] { return !hangs_; });
+      --hanging_;
+      if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "storage: cancelled");
+    }
+    if (failure_) throw Error(failure_->first, failure_->second);
+  }
+
+  const std::string prefix_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<std::string, Object> objects_;
+  std::optional<std::pair<ErrorCode, std::string>> failure_;
+  bool hangs_ = false;
+  int hanging_ = 0;
+};
+
+// Keeps the lines of a log.
+class MemoryLog final : public LogSink {
+ public:
+  void write(std::string_view line) override {
+    const std::scoped_lock lock(mutex_);
+    text_ += line;
+  }
+  std::string text() const {
+    const std::scoped_lock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+}  // namespace echo
