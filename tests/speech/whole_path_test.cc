@@ -1,0 +1,143 @@
+// Jobs through the real engine with the recorded tiny model, a real voice file and a real store.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "audio/decode.h"
+#include "audio/encode.h"
+#include "engine/engine_fixture.h"
+#include "net/directory_store.h"
+#include "speech/speech_service.h"
+#include "support/fake_speech.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* kBaseUrl = "http://127.0.0.1:8000/files";
+
+class WholePathTest : public testing::Test {
+ protected:
+  WholePathTest() {
+    fs::create_directories(root_ / "voices");
+    // The engine is shared, so every test brings a voice that it has not heard.
+    static int tests = 0;
+    std::ofstream(root_ / "voices" / "anna.wav", std::ios::binary) << encode_audio(
+        FakeSpeech::tone(3 * kModelRate + 100 * ++tests), {.format = AudioFormat::kWav});
+  }
+
+  static void SetUpTestSuite() { engine_ = Engine::load(tiny_options()); }
+  static void TearDownTestSuite() { engine_.reset(); }
+
+  static Json job(const std::string& id, uint64_t seed) {
+    return {{"input",
+             {{"text", "Hello there, this is a short test. It has two sentences."},
+              {"session_id", id},
+              {"seed", seed},
+              {"speaker_voice", "anna.wav"},
+              {"parameters",
+               {{"num_steps", 3}, {"sequence_length", 6}, {"max_chars_per_chunk", 30}}}}}};
+  }
+
+  // The bytes behind a link, found as a server of the store would find them.
+  std::string fetch(const std::string& url) const {
+    const std::string rest = url.substr(std::string(kBaseUrl).size() + 1);
+    const size_t query = rest.find('?');
+    const LinkedFile linked = store_.open_link(rest.substr(0, query), rest.substr(query + 1));
+    EXPECT_EQ(linked.status, LinkedFile::Status::kOk);
+    std::ifstream file(linked.path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  TempDir root_;
+  static inline std::unique_ptr<Engine> engine_;
+  DirectoryStore store_{{.directory = root_ / "results", .base_url = kBaseUrl}};
+  VoiceDirectory voice_directory_{(root_ / "voices").string()};
+  VoiceLibrary voices_{voice_directory_};
+  OutputDirectory output_{{.path = (root_ / "output").string()}};
+  Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<MemoryLog>()};
+  SpeechService service_{
+      {.limits = {}, .model = "tiny", .device = engine_->info().device},
+      {[](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
+         return engine_->speak(std::move(request), std::move(callbacks), stop);
+       },
+       voices_,
+       &store_,
+       {},
+       output_,
+       logger_}};
+};
+
+TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
+  std::vector<std::string> progress;
+  SpeechContext context;
+  context.progress = [&](const Json& update) { progress.push_back(update.get<std::string>()); };
+  const Json result = service_.run(job("first", 7), context).value;
+  ASSERT_EQ(result.value("error", ""), "");
+  const std::string bytes = fetch(result["url"]);
+  const DecodedAudio audio = decode_audio_bytes(bytes, "first.ogg");
+  const Json metadata = result["metadata"];
+  EXPECT_EQ(audio.codec, "opus");
+  EXPECT_NEAR(static_cast<double>(audio.samples.size()) / audio.sample_rate,
+              metadata["duration"].get<double>(), 0.021);
+  EXPECT_EQ(metadata["device"], "cpu");
+  EXPECT_EQ(metadata["voice_cache"], "miss");
+  EXPECT_GE(metadata["chunks"].size(), 2u);
+  EXPECT_EQ(metadata["chunks"][0]["seed"], 7);
+  EXPECT_GT(metadata["timings"]["diffusion"], 0.0);
+  EXPECT_GT(metadata["timings"]["voice"], 0.0);
+  ASSERT_FALSE(progress.empty());
+  EXPECT_THAT(progress[0], AllOf(StartsWith("chunk "), HasSubstr("/3")));
+
+  const Json again = service_.run(job("again", 7), {}).value;
+  EXPECT_EQ(again["metadata"]["voice_cache"], "hit");
+  EXPECT_EQ(fetch(again["url"]), bytes) << "the same job gives the same bytes";
+}
+
+TEST_F(WholePathTest, JobsSideBySideGiveWhatEachGivesAlone) {
+  std::vector<std::string> alone;
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    alone.push_back(fetch(service_.run(job("alone", seed), {}).value["url"]));
+  }
+  std::vector<std::string> together(3);
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    threads.emplace_back([&, seed] {
+      const std::string id = "together-" + std::to_string(seed);
+      together[seed] = fetch(service_.run(job(id, seed), {}).value["url"]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(together, alone);
+}
+
+TEST_F(WholePathTest, ACancelledJobLeavesTheEngineFree) {
+  std::stop_source stop;
+  SpeechContext context;
+  context.stop = stop.get_token();
+  context.progress = [&](const Json&) { stop.request_stop(); };
+  Json endless = job("endless", 0);
+  endless["input"]["parameters"]["num_steps"] = 1000;
+  EXPECT_THAT(service_.run(endless, context).value["error"], StartsWith("cancelled: "));
+  EXPECT_EQ(engine_->status().waiting, 0u);
+  EXPECT_EQ(service_.run(job("next", 0), {}).value["status"], "completed");
+}
+
+TEST_F(WholePathTest, AVoiceThatIsNoSoundFailsBeforeTheDevice) {
+  std::ofstream(root_ / "voices" / "noise.wav") << "no sound";
+  Json bad = job("bad", 0);
+  bad["input"]["speaker_voice"] = "noise.wav";
+  EXPECT_THAT(service_.run(bad, {}).value["error"], StartsWith("voice_unusable: voice"));
+}
+
+}  // namespace
+}  // namespace echo
