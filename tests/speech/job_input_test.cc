@@ -197,6 +197,66 @@ TEST(JobInputTest, TextThatTheModelCannotReadAtOnceNeedsChunks) {
               HasSubstr("at most 768"));
 }
 
+// Every field with every kind of value: there is an answer, and it is one of two.
+TEST(JobInputTest, AnyValueInAnyFieldIsTakenOrRefused) {
+  std::vector<Json> values = {nullptr,
+                              true,
+                              false,
+                              0,
+                              -1,
+                              1,
+                              7.5,
+                              1e308,
+                              -0.0,
+                              std::nan(""),
+                              HUGE_VAL,
+                              std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<uint64_t>::max(),
+                              "",
+                              " ",
+                              "0",
+                              "-1",
+                              "1e3",
+                              "null",
+                              "true",
+                              "[1,2]",
+                              "1,,2",
+                              "\xFF",
+                              std::string(70'000, '1'),
+                              Json::array(),
+                              Json::array({1, "2"}),
+                              Json::array({nullptr}),
+                              Json::object(),
+                              Json::object({{"a", 1}})};
+  values.push_back(Json::parse(std::string(200, '[') + std::string(200, ']')));
+  values.push_back(Json::binary({1, 2, 3}));
+  std::vector<std::string> parameters = {"preset", "output_format", "sample_rate", "bitrate"};
+  for (const ParameterInfo& info : parameter_table()) parameters.emplace_back(info.name);
+  int taken = 0, refused = 0;
+  const auto attempt = [&](const Json& input) {
+    try {
+      parse_job_input(input);
+      ++taken;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument) << error.what();
+      EXPECT_LT(std::string(error.what()).size(), 500u);
+      ++refused;
+    }
+  };
+  for (const Json& value : values) {
+    attempt(value);
+    for (const char* name : {"text", "speaker_voice", "parameters", "session_id", "seed"}) {
+      Json input = {{"text", "Hi."}};
+      input[name] = value;
+      attempt(input);
+    }
+    attempt({{"action", value}});
+    for (const std::string& name : parameters) attempt(with_parameters({{name, value}}));
+  }
+  EXPECT_GT(taken, 50);
+  EXPECT_GT(refused, 300);
+}
+
 struct BadInput {
   const char* name;
   Json input;
