@@ -22,7 +22,7 @@ struct Options {
 
 void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  options->model = line.environment().model_directory;
+  options->model = line.environment().text("ECHO_MODEL_DIR");
   CLI::App& command = line.add(
       "bench", "Measure speed and memory on this machine",
       "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n", [options] {

@@ -22,7 +22,13 @@ class CommandLine {
 
   // A new command with its help; `examples` follows the options.
   CLI::App& add(const std::string& name, const std::string& help, const std::string& examples,
-                Action action);
+                Action action) {
+    return add(app_, name, help, examples, std::move(action));
+  }
+  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& help,
+                const std::string& examples, Action action);
+  // A command that has commands of its own.
+  CLI::App& add_group(const std::string& name, const std::string& help);
   const Environment& environment() const { return environment_; }
   int run() const { return chosen_ ? chosen_() : kUsage; }
 
@@ -37,5 +43,8 @@ void add_voices(CommandLine& line);
 void add_make_model(CommandLine& line);
 void add_parity(CommandLine& line);
 void add_bench(CommandLine& line);
+void add_download(CommandLine& line);
+void add_storage(CommandLine& line);
+void add_worker(CommandLine& line);
 
 }  // namespace echo::apps

@@ -1,7 +1,5 @@
 #include "apps/engine_options.h"
 
-#include "base/error.h"
-
 namespace echo::apps {
 namespace {
 
@@ -14,11 +12,17 @@ Precision precision(const std::string& name) {
 }  // namespace
 
 void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
-  model = environment.model_directory;
-  voice_store = environment.voice_store;
+  source = model_source_of(environment);
+  voice_store = environment.text("ECHO_VOICE_CACHE");
   const std::string group = "Engine";
   const auto precisions = CLI::IsMember({"auto", "float32", "bf16"});
-  command.add_option("-m,--model", model, "Directory of the checkpoints (or ECHO_MODEL_DIR)")
+  command
+      .add_option("-m,--model", source.directory,
+                  "Directory of the checkpoints (or ECHO_MODEL_DIR); without it the hub's cache")
+      ->group(group);
+  command.add_option("--device", device, "auto: the fastest there is")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->capture_default_str()
       ->group(group);
   command
       .add_option("--precision", precision,
@@ -46,14 +50,9 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
       ->group(group);
 }
 
-EngineOptions EngineFlags::resolve() const {
-  if (model.empty()) {
-    throw_invalid(
-        "--model: no directory given, and ECHO_MODEL_DIR is not set; expected the directory of the "
-        "published checkpoints (`echo-tts make-model --size tiny DIR` makes one to try with)");
-  }
+EngineOptions EngineFlags::options() const {
   EngineOptions options;
-  options.files = find_model_files(model);
+  options.device.name = device;
   options.device.threads = threads;
   options.precision = apps::precision(precision);
   options.codec_precision = apps::precision(codec_precision);

@@ -4,20 +4,21 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "apps/environment.h"
+#include "apps/model_source.h"
 #include "engine/engine.h"
 
 namespace echo::apps {
 
 struct EngineFlags {
-  std::string model, precision = "auto", codec_precision = "auto", noise = "cuda";
+  ModelSource source;
+  std::string precision = "auto", codec_precision = "auto", noise = "cuda", device = "auto";
   std::string voice_store;
   int threads = 0;
 
   // Declares them; defaults come from the environment.
   void add_to(CLI::App& command, const Environment& environment);
-  // Finds the model's files. Errors: as find_model_files(), with a hint where to get a model.
-  EngineOptions resolve() const;
+  // Everything but the model's files.
+  EngineOptions options() const;
 };
 
 }  // namespace echo::apps

@@ -1,22 +1,38 @@
 #include "apps/environment.h"
 
+#include <charconv>
 #include <cstdlib>
 
-namespace echo::apps {
-namespace {
+#include "base/error.h"
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
+namespace echo::apps {
+
+std::optional<std::string> Environment::find(const std::string& name) const {
+  const char* value = std::getenv(name.c_str());
+  if (!value || !*value) return {};
+  return value;
 }
 
-}  // namespace
+std::string Environment::text(const std::string& name, const std::string& fallback) const {
+  return find(name).value_or(fallback);
+}
 
-Environment read_environment() {
-  Environment environment;
-  environment.model_directory = variable("ECHO_MODEL_DIR");
-  environment.voice_store = variable("ECHO_VOICE_CACHE");
-  return environment;
+std::string Environment::either(const std::string& name, const std::string& other) const {
+  return find(name).value_or(text(other));
+}
+
+int64_t Environment::integer(const std::string& name, int64_t fallback, int64_t least,
+                             int64_t most) const {
+  const std::optional<std::string> value = find(name);
+  if (!value) return fallback;
+  int64_t number = 0;
+  const char* end = value->data() + value->size();
+  const auto [rest, error] = std::from_chars(value->data(), end, number);
+  if (error != std::errc() || rest != end || number < least || number > most) {
+    throw_invalid(name + ": found \"" + value->substr(0, 40) + "\", expected an integer from " +
+                  std::to_string(least) + " to " + std::to_string(most));
+  }
+  return number;
 }
 
 }  // namespace echo::apps

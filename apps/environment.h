@@ -1,15 +1,21 @@
-// The environment, read once. Nothing else in the program reads it.
+// The environment. Nothing outside apps/ reads it.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace echo::apps {
 
-struct Environment {
-  std::string model_directory;  // ECHO_MODEL_DIR
-  std::string voice_store;      // ECHO_VOICE_CACHE
+class Environment {
+ public:
+  // A variable that is set and not empty.
+  std::optional<std::string> find(const std::string& name) const;
+  std::string text(const std::string& name, const std::string& fallback = "") const;
+  // The first of two names that is set.
+  std::string either(const std::string& name, const std::string& other) const;
+  // An integer in a range. Throws kInvalidArgument, naming the variable, the value and the range.
+  int64_t integer(const std::string& name, int64_t fallback, int64_t least, int64_t most) const;
 };
-
-Environment read_environment();
 
 }  // namespace echo::apps

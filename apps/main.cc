@@ -10,9 +10,15 @@
 
 namespace echo::apps {
 
-CLI::App& CommandLine::add(const std::string& name, const std::string& help,
+CLI::App& CommandLine::add_group(const std::string& name, const std::string& help) {
+  CLI::App& group = *app_.add_subcommand(name, help);
+  group.require_subcommand(1);
+  return group;
+}
+
+CLI::App& CommandLine::add(CLI::App& parent, const std::string& name, const std::string& help,
                            const std::string& examples, Action action) {
-  CLI::App& command = *app_.add_subcommand(name, help);
+  CLI::App& command = *parent.add_subcommand(name, help);
   if (!examples.empty()) command.footer("Examples:\n" + examples);
   command.callback([this, action = std::move(action)] { chosen_ = action; });
   return command;
@@ -26,12 +32,15 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("`echo-tts COMMAND --help` tells more. The published weights, and the audio they make, "
              "are CC-BY-NC-SA 4.0.");
-  const Environment environment = read_environment();
+  const Environment environment;
   CommandLine line(app, environment);
   add_say(line);
   add_voices(line);
   add_make_model(line);
   add_bench(line);
+  add_download(line);
+  add_storage(line);
+  add_worker(line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -15,6 +15,7 @@
 #include "audio/voice.h"
 #include "base/error.h"
 #include "engine/engine.h"
+#include "net/curl_http_client.h"
 #include "text/plan.h"
 
 namespace echo::apps {
@@ -149,7 +150,10 @@ int say(const Options& options) {
   if (options.output != "-") file.emplace(options.output);
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
-  const EngineOptions engine_options = options.engine.resolve();
+  EngineOptions engine_options = options.engine.options();
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  engine_options.blockwise = request.parameters.block_sizes.size() > 1;
+  engine_options.files = locate_model(options.engine.source, *http, false).files;
   request.voice = voice_of(options, warnings);
 
   try {

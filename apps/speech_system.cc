@@ -1,0 +1,136 @@
+#include "apps/speech_system.h"
+
+#include <chrono>
+
+#include "apps/speech_handler.h"
+#include "apps/storage_settings.h"
+#include "base/error.h"
+#include "net/directory_store.h"
+#include "net/s3_store.h"
+
+namespace echo::apps {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::string rounded(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", seconds);
+  return text;
+}
+
+std::string set_or_not(const std::string& secret) { return secret.empty() ? "not set" : "set"; }
+
+}  // namespace
+
+SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment& environment) {
+  SpeechSystemOptions options;
+  options.engine = std::move(engine);
+  options.s3 = s3_options_of(environment);
+  options.voices_directory = voices_directory_of(environment);
+  options.output = output_directory_of(environment);
+  options.limits.max_text_chars =
+      static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4000, 1, 1'000'000));
+  options.max_requests = static_cast<size_t>(environment.integer("ECHO_CONCURRENCY", 0, 0, 256));
+  return options;
+}
+
+std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
+  const ModelSource& source = options.engine.source;
+  std::vector<std::string> lines;
+  lines.push_back(source.directory.empty()
+                      ? "model: " + source.dit.name + "@" + source.dit.revision + " and " +
+                            source.codec.name + "@" + source.codec.revision + ", hub cache " +
+                            source.hub.cache.string() + ", token " + set_or_not(source.hub.token)
+                      : "model: " + source.directory);
+  lines.push_back("device: " + options.engine.device + ", precision " + options.engine.precision +
+                  ", codec " + options.engine.codec_precision + ", noise " + options.engine.noise);
+  lines.push_back("voices: " + options.voices_directory);
+  if (!options.storage_directory.empty()) {
+    lines.push_back("storage: folder " + options.storage_directory);
+  } else {
+    lines.push_back("storage: bucket " + options.s3.bucket + " at " + options.s3.endpoint_url +
+                    ", prefix \"" + options.s3.key_prefix + "\", access key " +
+                    set_or_not(options.s3.access_key_id) + ", secret key " +
+                    set_or_not(options.s3.secret_access_key) + ", session token " +
+                    set_or_not(options.s3.session_token));
+  }
+  lines.push_back("output that could not be stored: " + options.output.path + ", " +
+                  std::to_string(options.output.retention.count()) + " h, " +
+                  std::to_string(options.output.max_bytes) + " bytes");
+  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) +
+                  " characters");
+  return lines;
+}
+
+SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http, Logger& logger)
+    : logger_(logger) {
+  for (const std::string& line : settings_of(options)) logger_.info(line);
+  auto begin = std::chrono::steady_clock::now();
+  auto last_line = begin;
+  const LocatedModel model =
+      locate_model(options.engine.source, http, options.may_download, [&](const HubProgress& p) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_line < std::chrono::seconds(10)) return;
+        last_line = now;
+        logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
+                     (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
+                     (p.waiting ? ", by another process" : ""));
+      });
+  logger_.info("Model found in " + rounded(seconds_since(begin)));
+
+  begin = std::chrono::steady_clock::now();
+  EngineOptions engine_options = options.engine.options();
+  engine_options.files = model.files;
+  engine_options.max_requests = options.max_requests;
+  engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);
+  engine_ = Engine::load(engine_options);
+  const EngineInfo& info = engine_->info();
+  logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
+               info.precision + ", codec " + info.codec_precision);
+
+  voice_directory_ = std::make_unique<VoiceDirectory>(options.voices_directory);
+  voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
+  if (!options.storage_directory.empty()) {
+    store_ = std::make_unique<DirectoryStore>(
+        DirectoryStoreOptions{.directory = options.storage_directory});
+  } else if (s3_problems(options.s3).empty()) {
+    store_ = std::make_unique<S3Store>(options.s3, http);
+  }
+  output_ = std::make_unique<OutputDirectory>(options.output);
+
+  SpeechServiceOptions service;
+  service.limits = options.limits;
+  service.model = model.name;
+  service.device = info.device;
+  service_ = std::make_unique<SpeechService>(
+      service,
+      SpeechServiceParts{
+          .speak =
+              [this](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
+                return engine_->speak(std::move(request), std::move(callbacks), stop);
+              },
+          .voices = *voices_,
+          .store = store_.get(),
+          .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
+          .output = *output_,
+          .logger = logger_});
+}
+
+SpeechSystem::~SpeechSystem() = default;
+
+runpod::Handler SpeechSystem::handler() { return make_speech_handler(*service_); }
+
+void SpeechSystem::warm_up() {
+  const auto begin = std::chrono::steady_clock::now();
+  SpeechRequest request;
+  request.text = "Warm-up.";
+  request.parameters.num_steps = 2;
+  request.parameters.sequence_length = 32;
+  engine_->speak(std::move(request));
+  logger_.info("Warmed up in " + rounded(seconds_since(begin)));
+}
+
+}  // namespace echo::apps

@@ -1,0 +1,61 @@
+// Engine, voices, storage and service put together, for whatever serves jobs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apps/engine_options.h"
+#include "base/log.h"
+#include "net/object_store.h"
+#include "runpod/handler.h"
+#include "speech/speech_service.h"
+
+namespace echo::apps {
+
+struct SpeechSystemOptions {
+  EngineFlags engine;
+  S3Options s3;
+  // Results go to this folder instead of a bucket; empty: the bucket.
+  std::string storage_directory;
+  bool allow_private_hosts = false;  // in a job's own s3Config
+  std::string voices_directory;
+  OutputDirectoryOptions output;
+  JobLimits limits;
+  bool may_download = true;
+  size_t max_requests = 0;  // in the engine at a time; 0: its own choice
+};
+
+// Options from flags that were parsed and the environment. Errors: kInvalidArgument.
+SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment& environment);
+
+// One line for each setting, secrets as "set".
+std::vector<std::string> settings_of(const SpeechSystemOptions& options);
+
+class SpeechSystem {
+ public:
+  // Finds or downloads the model and loads it, which may take minutes. Errors: as locate_model,
+  // Engine::load, the stores.
+  SpeechSystem(const SpeechSystemOptions& options, HttpClient& http, Logger& logger);
+  ~SpeechSystem();
+  SpeechSystem(const SpeechSystem&) = delete;
+  SpeechSystem& operator=(const SpeechSystem&) = delete;
+
+  runpod::Handler handler();
+  Engine& engine() { return *engine_; }
+  SpeechService& service() { return *service_; }
+  ObjectStore& store() { return *store_; }
+
+  // One short synthesis, so that the first job finds everything packed and mapped.
+  void warm_up();
+
+ private:
+  Logger& logger_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<VoiceDirectory> voice_directory_;
+  std::unique_ptr<VoiceLibrary> voices_;
+  std::unique_ptr<ObjectStore> store_;
+  std::unique_ptr<OutputDirectory> output_;
+  std::unique_ptr<SpeechService> service_;
+};
+
+}  // namespace echo::apps

@@ -1,0 +1,86 @@
+#include <cstdio>
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/storage_settings.h"
+#include "base/error.h"
+#include "net/curl_http_client.h"
+#include "net/s3_store.h"
+#include "net/storage_check.h"
+
+namespace echo::apps {
+namespace {
+
+// One line for each missing name, and nothing; or the store.
+std::unique_ptr<S3Store> open_store(const Environment& environment, HttpClient& http) {
+  const S3Options options = s3_options_of(environment);
+  const std::vector<std::string> problems = s3_problems(options);
+  for (const std::string& problem : problems) {
+    std::fprintf(stderr, "echo-tts: %s\n", problem.c_str());
+  }
+  return problems.empty() ? std::make_unique<S3Store>(options, http) : nullptr;
+}
+
+int check(const Environment& environment) {
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<S3Store> store = open_store(environment, *http);
+  if (!store) return kUsage;
+  std::printf("%s\n", store->describe().c_str());
+  const std::vector<CheckStep> steps = check_storage(*store);
+  for (const CheckStep& step : steps) {
+    const char* status = step.status == CheckStep::Status::kPass   ? "pass"
+                         : step.status == CheckStep::Status::kFail ? "FAIL"
+                                                                   : "skipped";
+    std::printf("%-8s %-8s %s\n", step.name.c_str(), status, step.detail.c_str());
+  }
+  return all_passed(steps) ? kSuccess : kFailure;
+}
+
+struct LifecycleOptions {
+  int days = 0;
+  bool show = false, off = false;
+};
+
+int lifecycle(const Environment& environment, const LifecycleOptions& options) {
+  if ((options.days > 0) + options.show + options.off != 1) {
+    throw_invalid("storage lifecycle: expected one of --days N, --show, --off");
+  }
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<S3Store> store = open_store(environment, *http);
+  if (!store) return kUsage;
+  if (options.days > 0) {
+    store->set_lifecycle(options.days);
+    std::printf("objects vanish after %d days\n", options.days);
+  } else if (options.off) {
+    std::printf(store->remove_lifecycle() ? "the rule is removed\n" : "there was no rule\n");
+  } else {
+    const std::vector<LifecycleRule> rules = store->lifecycle_rules();
+    if (rules.empty()) std::printf("no rules\n");
+    for (const LifecycleRule& rule : rules) {
+      std::printf("%s: prefix \"%s\"%s%s\n", rule.id.c_str(), rule.prefix.c_str(),
+                  rule.expiration_days ? (", after " + std::to_string(*rule.expiration_days) + " days").c_str() : "",
+                  rule.enabled ? "" : ", off");
+    }
+  }
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_storage(CommandLine& line) {
+  const Environment& environment = line.environment();
+  CLI::App& storage = line.add_group(
+      "storage", "The object store: S3_ENDPOINT_URL, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, ...");
+  line.add(storage, "check", "Put, link, fetch and delete a probe, and report each step",
+           "  echo-tts storage check\n", [&environment] { return check(environment); });
+  auto options = std::make_shared<LifecycleOptions>();
+  CLI::App& rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
+                            "  echo-tts storage lifecycle --days 7\n",
+                            [&environment, options] { return lifecycle(environment, *options); });
+  rule.add_option("--days", options->days, "Objects below the prefix vanish after so many days")
+      ->check(CLI::Range(1, 36500));
+  rule.add_flag("--show", options->show, "Print the bucket's rules");
+  rule.add_flag("--off", options->off, "Remove our rule");
+}
+
+}  // namespace echo::apps
