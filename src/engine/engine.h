@@ -39,7 +39,7 @@ struct EngineOptions {
   NoiseKind noise = NoiseKind::kCuda;
   bool blockwise = true;  // load what block_sizes needs, where the checkpoint has it
 
-  size_t voice_cache_bytes = size_t{1} << 30;
+  size_t voice_cache_bytes = size_t{512} << 20;
   std::filesystem::path voice_store;  // folder of encoded voices; empty: none
   size_t voice_store_bytes = size_t{1} << 30;
 

@@ -8,6 +8,7 @@
 #include "cpu/cpu_backend.h"
 #include "engine/noise.h"
 #include "engine/trajectory.h"
+#include "models/random_checkpoint.h"
 #include "nn/weights.h"
 #include "support/golden.h"
 #include "text/normalize.h"
@@ -230,6 +231,39 @@ TEST(GoldenBFloat16, ProductsInBFloat16) {
   for (const auto& [name, latent] : model.run()) {
     EXPECT_TRUE(near_golden_bfloat16(model.set, "outputs/f32_bf16t." + name + ".out", latent));
   }
+}
+
+// The real widths, on generated weights: makes a checkpoint of 0.7 GB.
+TEST(SlowRealSlice, EveryRecordedTrajectory) {
+  const GoldenSet& set = golden("real-slice");
+  std::string folder = (std::filesystem::temp_directory_path() / "real-slice-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const ModelFiles files = write_random_checkpoint(folder, {ModelSize::kRealSlice, 0, 0, {}});
+  RecordedModel model(set, Weights::open(files.dit), DType::kFloat32, false);
+  std::filesystem::remove_all(folder);
+
+  int64_t visible = 0;
+  for (const uint8_t seen : set.bools("real_slice/speaker.mask")) visible += seen;
+  const auto speaker = std::make_shared<KeyValueCache>(
+      model.dit.encode_speaker(model.latent("real_slice/speaker.latent"), visible));
+  const auto text = model.text(set.manifest().at("text").get<std::string>());
+
+  const Json& sampler = set.manifest().at("sampler");
+  SamplerParameters parameters = parameters_of(sampler.at("params"));
+  parameters.sequence_length = sampler.at("sequence_length").get<int64_t>();
+  Trajectory whole(model.dit, parameters, recorded_noise(set, {"real_slice/sampler.noise"}),
+                   {text, speaker, {}});
+  EXPECT_TRUE(near_golden(set, "real_slice/sampler.out",
+                          sample(model.dit, model.modulations, whole).to_host()));
+
+  const Json& blockwise = set.manifest().at("blockwise");
+  parameters = parameters_of(blockwise.at("params"));
+  parameters.block_sizes = blockwise.at("block_sizes").get<std::vector<int64_t>>();
+  Trajectory blocks(model.dit, parameters,
+                    recorded_noise(set, block_noises("real_slice/blockwise.noise", 3)),
+                    {text, speaker, {}});
+  EXPECT_TRUE(near_golden(set, "real_slice/blockwise.out",
+                          sample(model.dit, model.modulations, blocks).to_host()));
 }
 
 }  // namespace
