@@ -6,10 +6,25 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/cpu_backend.h"
 #include "engine/engine.h"
 #include "support/golden.h"
 
 namespace echo {
+
+// ThreadSanitizer does not see the barriers of libgomp and takes every parallel loop for a race, so
+// under it the tests of this folder, which are about other threads, leave the kernels on one.
+#ifdef __SANITIZE_THREAD__
+inline constexpr int kKernelThreads = 1;
+#else
+inline constexpr int kKernelThreads = 2;
+#endif
+
+inline std::unique_ptr<Backend> test_backend() {
+  cpu::CpuOptions options;
+  options.threads = kKernelThreads;
+  return cpu::make_cpu_backend(options);
+}
 
 inline ModelFiles tiny_files() {
   const std::filesystem::path folder = golden("tiny").folder();
@@ -19,6 +34,7 @@ inline ModelFiles tiny_files() {
 inline EngineOptions tiny_options() {
   EngineOptions options;
   options.files = tiny_files();
+  options.device.threads = kKernelThreads;
   options.noise = NoiseKind::kCpu;
   options.speaker_latent.chunk_frames = 32768 / 2048;
   return options;

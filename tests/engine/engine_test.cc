@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "engine_fixture.h"
+#include "engine/engine_fixture.h"
 
 namespace echo {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cpu/cpu_backend.h"
+#include "engine/engine_fixture.h"
 #include "engine/flattening.h"
 #include "engine/schedule.h"
 #include "support/golden.h"
@@ -39,7 +39,7 @@ TEST(GoldenFlattening, EveryRecordedCase) {
 
 // A step of length one, from t to t + 1, adds the rescaled velocity itself.
 TEST(GoldenRescale, EveryRecordedCase) {
-  const auto backend = cpu::make_cpu_backend();
+  const auto backend = test_backend();
   for (const auto& entry : golden("tiny").manifest().at("temporal_score_rescale")) {
     const auto x = entry.at("x").get<std::vector<float>>();
     const auto v = entry.at("v").get<std::vector<float>>();

@@ -4,10 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "cpu/cpu_backend.h"
 #include "engine/engine.h"
+#include "engine/engine_fixture.h"
 #include "engine/flattening.h"
-#include "engine_fixture.h"
 #include "models/codec.h"
 #include "models/pca_state.h"
 
@@ -68,7 +67,7 @@ TEST(GoldenPipeline, EveryRecordedGeneration) {
 
 TEST(GoldenPipeline, OnlyTheFramesBeforeTheFlatteningPointAreDecoded) {
   const GoldenSet& set = golden("tiny");
-  const auto backend = cpu::make_cpu_backend();
+  const auto backend = test_backend();
   const Codec codec({*backend, DType::kFloat32}, Weights(set.file("dac")),
                     read_pca_state(Weights(set.file("pca_state"))));
   const std::vector<float> latents = set.floats("pipeline/crop.latent");

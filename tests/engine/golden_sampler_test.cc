@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "cpu/cpu_backend.h"
+#include "engine/engine_fixture.h"
 #include "engine/noise.h"
 #include "engine/trajectory.h"
 #include "models/random_checkpoint.h"
@@ -65,7 +65,7 @@ std::vector<std::string> block_noises(const std::string& prefix, size_t blocks) 
 struct RecordedModel {
   RecordedModel(const GoldenSet& data, const Weights& weights, DType precision, bool round_time)
       : set(data),
-        backend(cpu::make_cpu_backend()),
+        backend(test_backend()),
         dit({*backend, precision}, weights, true),
         modulations(dit, round_time) {}
 

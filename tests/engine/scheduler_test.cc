@@ -4,9 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cpu/cpu_backend.h"
-#include "engine_fixture.h"
-#include "forwarding_backend.h"
+#include "engine/engine_fixture.h"
+#include "engine/forwarding_backend.h"
 #include "models/pca_state.h"
 
 namespace echo {
@@ -16,7 +15,7 @@ namespace {
 // or gives what is not a number when told to.
 class TestBackend : public ForwardingBackend {
  public:
-  TestBackend() : ForwardingBackend(cpu::make_cpu_backend()) {}
+  TestBackend() : ForwardingBackend(test_backend()) {}
   int64_t batch_width() const override { return 4; }
 
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,

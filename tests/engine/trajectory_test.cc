@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "cpu/cpu_backend.h"
+#include "engine/engine_fixture.h"
 #include "engine/noise.h"
 #include "engine/schedule.h"
 #include "nn/weights.h"
@@ -54,7 +54,7 @@ class TrajectoryTest : public ::testing::Test {
     return counts;
   }
 
-  std::unique_ptr<Backend> backend_ = cpu::make_cpu_backend();
+  std::unique_ptr<Backend> backend_ = test_backend();
   EchoDit dit_{{*backend_, DType::kFloat32}, Weights(golden("tiny").file("dit")), true};
   ModulationCache modulations_{dit_, false};
 };

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "cpu/cpu_backend.h"
+#include "engine/engine_fixture.h"
 #include "tensor/ops.h"
 
 namespace echo {
@@ -20,7 +20,7 @@ class VoiceCacheTest : public ::testing::Test {
     return std::make_shared<EncodedVoice>(EncodedVoice{{{section}}});
   }
   static constexpr size_t kRow = 2 * 16 * 4;
-  std::unique_ptr<Backend> backend_ = cpu::make_cpu_backend();
+  std::unique_ptr<Backend> backend_ = test_backend();
 };
 
 TEST_F(VoiceCacheTest, FindsWhatWasInserted) {

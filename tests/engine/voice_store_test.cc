@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "engine/engine.h"
-#include "engine_fixture.h"
+#include "engine/engine_fixture.h"
 
 namespace echo {
 namespace {
