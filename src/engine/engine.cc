@@ -11,14 +11,14 @@
 namespace echo {
 
 SpeechTicket::SpeechTicket(std::shared_ptr<SpeechTask> task)
-    : task_(std::move(task)), result_(task_->result()) {}
+    : task_(std::move(task)), outcome_(task_->outcome()) {}
 
 SpeechTicket::SpeechTicket(SpeechTicket&&) noexcept = default;
 
 SpeechTicket& SpeechTicket::operator=(SpeechTicket&& other) noexcept {
   if (task_) task_->cancel();
   task_ = std::move(other.task_);
-  result_ = std::move(other.result_);
+  outcome_ = std::move(other.outcome_);
   return *this;
 }
 
@@ -29,14 +29,17 @@ SpeechTicket::~SpeechTicket() {
 void SpeechTicket::cancel() { task_->cancel(); }
 
 bool SpeechTicket::wait_for(std::chrono::milliseconds duration) const {
-  return result_.wait_for(duration) == std::future_status::ready;
+  return outcome_.wait_for(duration) == std::future_status::ready;
 }
 
-SpeechResult SpeechTicket::wait() { return result_.get(); }
+SpeechResult SpeechTicket::wait() { return result_of(outcome_.get()); }
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   if (options.queue_capacity == 0) throw_invalid("queue_capacity: found 0, expected at least 1");
   if (options.max_text_chars < 1) throw_invalid("max_text_chars: expected at least 1");
+  if (options.speaker_chunk_frames < 1) {
+    throw_invalid("speaker_chunk_frames: expected at least 1");
+  }
   return std::unique_ptr<Engine>(new Engine(options, std::make_unique<EngineCore>(options)));
 }
 
@@ -114,7 +117,7 @@ void Engine::run(std::stop_token stop) {
     try {
       scheduler.pass();
     } catch (...) {
-      scheduler.fail_all(std::current_exception());
+      scheduler.fail_all();
     }
   }
   const std::scoped_lock lock(mutex_);

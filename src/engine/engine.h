@@ -16,9 +16,9 @@
 
 #include "engine/device.h"
 #include "engine/noise.h"
+#include "engine/speech_outcome.h"
 #include "engine/speech_request.h"
 #include "models/model_files.h"
-#include "models/speaker_latent.h"
 
 namespace echo {
 
@@ -47,7 +47,8 @@ struct EngineOptions {
   size_t max_requests = 0;         // that run at a time; 0: as the device gains from, 4 at least
   int64_t max_text_chars = 20000;  // of one request, code points
 
-  SpeakerLatentOptions speaker_latent;
+  int64_t speaker_chunk_frames =
+      640;  // of a reference, encoded at a time; the result depends on it
 };
 
 // A request on its way. Destroying the ticket of an unfinished request cancels it. Any one thread
@@ -68,7 +69,7 @@ class SpeechTicket {
 
  private:
   std::shared_ptr<SpeechTask> task_;
-  std::future<SpeechResult> result_;
+  std::future<SpeechOutcome> outcome_;
 };
 
 struct EngineInfo {

@@ -54,10 +54,15 @@ EngineCore::EngineCore(const EngineOptions& options, const Checkpoints& checkpoi
       voice_store_(options.voice_store,
                    model_identity(checkpoints.codec) + " " + model_identity(checkpoints.pca) + " " +
                        std::string(dtype_name(codec_precision_)) + " " +
-                       std::to_string(options.speaker_latent.chunk_frames),
+                       std::to_string(options.speaker_chunk_frames),
                    codec_.latent_size(), options.voice_store_bytes),
-      models_{
-          *backend_, dit_, codec_, voices_, voice_store_, options.noise, options.speaker_latent} {
+      models_{*backend_,
+              dit_,
+              codec_,
+              voices_,
+              voice_store_,
+              options.noise,
+              {.chunk_frames = options.speaker_chunk_frames, .patch = dit_.patch()}} {
   if (codec_.latent_size() != dit_.latent_size()) {
     throw_corrupt("model: the autoencoder has latents of " + std::to_string(codec_.latent_size()) +
                   " values, the transformer of " + std::to_string(dit_.latent_size()) +

@@ -11,7 +11,7 @@ Scheduler::Scheduler(const SpeechModels& models, ModulationCache& modulations, s
     : models_(models), modulations_(modulations), stop_(std::move(stop)) {}
 
 Scheduler::~Scheduler() {
-  for (Active& active : jobs_) active.task->fail(SpeechTask::cancelled_error());
+  for (Active& active : jobs_) active.task->fail_as_cancelled();
 }
 
 void Scheduler::add(std::shared_ptr<SpeechTask> task) {
@@ -67,20 +67,20 @@ void Scheduler::guard(Active& active, const std::function<void()>& work) {
   try {
     work();
   } catch (...) {
-    active.task->fail(std::current_exception());
+    active.task->fail_with_current_exception();
     active.done = true;
   }
 }
 
-void Scheduler::fail_all(std::exception_ptr error) {
-  for (Active& active : jobs_) active.task->fail(error);
+void Scheduler::fail_all() {
+  for (Active& active : jobs_) active.task->fail_with_current_exception();
   jobs_.clear();
 }
 
 void Scheduler::sweep() {
   for (Active& active : jobs_) {
     if (active.done || !(active.task->cancelled() || stop_.stop_requested())) continue;
-    active.task->fail(SpeechTask::cancelled_error());
+    active.task->fail_as_cancelled();
     active.done = true;
   }
 }

@@ -32,8 +32,8 @@ class Scheduler {
   // Voices of new requests, one step of every trajectory, a piece of decoding for every request.
   void pass();
 
-  // Answers every request with this error: the pass itself broke.
-  void fail_all(std::exception_ptr error);
+  // Answers every request with the exception that is being handled: the pass itself broke.
+  void fail_all();
 
  private:
   struct Active {

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <exception>
 #include <future>
 
-#include "base/error.h"
 #include "engine/speech_job.h"
-#include "engine/speech_request.h"
+#include "engine/speech_outcome.h"
 
 namespace echo {
 
@@ -20,44 +18,44 @@ class SpeechTask {
   // A waiting task is answered at once, a running one when the device's thread next looks.
   void cancel() {
     cancelled_ = true;
-    if (leave(State::kWaiting, State::kDone)) answer(cancelled_error());
+    if (leave(State::kWaiting, State::kDone)) outcome_.set_value(cancelled_failure());
   }
   bool cancelled() const { return cancelled_; }
+  bool waiting() const { return state_ == State::kWaiting; }
 
   // By the device's thread: false when the task has been cancelled while it waited.
   bool start() { return leave(State::kWaiting, State::kRunning); }
-  bool waiting() const { return state_ == State::kWaiting; }
-
-  void succeed(SpeechResult result) {
-    if (leave(State::kRunning, State::kDone)) promise_.set_value(std::move(result));
-  }
-  // What is not an Error becomes one.
-  void fail(std::exception_ptr error) {
-    if (leave(State::kRunning, State::kDone)) answer(as_error(error));
-  }
-
-  std::future<SpeechResult> result() { return promise_.get_future(); }
-
-  static std::exception_ptr cancelled_error() {
-    return std::make_exception_ptr(Error(ErrorCode::kCancelled, "the request was cancelled"));
-  }
 
   // By the device's thread, once it has started the task.
   PreparedSpeech take_prepared() { return std::move(prepared_); }
   SpeechCallbacks take_callbacks() { return std::move(callbacks_); }
+  void succeed(SpeechResult result) {
+    if (leave(State::kRunning, State::kDone)) outcome_.set_value(std::move(result));
+  }
+  void fail_as_cancelled() {
+    if (leave(State::kRunning, State::kDone)) outcome_.set_value(cancelled_failure());
+  }
+  // With the exception that is being handled.
+  void fail_with_current_exception() {
+    if (leave(State::kRunning, State::kDone)) outcome_.set_value(current_failure());
+  }
+
+  // Once.
+  std::future<SpeechOutcome> outcome() { return outcome_.get_future(); }
 
  private:
   enum class State { kWaiting, kRunning, kDone };
 
   bool leave(State from, State to) { return state_.compare_exchange_strong(from, to); }
-  void answer(std::exception_ptr error) { promise_.set_exception(error); }
-  static std::exception_ptr as_error(std::exception_ptr error);
+  static SpeechFailure cancelled_failure() {
+    return {ErrorCode::kCancelled, "the request was cancelled"};
+  }
 
   PreparedSpeech prepared_;
   SpeechCallbacks callbacks_;
   std::atomic<State> state_ = State::kWaiting;
   std::atomic<bool> cancelled_ = false;
-  std::promise<SpeechResult> promise_;
+  std::promise<SpeechOutcome> outcome_;
 };
 
 }  // namespace echo

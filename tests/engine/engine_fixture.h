@@ -36,7 +36,7 @@ inline EngineOptions tiny_options() {
   options.files = tiny_files();
   options.device.threads = kKernelThreads;
   options.noise = NoiseKind::kCpu;
-  options.speaker_latent.chunk_frames = 32768 / 2048;
+  options.speaker_chunk_frames = 32768 / 2048;
   return options;
 }
 

@@ -64,15 +64,15 @@ class SchedulerTest : public ::testing::Test {
 
   std::vector<float> alone(uint64_t seed, int64_t frames, int chunks = 1) {
     const auto only = task(seed, frames, chunks);
-    auto result = only->result();
+    auto result = only->outcome();
     scheduler_.add(only);
     run_all();
-    return result.get().samples;
+    return result_of(result.get()).samples;
   }
 
-  ErrorCode code_of(std::future<SpeechResult>& result) {
+  ErrorCode code_of(std::future<SpeechOutcome>& result) {
     try {
-      result.get();
+      result_of(result.get());
     } catch (const Error& error) {
       return error.code();
     }
@@ -108,24 +108,24 @@ TEST_F(SchedulerTest, ChunksOfOneRequestShareForwardPasses) {
 TEST_F(SchedulerTest, RequestsShareForwardPassesAndKeepTheirResults) {
   std::vector<std::vector<float>> expected;
   for (uint64_t i = 0; i < 6; ++i) expected.push_back(alone(i, 5 + static_cast<int64_t>(i)));
-  std::vector<std::future<SpeechResult>> results;
+  std::vector<std::future<SpeechOutcome>> results;
   backend_.most_lanes = 0;
   for (uint64_t i = 0; i < 6; ++i) {
     const auto one = task(i, 5 + static_cast<int64_t>(i));
-    results.push_back(one->result());
+    results.push_back(one->outcome());
     scheduler_.add(one);
   }
   run_all();
   EXPECT_EQ(backend_.most_lanes, 8u);
   for (uint64_t i = 0; i < 6; ++i) {
-    EXPECT_LT(relative_l2(results[i].get().samples, expected[i]), kBatchTolerance) << i;
+    EXPECT_LT(relative_l2(result_of(results[i].get()).samples, expected[i]), kBatchTolerance) << i;
   }
 }
 
 TEST_F(SchedulerTest, FreePlacesGoToTheRequestsWithFewest) {
   const auto large = task(1, 6, 9);
   const auto small = task(2, 6, 2);
-  auto large_result = large->result(), small_result = small->result();
+  auto large_result = large->outcome(), small_result = small->outcome();
   scheduler_.add(large);
   scheduler_.pass();
   EXPECT_EQ(scheduler_.trajectories(), 4u);
@@ -137,35 +137,35 @@ TEST_F(SchedulerTest, FreePlacesGoToTheRequestsWithFewest) {
   }
   EXPECT_NE(large_result.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   run_all();
-  EXPECT_EQ(large_result.get().chunks.size(), 9u);
+  EXPECT_EQ(result_of(large_result.get()).chunks.size(), 9u);
 }
 
 TEST_F(SchedulerTest, BrokenPassFailsOnlyTheRequestThatBreaksIt) {
   const std::vector<float> expected = alone(1, 6);
   backend_.failing_rows = 7;
   const auto good = task(1, 6), bad = task(2, 7), other = task(1, 6);
-  auto good_result = good->result(), bad_result = bad->result(), other_result = other->result();
+  auto good_result = good->outcome(), bad_result = bad->outcome(), other_result = other->outcome();
   for (const auto& each : {good, bad, other}) scheduler_.add(each);
   run_all();
   EXPECT_EQ(code_of(bad_result), ErrorCode::kInternal);
-  EXPECT_LT(relative_l2(good_result.get().samples, expected), kBatchTolerance);
-  EXPECT_LT(relative_l2(other_result.get().samples, expected), kBatchTolerance);
+  EXPECT_LT(relative_l2(result_of(good_result.get()).samples, expected), kBatchTolerance);
+  EXPECT_LT(relative_l2(result_of(other_result.get()).samples, expected), kBatchTolerance);
 }
 
 TEST_F(SchedulerTest, ValuesThatAreNotNumbersAreAnErrorNotSpeech) {
   backend_.poisoned_rows = 7;
   const auto good = task(1, 6), bad = task(2, 7);
-  auto good_result = good->result(), bad_result = bad->result();
+  auto good_result = good->outcome(), bad_result = bad->outcome();
   scheduler_.add(good);
   scheduler_.add(bad);
   run_all();
   EXPECT_EQ(code_of(bad_result), ErrorCode::kInternal);
-  EXPECT_FALSE(good_result.get().samples.empty());
+  EXPECT_FALSE(result_of(good_result.get()).samples.empty());
 }
 
 TEST_F(SchedulerTest, CancelledTaskLeavesAtTheNextPass) {
   const auto first = task(1, 6), second = task(2, 6);
-  auto first_result = first->result(), second_result = second->result();
+  auto first_result = first->outcome(), second_result = second->outcome();
   scheduler_.add(first);
   scheduler_.add(second);
   scheduler_.pass();
@@ -174,12 +174,12 @@ TEST_F(SchedulerTest, CancelledTaskLeavesAtTheNextPass) {
   EXPECT_EQ(scheduler_.jobs(), 1u);
   EXPECT_EQ(code_of(first_result), ErrorCode::kCancelled);
   run_all();
-  EXPECT_FALSE(second_result.get().samples.empty());
+  EXPECT_FALSE(result_of(second_result.get()).samples.empty());
 }
 
 TEST_F(SchedulerTest, TaskThatWasCancelledWhileItWaitedNeverStarts) {
   const auto cancelled = task(1, 6);
-  auto result = cancelled->result();
+  auto result = cancelled->outcome();
   cancelled->cancel();
   scheduler_.add(cancelled);
   EXPECT_EQ(scheduler_.jobs(), 0u);
@@ -188,7 +188,7 @@ TEST_F(SchedulerTest, TaskThatWasCancelledWhileItWaitedNeverStarts) {
 
 TEST_F(SchedulerTest, StopAnswersEverything) {
   const auto running = task(1, 6);
-  auto result = running->result();
+  auto result = running->outcome();
   scheduler_.add(running);
   scheduler_.pass();
   stop_.request_stop();
@@ -205,7 +205,7 @@ TEST_F(SchedulerTest, CancelEndsTheEncodingOfAVoice) {
   prepared.voice_key = "long";
   prepared.voice_samples.assign(60 * 44100, 0.25f);
   const auto encoding = std::make_shared<SpeechTask>(std::move(prepared), SpeechCallbacks{});
-  auto result = encoding->result();
+  auto result = encoding->outcome();
   scheduler_.add(encoding);
   encoding->cancel();
   scheduler_.pass();
