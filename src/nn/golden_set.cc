@@ -150,6 +150,12 @@ std::optional<NoiseFloor> GoldenSet::floor(std::string_view name) const {
   return it->second;
 }
 
+std::vector<std::string> GoldenSet::results() const {
+  std::vector<std::string> names;
+  for (const auto& [name, floor] : floors_) names.push_back(name);
+  return names;
+}
+
 NoiseFloor GoldenSet::require_floor(std::string_view name) const {
   if (const auto found = floor(name)) return *found;
   throw_not_found("golden data " + folder_.string() + ": no noise floor for " + quoted_name(name));

@@ -73,6 +73,9 @@ class GoldenSet {
   // The noise recorded for a tensor, or nothing for inputs and exact results.
   std::optional<NoiseFloor> floor(std::string_view name) const;
 
+  // The names of all results that have a noise floor, in order; a tensor of that name may be missing.
+  std::vector<std::string> results() const;
+
   // How far `computed` lies from the recorded tensor, with kFloat32Multiple times its floor as the
   // limit. Errors: kNotFound when the set has no such tensor or no floor for it.
   GoldenDifference compare(std::string_view name, std::span<const float> computed) const;

@@ -50,7 +50,8 @@ const T* elements_as(const TensorView& tensor) {
 
 // Advice on the whole pages that hold the tensor. A failure changes nothing that matters.
 void advise(const TensorView& tensor, int advice) {
-  if (tensor.bytes.empty()) return;
+  // Advice of no need would set memory that is no file's to zero.
+  if (tensor.bytes.empty() || !tensor.mapped) return;
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<uintptr_t>(tensor.bytes.data()) / page * page;
   const auto end = reinterpret_cast<uintptr_t>(tensor.bytes.data() + tensor.bytes.size());
@@ -163,7 +164,7 @@ SafetensorsFile::SafetensorsFile(std::string path, std::span<const std::byte> by
   for (SafetensorsEntry& entry : header.entries) {
     tensors_.push_back(TensorView{std::move(entry.name), path_, entry.dtype,
                                   std::move(entry.dtype_name), std::move(entry.shape),
-                                  bytes_.subspan(entry.begin, entry.end - entry.begin)});
+                                  bytes_.subspan(entry.begin, entry.end - entry.begin), mapped_});
   }
 }
 

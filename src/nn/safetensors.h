@@ -23,6 +23,7 @@ struct TensorView {
   std::string dtype_name;            // as the file has it, also for types that are not read
   std::vector<int64_t> shape;        // empty for a scalar
   std::span<const std::byte> bytes;  // row-major, little-endian, aligned to the element size
+  bool mapped = false;               // whether they lie in a mapped file, not in memory of ours
 
   int64_t elements() const;
   bool is_float() const {
@@ -49,7 +50,8 @@ void expect_shape(const TensorView& tensor, std::span<const int64_t> shape);
 // Asks the system to read the tensor's part of the file ahead. Returns at once.
 void prefetch(const TensorView& tensor);
 // Takes the tensor's pages out of this process's memory; the next access reads them again, from the
-// page cache or the disk. For a loader that has made its own copy of the values.
+// page cache or the disk. For a loader that has made its own copy of the values. Does nothing to
+// tensors of from_bytes().
 void release_pages(const TensorView& tensor);
 
 // An open file, its header checked (see parse_safetensors_header). Const after construction, so

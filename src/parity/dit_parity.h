@@ -1,24 +1,20 @@
-// Comparisons of the diffusion transformer and its encoders.
+// Comparisons of single forward passes of the diffusion transformer.
 #pragma once
 
 #include "models/echo_dit.h"
-#include "parity/report.h"
+#include "parity/comparison.h"
 
 namespace echo::parity {
 
-// The encoders' states, keys and values, and the timestep's tables ("tiny").
-void check_conditioning(const GoldenSet& set, const EchoDit& dit, Report& report);
-// Whole forward passes, every recorded stage of them ("tiny").
-void check_forward(const GoldenSet& set, const EchoDit& dit, Report& report);
-// The same of a model of the real widths ("real-slice"). `bfloat16`: compare as a bfloat16 run.
-void check_real_slice_forward(const GoldenSet& set, const EchoDit& dit, bool bfloat16,
-                              Report& report);
-// Single forward passes of the checkpoint in BF16 ("tiny-bf16").
-void check_bf16_forward(const GoldenSet& set, const EchoDit& dit, bool bfloat16, Report& report);
+// Forward passes of three lanes, every recorded stage of them ("tiny").
+void check_forward(const Comparison& run, const EchoDit& dit);
 
-// A recorded (1, T, 80) tensor in the backend, as (T, 80).
-Tensor latent_of(const GoldenSet& set, std::string_view name, Backend& backend);
-// The number of leading true values of a recorded (1, T) mask.
-int64_t valid_frames(const GoldenSet& set, std::string_view name);
+// Encoders and forward passes of a model of the real widths ("real-slice"). A bfloat16 run rounds
+// the time, as the recorded one did; that is most of the recorded distance, so its limit is wide.
+void check_real_slice(const Comparison& run, const EchoDit& dit);
+
+// Encoders and forward passes of a BF16 checkpoint ("tiny-bf16"). In float32 with the recorded
+// times and with times rounded to bfloat16, in bfloat16 with the latter.
+void check_bf16_checkpoint(const Comparison& run, const EchoDit& dit);
 
 }  // namespace echo::parity

@@ -349,6 +349,16 @@ TEST_F(SafetensorsFileTest, OpensAFileAndReleasesItsPages) {
   EXPECT_EQ(tensor.to_float32(), values);
 }
 
+// Pages that no file stands behind would come back as zeros.
+TEST(Safetensors, ReleasesNothingThatIsNotMapped) {
+  const std::vector<float> values(100000, 2.5f);
+  const AlignedBytes bytes(padded_safetensors(
+      R"({"a":{"dtype":"F32","shape":[100000],"data_offsets":[0,400000]}})", raw(values)));
+  const auto file = SafetensorsFile::from_bytes(bytes.span(), "mem");
+  release_pages(file->tensor("a"));
+  EXPECT_EQ(file->tensor("a").to_float32(), values);
+}
+
 TEST_F(SafetensorsFileTest, ReleasedPagesLeaveTheProcess) {
   const size_t count = 4 << 20;
   const auto path =
