@@ -73,7 +73,8 @@ class GoldenSet {
   // The noise recorded for a tensor, or nothing for inputs and exact results.
   std::optional<NoiseFloor> floor(std::string_view name) const;
 
-  // The names of all results that have a noise floor, in order; a tensor of that name may be missing.
+  // The names of all results that have a noise floor, in order; a tensor of that name may be
+  // missing.
   std::vector<std::string> results() const;
 
   // How far `computed` lies from the recorded tensor, with kFloat32Multiple times its floor as the

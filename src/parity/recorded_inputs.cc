@@ -31,7 +31,7 @@ void read(const json& object, const char* field, double& value) {
 // (1, a, b): rows a, columns b.
 const TensorView& matrix_of(const GoldenSet& set, const std::string& name) {
   const TensorView& tensor = set.tensor(name);
-  if (tensor.shape.size() != 3 || tensor.shape[0] != 1) throw_shape(tensor, "(1, rows, columns)");
+  if (tensor.shape.size() != 3 || tensor.shape[0] != 1) throw_shape(tensor, "[1, rows, columns]");
   return tensor;
 }
 

@@ -317,6 +317,17 @@ TEST(Voice, QuietStaysQuietAndLoudIsBroughtToOne) {
   EXPECT_EQ(*std::max_element(loud.samples.begin(), loud.samples.end()), 1.0F);
 }
 
+TEST(Voice, OfAFileIsThatOfItsMeanOverChannels) {
+  std::vector<float> planar = make_sound(9600, 48000);
+  const std::vector<float> right = make_sound(9600, 48000, 230);
+  planar.insert(planar.end(), right.begin(), right.end());
+  DecodedAudio decoded;
+  decoded.samples = mix_to_mono(planar, 2);
+  decoded.sample_rate = 48000;
+  EXPECT_EQ(prepare_voice(decoded).samples,
+            load_voice_bytes(float_wav(planar, 2, 48000), "x").samples);
+}
+
 TEST(Voice, WarnsOfSilenceAndOfHardlyAnything) {
   const Voice silent = load_voice_bytes(float_wav(std::vector<float>(96000), 1, 48000), "x");
   ASSERT_EQ(silent.warnings.size(), 1U);

@@ -29,26 +29,6 @@ uint64_t hexadecimal(const nlohmann::json& text) {
   return std::stoull(text.get<std::string>(), nullptr, 16);
 }
 
-TEST(GoldenRandomWeights, HashesAndGeneratorsGiveTheirKnownValues) {
-  const auto& vectors = golden("real-slice").manifest()["test_vectors"];
-  for (const auto& [text, hash] : vectors["fnv1a64"].items()) {
-    EXPECT_EQ(fnv1a64(text), hexadecimal(hash)) << text;
-  }
-  for (const auto& [seed, outputs] : vectors["splitmix64"].items()) {
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      EXPECT_EQ(splitmix64(std::stoull(seed, nullptr, 16), i), hexadecimal(outputs[i])) << seed;
-    }
-  }
-  for (const auto& [name, units] : vectors["unit"].items()) {
-    std::vector<float> values(units.size());
-    RandomTensor("", name, {0, 1}).values(0, values);
-    for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i], units[i].get<float>());
-  }
-  for (const auto& [value, rounded] : vectors["bf16_rne"].items()) {
-    EXPECT_EQ(bfloat16_to_float(float_to_bfloat16(std::stof(value))), rounded.get<float>());
-  }
-}
-
 TEST(GoldenRandomWeights, RealSliceHasTheRecordedValues) {
   const auto& recorded = golden("real-slice").manifest()["tensors"];
   std::vector<uint16_t> values;
