@@ -102,6 +102,7 @@ std::vector<size_t> check_codes(const Comparison& run, const std::string& prefix
                                 const Tensor& codes) {
   const std::vector<int64_t> expected = run.set.ints(prefix + "codes");
   const std::vector<float> margin = run.set.floats(prefix + "code_margin");
+  run.report.use(prefix + "code_margin");
   const std::vector<int32_t> found = codes.to_host_ints();
   if (found.size() != expected.size() || found.size() != margin.size()) {
     throw_corrupt(run.set.tensor(prefix + "codes").label() + ": found " +

@@ -44,6 +44,8 @@ class Report {
   void fail(std::string_view stage, std::string_view name, std::string_view reason);
   // Runs one or more cases. What they throw becomes a failure of `name`.
   void attempt(std::string_view stage, std::string_view name, const std::function<void()>& cases);
+  // A recorded value that the comparison of others relies on.
+  void use(std::string_view name) { names_.emplace(name); }
   // A recorded case that is not compared, and why.
   void leave_out(std::string_view name, std::string_view reason);
 
@@ -54,7 +56,7 @@ class Report {
   const std::vector<Note>& left_out() const { return left_out_; }
   // Cases outside their limits, "stage: case", with what was found.
   const std::vector<Note>& failures() const { return failures_; }
-  // Whether a case of this name was compared, or failed.
+  // Whether a case of this name was compared, failed, or was used.
   bool has(std::string_view name) const { return names_.contains(name); }
   int64_t cases() const;
 

@@ -1,0 +1,36 @@
+#include <cstdio>
+#include <memory>
+
+#include "apps/command.h"
+#include "parity/parity.h"
+
+namespace echo::apps {
+namespace {
+
+struct Options {
+  std::string folder;
+  parity::ParityOptions parity;
+};
+
+}  // namespace
+
+void add_parity(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command =
+      line.add("parity", "Compare every stage with recorded runs of the published code",
+               "  echo-tts parity tests/golden/tiny\n"
+               "  echo-tts parity tests/golden/tiny --group sampler\n",
+               [options] {
+                 const parity::Report report = parity::run(options->folder, options->parity);
+                 std::printf("%s", report.table().c_str());
+                 return static_cast<int>(report.passed() ? kSuccess : kFailure);
+               });
+  command.add_option("folder", options->folder, "A folder of recorded data")->required();
+  command.add_option("--group", options->parity.groups,
+                     "Only these groups of stages, such as text, encoders, sampler, codec");
+  command.add_option("--threads", options->parity.device.threads, "0: all")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+}  // namespace echo::apps
