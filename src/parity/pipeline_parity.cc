@@ -34,12 +34,12 @@ std::unique_ptr<Engine> load_engine(const GoldenSet& set, const DeviceOptions& d
   const json& pipeline = set.manifest().at("pipeline");
   const int64_t chunk = integer_or(pipeline, "audio_chunk_size", frame_samples,
                                    int64_t{kMaxSpeakerFrames} * frame_samples,
-                                   options.speaker_latent.chunk_frames * frame_samples);
+                                   options.speaker_chunk_frames * frame_samples);
   if (chunk % frame_samples != 0) {
     throw_corrupt("audio_chunk_size: found " + std::to_string(chunk) + ", expected a multiple of " +
                   std::to_string(frame_samples));
   }
-  options.speaker_latent.chunk_frames = chunk / frame_samples;
+  options.speaker_chunk_frames = chunk / frame_samples;
   return Engine::load(options);
 }
 

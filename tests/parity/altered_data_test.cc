@@ -6,6 +6,7 @@
 
 #include "altered_set.h"
 #include "base/error.h"
+#include "group_options.h"
 #include "parity/codec_parity.h"
 #include "parity/parity.h"
 #include "parity/recorded_models.h"
@@ -27,9 +28,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 Report run_group(const AlteredSet& set, const std::string& group) {
-  ParityOptions options;
-  if (!group.empty()) options.groups = {group};
-  return run(set.folder(), options);
+  return run(set.folder(), group_options(group));
 }
 
 auto named(const std::string& text) { return Field(&Report::Note::name, HasSubstr(text)); }
@@ -137,7 +136,7 @@ class CodeParity : public ::testing::Test {
 
   Report encode() {
     const GoldenSet opened = set_.open();
-    RecordedModels models(opened, {});
+    RecordedModels models(opened, group_options({}).device);
     Report report;
     check_encoding(Comparison(opened, report), models.codec(RunPrecision::kFloat32));
     return report;
@@ -351,9 +350,7 @@ TEST(AlteredParity, FailsForWeightsThatCannotBeGenerated) {
 TEST(AlteredParity, RefusesFoldersAndGroupsThatAreNotThere) {
   const auto code = [](const std::filesystem::path& folder, const std::string& group) {
     try {
-      ParityOptions options;
-      if (!group.empty()) options.groups = {group};
-      run(folder, options);
+      run(folder, group_options(group));
     } catch (const Error& error) {
       return error.code();
     }
@@ -410,9 +407,8 @@ TEST(AlteredParity, GoesByNoNames) {
     forward.erase("fwd_latent");
   });
   for (const char* group : {"encoders", "forward"}) {
-    ParityOptions options;
-    options.groups = {group};
-    const Report renamed = run_group(set, group), original = run(golden("tiny"), options);
+    const Report renamed = run_group(set, group);
+    const Report original = run(golden("tiny"), group_options(group));
     EXPECT_TRUE(renamed.passed()) << renamed.table();
     EXPECT_EQ(renamed.cases(), original.cases());
     EXPECT_EQ(renamed.left_out().size(), original.left_out().size());

@@ -5,7 +5,7 @@
 
 #include <ostream>
 
-#include "base/error.h"
+#include "group_options.h"
 #include "support/golden.h"
 
 namespace echo::parity {
@@ -40,9 +40,7 @@ class GoldenParity : public ::testing::TestWithParam<GroupCase> {};
 
 TEST_P(GoldenParity, EveryCaseWithinItsLimit) {
   const GroupCase& group = GetParam();
-  ParityOptions options;
-  if (*group.group) options.groups = {group.group};
-  const Report report = run(golden(group.folder), options);
+  const Report report = run(golden(group.folder), group_options(group.group));
   std::printf("%s", report.table().c_str());
   EXPECT_TRUE(report.passed()) << report.table();
   EXPECT_GE(report.cases(), group.cases);

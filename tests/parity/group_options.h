@@ -1,0 +1,21 @@
+// What the tests of this folder run.
+#pragma once
+
+#include <string>
+
+#include "parity/parity.h"
+
+namespace echo::parity {
+
+// One group of stages; all for an empty name.
+inline ParityOptions group_options(const std::string& group) {
+  ParityOptions options;
+  if (!group.empty()) options.groups = {group};
+#ifdef __SANITIZE_THREAD__
+  // ThreadSanitizer does not see the barriers of libgomp and takes every parallel loop for a race.
+  options.device.threads = 1;
+#endif
+  return options;
+}
+
+}  // namespace echo::parity
