@@ -1,0 +1,304 @@
+#include "server/api_server.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "net/digest.h"
+#include "server/answers.h"
+#include "server/file_routes.h"
+
+namespace echo::server {
+namespace {
+
+// Lower case, for labels: "completed".
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+// Whether a browser sends this for a page of another site.
+bool cross_site(const Request& head) {
+  const auto origin = head.header("Origin");
+  if (!origin) return false;
+  const size_t scheme = origin->find("://");
+  const std::string_view site = scheme == std::string_view::npos ? "" : origin->substr(scheme + 3);
+  return site != head.header("Host").value_or("");
+}
+
+constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
+
+}  // namespace
+
+ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
+                                    const std::string& health_path) {
+  options.http.host = "0.0.0.0";
+  options.http.port = port;
+  options.health_port.reset();
+  if (health_port != port) options.health_port = health_port;
+  options.health_path = health_path;
+  return options;
+}
+
+// The port for health checks: one path and nothing else.
+class ApiServer::HealthService final : public HttpService {
+ public:
+  explicit HealthService(const ApiServer& server) : server_(server) {}
+
+  Admission admit(const Request&) override { return {std::nullopt, 1024, "health"}; }
+  void handle(Request request, Reply reply) override {
+    const bool known = request.path == server_.options_.health_path;
+    reply.send(known ? server_.ping() : detail_response(404, "Not Found"));
+  }
+
+ private:
+  const ApiServer& server_;
+};
+
+ApiServer::ApiServer(ServerOptions options, ServerParts parts)
+    : options_(std::move(options)), parts_(std::move(parts)) {
+  for (const std::string& key : options_.api_keys) {
+    if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
+  }
+  if (parts_.http != nullptr) {
+    webhooks_ = std::make_unique<WebhookSender>(options_.webhooks, *parts_.http, parts_.logger);
+  }
+  queue_ = std::make_unique<JobQueue>(options_.jobs,
+                                      JobQueue::Hooks{[this](const JobView& job) { count(job); },
+                                                      [this](const std::string& reason) {
+                                                        set_broken(reason);
+                                                        if (parts_.fatal) parts_.fatal(reason);
+                                                      }},
+                                      parts_.logger, parts_.clock);
+  job_routes_ =
+      std::make_unique<JobRoutes>(options_.routes, *queue_, webhooks_.get(), parts_.clock);
+  add_service_routes();
+  job_routes_->add_to(router_);
+  if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
+
+  ApiDescription description = options_.description;
+  description.endpoint_id = options_.routes.endpoint_id;
+  description.keys = !key_digests_.empty();
+  description.files = parts_.files != nullptr;
+  openapi_ = openapi_document(description).dump(1);
+}
+
+ApiServer::~ApiServer() {
+  // Nobody may ask any more when the queue goes.
+  if (server_) server_->stop();
+  if (health_server_) health_server_->stop();
+}
+
+void ApiServer::start() {
+  HttpService& service = *this;
+  server_ = std::make_unique<HttpServer>(options_.http, service);
+  if (options_.health_port) {
+    HttpServerOptions http = options_.http;
+    http.port = *options_.health_port;
+    http.threads = 1;
+    http.max_header_bytes = std::min<std::size_t>(http.max_header_bytes, 4 << 10);
+    health_service_ = std::make_unique<HealthService>(*this);
+    health_server_ = std::make_unique<HttpServer>(http, *health_service_);
+  }
+  if (parts_.files != nullptr) parts_.files->set_base_url(url() + "/files");
+  if (parts_.metrics != nullptr) {
+    parts_.metrics->set_connections(0);
+  }
+}
+
+int ApiServer::port() const { return server_->port(); }
+
+int ApiServer::health_port() const {
+  return health_server_ ? health_server_->port() : server_->port();
+}
+
+std::string ApiServer::url() const {
+  if (!options_.public_url.empty()) return options_.public_url;
+  std::string host = options_.http.host;
+  if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "http://" + host + ":" + std::to_string(port());
+}
+
+void ApiServer::set_ready(runpod::Handler handler) {
+  queue_->set_handler(std::move(handler));
+  State loading = State::kLoading;
+  state_.compare_exchange_strong(loading, State::kReady);
+}
+
+void ApiServer::set_broken(const std::string& reason) {
+  if (state_.exchange(State::kBroken) == State::kBroken) return;
+  parts_.logger.error("The API takes no more jobs. | " + reason);
+  queue_->fail_all("internal: " + reason);
+}
+
+void ApiServer::shutdown(std::chrono::milliseconds patience) {
+  State expected = State::kReady;
+  if (!state_.compare_exchange_strong(expected, State::kDraining)) {
+    expected = State::kLoading;
+    state_.compare_exchange_strong(expected, State::kDraining);
+  }
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  const auto left = [&] {
+    return std::max(std::chrono::milliseconds(1000),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(
+                        deadline - std::chrono::steady_clock::now()));
+  };
+  queue_->close();
+  if (!queue_->wait_idle(patience)) queue_->cancel_all();
+  if (webhooks_) webhooks_->flush(left());
+  if (server_) server_->drain(left());
+  if (health_server_) health_server_->stop();
+}
+
+// ---- HttpService
+
+bool ApiServer::allowed(const Request& head) const {
+  std::string_view key = head.header("Authorization").value_or("");
+  if (key.starts_with("Bearer ")) key.remove_prefix(7);
+  const std::string given = digest(DigestKind::kSha256, key);
+  bool found = false;
+  for (const std::string& known : key_digests_) found |= equal_in_constant_time(given, known);
+  return found;
+}
+
+Admission ApiServer::admit(const Request& head) {
+  const RouteMatch match = router_.match(head.method, head.path);
+  Admission admission;
+  if (match.route != nullptr) {
+    admission.label = match.route->pattern;
+    admission.body_limit = match.route->body_limit;
+  }
+  const bool open = match.route != nullptr && match.route->open;
+  if (!key_digests_.empty() && !open) {
+    if (!allowed(head)) {
+      admission.refusal = error_response(401, "unauthorized: a valid API key is needed");
+      return admission;
+    }
+  } else if (!open && head.method != "GET" && head.method != "HEAD" && cross_site(head)) {
+    // Without keys any page that the user visits could start jobs here.
+    admission.refusal = error_response(403, "forbidden: requests from pages of other sites");
+    return admission;
+  }
+  if (match.route == nullptr) {
+    if (match.allowed.empty()) {
+      admission.refusal = detail_response(404, "Not Found");
+    } else {
+      admission.refusal = detail_response(405, "Method Not Allowed");
+      std::string methods;
+      for (const std::string& method : match.allowed) {
+        methods += (methods.empty() ? "" : ", ") + method;
+      }
+      admission.refusal->headers.push_back({"Allow", methods});
+    }
+  }
+  return admission;
+}
+
+void ApiServer::handle(Request request, Reply reply) {
+  RouteMatch match = router_.match(request.method, request.path);
+  match.route->handler({std::move(request), std::move(match.parameters), std::move(reply)});
+}
+
+void ApiServer::answered(const std::string& label, const std::string& method, int status,
+                         std::chrono::duration<double> time) {
+  if (parts_.metrics != nullptr) parts_.metrics->http_answered(label, method, status, time.count());
+}
+
+// ---- the service itself
+
+void ApiServer::add_get(const std::string& pattern, bool open, std::function<Response()> answer) {
+  Route route{"GET", pattern,
+              [answer = std::move(answer)](const Call& call) { call.reply.send(answer()); }};
+  route.open = open;
+  router_.add(std::move(route));
+}
+
+void ApiServer::add_service_routes() {
+  const auto page = [] {
+    Response response;
+    response.headers = {{"Content-Type", "text/html; charset=utf-8"},
+                        {"Content-Security-Policy",
+                         "default-src 'none'; script-src 'unsafe-inline'; style-src "
+                         "'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action "
+                         "'none'; frame-ancestors 'none'"},
+                        {"X-Content-Type-Options", "nosniff"},
+                        {"Referrer-Policy", "no-referrer"}};
+    response.body = docs_page();
+    return response;
+  };
+  // First: it may be any path, also one of those below.
+  add_get(options_.health_path, true, [this] { return ping(); });
+  if (options_.health_path != "/ping") add_get("/ping", true, [this] { return ping(); });
+  add_get("/ready", true, [this] { return ready(); });
+  add_get("/health", true, [this] {
+    Json body = health();
+    constexpr const char* kNames[] = {"loading", "ready", "broken", "draining"};
+    body["status"] = kNames[static_cast<int>(state_.load())];
+    return json_response(200, body);
+  });
+  add_get("/v2/{endpoint}/health", true, [this] { return json_response(200, health()); });
+  add_get("/", true, page);
+  add_get("/docs", true, page);
+  add_get("/openapi.json", true, [this] { return json_response(200, openapi_); });
+  if (parts_.metrics == nullptr) return;
+  add_get("/metrics", false, [this] {
+    const QueueCounts counts = queue_->counts();
+    parts_.metrics->set_queue_depth(static_cast<double>(counts.queued));
+    parts_.metrics->set_in_flight(static_cast<double>(counts.running));
+    parts_.metrics->set_connections(static_cast<double>(server_->connections()));
+    Response response;
+    response.headers = {{"Content-Type", std::string(Metrics::kContentType)}};
+    response.body = parts_.metrics->text();
+    return response;
+  });
+}
+
+Response ApiServer::ping() const {
+  const State state = state_;
+  if (state == State::kLoading) {
+    Response response;
+    response.status = 204;
+    return response;
+  }
+  if (state == State::kReady) return json_response(200, Json{{"status", "ready"}});
+  return error_response(state == State::kBroken ? 500 : 503,
+                        state == State::kBroken ? "internal: broken" : "unavailable: draining");
+}
+
+Response ApiServer::ready() const {
+  const State state = state_;
+  std::vector<std::string> reasons;
+  if (state == State::kLoading) reasons.push_back("the model is being loaded");
+  if (state == State::kBroken) reasons.push_back("the device or the process is broken");
+  if (state == State::kDraining) reasons.push_back("the process is about to end");
+  if (queue_->counts().queued >= options_.jobs.capacity) reasons.push_back("the queue is full");
+  if (parts_.problems) {
+    for (std::string& problem : parts_.problems()) reasons.push_back(std::move(problem));
+  }
+  const bool ok = reasons.empty();
+  return json_response(ok ? 200 : 503,
+                       Json{{"status", ok ? "ready" : "not_ready"}, {"reasons", reasons}});
+}
+
+Json ApiServer::health() const {
+  const State state = state_;
+  return job_routes_->health({state == State::kLoading, state == State::kBroken});
+}
+
+void ApiServer::count(const JobView& job) {
+  if (parts_.metrics == nullptr) return;
+  const auto spent = job.delay.value_or(std::chrono::milliseconds(0)) +
+                     job.execution.value_or(std::chrono::milliseconds(0));
+  Json output;
+  if (job.output && job.output->size() <= kLargestCountedOutput) {
+    output = Json::parse(*job.output, nullptr, /*allow_exceptions=*/false);
+  }
+  parts_.metrics->job_finished(std::string(job_kind_name(job.kind)),
+                               lower(job_state_name(job.state)),
+                               std::chrono::duration<double>(spent).count(), output);
+  if (job.state == JobState::kCancelled) parts_.metrics->cancelled("client");
+  if (job.state == JobState::kTimedOut) parts_.metrics->cancelled("timeout");
+}
+
+}  // namespace echo::server

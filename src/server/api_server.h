@@ -1,0 +1,117 @@
+// The local API: one object that listens, queues jobs, runs a handler and answers for it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/directory_store.h"
+#include "net/http_client.h"
+#include "runpod/handler.h"
+#include "server/http_server.h"
+#include "server/job_queue.h"
+#include "server/job_routes.h"
+#include "server/metrics.h"
+#include "server/openapi.h"
+#include "server/router.h"
+#include "server/webhook_sender.h"
+
+namespace echo::server {
+
+struct ServerOptions {
+  HttpServerOptions http;  // host and port, limits on connections
+
+  // A second port for health checks alone; nothing: the first answers them.
+  std::optional<int> health_port;
+  std::string health_path = "/ping";  // 204 while loading, 200 when ready, 500 when broken
+
+  std::vector<std::string> api_keys;  // empty: none is needed
+  std::string public_url;             // "https://host": where links point to; empty: host and port
+
+  JobQueueOptions jobs;
+  JobRouteOptions routes;
+  WebhookOptions webhooks;
+  ApiDescription description;  // endpoint_id, keys and files are filled in
+};
+
+// A load balancer's worker: listens to everyone on `port`, is asked about its health on
+// `health_port` under `health_path`.
+ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
+                                    const std::string& health_path);
+
+// What the server works with. All must outlive it.
+struct ServerParts {
+  Logger& logger;
+  HttpClient* http = nullptr;       // posts webhooks; null: none are sent
+  DirectoryStore* files = nullptr;  // served under /files; null: not
+  Metrics* metrics = nullptr;       // null: no /metrics
+  Clock& clock = real_clock();
+  std::function<void(const std::string& reason)> fatal = {};  // a job broke the device
+  std::function<std::vector<std::string>()> problems = {};    // why /ready says no; must be quick
+};
+
+// Threads: any.
+class ApiServer final : private HttpService {
+ public:
+  ApiServer(ServerOptions options, ServerParts parts);
+  // Cancels everything at hand.
+  ~ApiServer() override;
+
+  // More routes, before start().
+  Router& router() { return router_; }
+
+  // Listens and answers; jobs wait until set_ready(). Errors: as HttpServer's.
+  void start();
+  int port() const;
+  int health_port() const;
+  std::string url() const;  // "http://127.0.0.1:8000", or public_url
+
+  // Jobs are done from now on.
+  void set_ready(runpod::Handler handler);
+  // No job will be done: those that wait fail with `reason`, new ones are refused.
+  void set_broken(const std::string& reason);
+
+  // Takes no new jobs, lets those at hand finish for up to `patience`, cancels the rest, tells
+  // whoever waits for them, and stops.
+  void shutdown(std::chrono::milliseconds patience);
+
+  JobQueue& jobs() { return *queue_; }
+
+ private:
+  enum class State { kLoading, kReady, kBroken, kDraining };
+  class HealthService;
+
+  Admission admit(const Request& head) override;
+  void handle(Request request, Reply reply) override;
+  void answered(const std::string& label, const std::string& method, int status,
+                std::chrono::duration<double> time) override;
+
+  bool allowed(const Request& head) const;
+  void add_service_routes();
+  void add_get(const std::string& pattern, bool open, std::function<Response()> answer);
+  Response ping() const;
+  Response ready() const;
+  Json health() const;
+  void count(const JobView& job);
+
+  const ServerOptions options_;
+  ServerParts parts_;
+  std::atomic<State> state_{State::kLoading};
+  std::string openapi_;
+  std::vector<std::string> key_digests_;
+  Router router_;
+  std::unique_ptr<WebhookSender> webhooks_;
+  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<JobRoutes> job_routes_;
+  std::unique_ptr<HealthService> health_service_;
+  std::unique_ptr<HttpServer> health_server_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+}  // namespace echo::server

@@ -1,0 +1,124 @@
+#include "server/openapi.h"
+
+namespace echo::server {
+
+std::string_view docs_page() {
+  return R"html(<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Echo-TTS API</title>
+<style>
+  :root { color-scheme: light dark; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+  h2 { margin-top: 2rem; border-bottom: 1px solid #8886; }
+  details { border: 1px solid #8884; border-radius: 6px; margin: .4rem 0; }
+  summary { cursor: pointer; padding: .4rem .8rem; }
+  summary b { display: inline-block; width: 3.4rem; text-transform: uppercase; font-size: .8rem; }
+  summary code { font-weight: 600; }
+  .inside { padding: 0 .8rem .8rem; }
+  textarea, input { font: 14px monospace; width: 100%; box-sizing: border-box; }
+  textarea { height: 7rem; }
+  button { margin: .5rem 0; padding: .3rem 1rem; }
+  pre { overflow: auto; max-height: 24rem; background: #8881; padding: .6rem; border-radius: 6px; }
+</style>
+</head>
+<body>
+<h1 id="title">Echo-TTS API</h1>
+<p id="about"></p>
+<p><a href="openapi.json">openapi.json</a></p>
+<p id="keyrow" hidden><label>API key <input id="key" type="password" autocomplete="off"></label></p>
+<main id="routes">Loading…</main>
+<script>
+'use strict';
+const element = (name, text, parent) => {
+  const made = document.createElement(name);
+  if (text) made.textContent = text;
+  if (parent) parent.append(made);
+  return made;
+};
+
+function showOperation(path, method, operation, parent) {
+  const box = element('details', '', parent);
+  const head = element('summary', '', box);
+  element('b', method, head);
+  element('code', path, head);
+  head.append(' ' + operation.summary);
+  const inside = element('div', '', box);
+  inside.className = 'inside';
+  const list = element('ul', '', inside);
+  for (const [status, answer] of Object.entries(operation.responses)) {
+    element('li', status + ': ' + answer.description, list);
+  }
+  const fields = {};
+  for (const parameter of operation.parameters || []) {
+    const label = element('label', parameter.name + ' (' + parameter.in + ') ', inside);
+    label.title = parameter.description || '';
+    fields[parameter.name] = {place: parameter.in, input: element('input', '', label)};
+    if (parameter.name === 'endpoint') fields.endpoint.input.value = 'local';
+  }
+  let body;
+  if (operation.requestBody) {
+    body = element('textarea', '', inside);
+    body.value = JSON.stringify({input: {text: 'Hello there.', speaker_voice: null}}, null, 2);
+  }
+  const button = element('button', 'Try', inside);
+  const answer = element('pre', '', inside);
+  answer.hidden = true;
+  button.onclick = async () => {
+    let url = path;
+    const query = new URLSearchParams();
+    for (const [name, field] of Object.entries(fields)) {
+      if (field.place === 'path') {
+        url = url.replace('{' + name + '}', encodeURIComponent(field.input.value));
+      } else if (field.input.value) {
+        query.set(name, field.input.value);
+      }
+    }
+    if (query.size) url += '?' + query;
+    answer.hidden = false;
+    answer.textContent = '…';
+    const headers = {};
+    const key = document.getElementById('key').value;
+    if (key) headers.Authorization = 'Bearer ' + key;
+    if (body) headers['Content-Type'] = 'application/json';
+    try {
+      const reply = await fetch(url, {method: method.toUpperCase(), headers, body: body && body.value});
+      const text = await reply.text();
+      let shown = text;
+      try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch (ignored) { /* not JSON */ }
+      answer.textContent = reply.status + ' ' + reply.statusText + '\n' + shown;
+    } catch (error) {
+      answer.textContent = String(error);
+    }
+  };
+}
+
+async function show() {
+  const routes = document.getElementById('routes');
+  const api = await (await fetch('openapi.json')).json();
+  document.getElementById('title').textContent = api.info.title + ' ' + api.info.version;
+  document.getElementById('about').textContent = api.info.description;
+  document.getElementById('keyrow').hidden = !api.security;
+  routes.textContent = '';
+  const sections = {};
+  for (const [path, operations] of Object.entries(api.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const tag = operation.tags[0];
+      if (!sections[tag]) {
+        sections[tag] = element('section', '', routes);
+        element('h2', tag, sections[tag]);
+      }
+      showOperation(path, method, operation, sections[tag]);
+    }
+  }
+}
+show().catch(error => { document.getElementById('routes').textContent = String(error); });
+</script>
+</body>
+</html>
+)html";
+}
+
+}  // namespace echo::server

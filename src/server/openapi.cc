@@ -1,0 +1,387 @@
+#include "server/openapi.h"
+
+#include "engine/speech_parameters.h"
+
+namespace echo::server {
+namespace {
+
+Json reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
+
+Json json_answer(const std::string& description, const Json& schema) {
+  return {{"description", description}, {"content", {{"application/json", {{"schema", schema}}}}}};
+}
+
+Json path_parameter(const std::string& name, const std::string& description) {
+  return {{"name", name},
+          {"in", "path"},
+          {"required", true},
+          {"description", description},
+          {"schema", {{"type", "string"}}}};
+}
+
+Json wait_parameter() {
+  return {{"name", "wait"},
+          {"in", "query"},
+          {"description", "How long the request is held at most, in milliseconds."},
+          {"schema", {{"type", "integer"}, {"minimum", 1000}, {"maximum", 300000}}}};
+}
+
+// One operation; paths with {parameters} get them described.
+class Operation {
+ public:
+  Operation(const std::string& tag, const std::string& summary) {
+    value_ = {{"tags", Json::array({tag})}, {"summary", summary}, {"responses", Json::object()}};
+  }
+  Operation& id(const std::string& name) {
+    value_["operationId"] = name;
+    return *this;
+  }
+  Operation& body(const Json& schema) {
+    value_["requestBody"] = {{"required", true},
+                             {"content", {{"application/json", {{"schema", schema}}}}}};
+    return *this;
+  }
+  Operation& parameter(Json parameter) {
+    value_["parameters"].push_back(std::move(parameter));
+    return *this;
+  }
+  Operation& answer(int status, const std::string& description, const Json& schema) {
+    value_["responses"][std::to_string(status)] = json_answer(description, schema);
+    return *this;
+  }
+  Operation& plain(int status, const std::string& description, const std::string& type = "") {
+    Json answer = {{"description", description}};
+    if (!type.empty()) answer["content"] = {{type, {{"schema", {{"type", "string"}}}}}};
+    value_["responses"][std::to_string(status)] = std::move(answer);
+    return *this;
+  }
+  Operation& open() {
+    value_["security"] = Json::array();
+    return *this;
+  }
+  const Json& json() const { return value_; }
+
+ private:
+  Json value_;
+};
+
+Json schemas(const ApiDescription& description) {
+  const Json text = {{"type", "string"}};
+  const Json count = {{"type", "integer"}, {"minimum", 0}};
+  const Json input =
+      description.input_schema.is_null() ? Json{{"type", "object"}} : description.input_schema;
+  const Json status = {
+      {"type", "string"},
+      {"enum", {"IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}}};
+  return {{"Input", input},
+          {"Job",
+           {{"type", "object"},
+            {"required", {"input"}},
+            {"properties",
+             {{"input", reference("Input")},
+              {"webhook",
+               {{"type", {"string", "null"}},
+                {"format", "uri"},
+                {"description", "Gets a POST when the job is over."}}},
+              {"policy",
+               {{"type", "object"},
+                {"properties",
+                 {{"executionTimeout",
+                   {{"type", "integer"},
+                    {"minimum", 5000},
+                    {"maximum", 604800000},
+                    {"default", 600000},
+                    {"description", "Longest run, in milliseconds."}}},
+                  {"ttl",
+                   {{"type", "integer"},
+                    {"minimum", 10000},
+                    {"maximum", 604800000},
+                    {"default", 86400000},
+                    {"description",
+                     "Time from submission until the job is forgotten, in "
+                     "milliseconds."}}}}}}},
+              {"s3Config",
+               {{"type", "object"}, {"description", "Where to store the result instead."}}}}}}},
+          {"Status", status},
+          {"JobStatus",
+           {{"type", "object"},
+            {"required", {"id", "status"}},
+            {"properties",
+             {{"id", text},
+              {"status", reference("Status")},
+              {"delayTime", {{"type", "integer"}, {"description", "Milliseconds in the queue."}}},
+              {"executionTime", {{"type", "integer"}, {"description", "Milliseconds of work."}}},
+              {"output", {{"description", "The result; while the job runs, its progress."}}},
+              {"error", text},
+              {"retries", count},
+              {"workerId", text}}}}},
+          {"Stream",
+           {{"type", "object"},
+            {"required", {"status", "stream"}},
+            {"properties",
+             {{"status", reference("Status")},
+              {"stream",
+               {{"type", "array"},
+                {"items", {{"type", "object"}, {"properties", {{"output", Json::object()}}}}}}}}}}},
+          {"Purged", {{"type", "object"}, {"properties", {{"removed", count}, {"status", text}}}}},
+          {"Health",
+           {{"type", "object"},
+            {"properties",
+             {{"jobs",
+               {{"type", "object"},
+                {"properties",
+                 {{"completed", count},
+                  {"failed", count},
+                  {"inProgress", count},
+                  {"inQueue", count},
+                  {"retried", count}}}}},
+              {"workers",
+               {{"type", "object"},
+                {"properties",
+                 {{"idle", count},
+                  {"initializing", count},
+                  {"ready", count},
+                  {"running", count},
+                  {"throttled", count},
+                  {"unhealthy", count}}}}}}}}},
+          {"Error",
+           {{"type", "object"},
+            {"required", {"error"}},
+            {"properties",
+             {{"error",
+               {{"type", "string"}, {"description", "A stable kind, a colon, and a text."}}}}}}},
+          {"Validation",
+           {{"type", "object"},
+            {"properties",
+             {{"detail",
+               {{"type", "array"},
+                {"items",
+                 {{"type", "object"},
+                  {"properties",
+                   {{"type", text},
+                    {"loc", {{"type", "array"}}},
+                    {"msg", text},
+                    {"input", Json::object()}}}}}}}}}}}};
+}
+
+void add_development_paths(const ApiDescription& description, Json& paths) {
+  const std::string tag = "development server";
+  const auto id = path_parameter("id", "The job's id.");
+  paths["/run"]["post"] = Operation(tag, "Queues a job and answers at once.")
+                              .id("run")
+                              .body(reference("Job"))
+                              .answer(200, "Taken.", reference("JobStatus"))
+                              .answer(413, "More than 10 MB.", reference("Error"))
+                              .answer(422, "Not a job.", reference("Validation"))
+                              .answer(429, "The queue is full.", reference("Error"))
+                              .json();
+  paths["/runsync"]["post"] = Operation(tag, "Runs a job and answers when it is over.")
+                                  .id("runSync")
+                                  .body(reference("Job"))
+                                  .parameter(wait_parameter())
+                                  .answer(200, "The job.", reference("JobStatus"))
+                                  .answer(413, "More than 20 MB.", reference("Error"))
+                                  .answer(422, "Not a job.", reference("Validation"))
+                                  .answer(429, "The queue is full.", reference("Error"))
+                                  .json();
+  paths["/status/{id}"]["post"] =
+      Operation(tag, "Waits until the job is over.")
+          .id("waitForJob")
+          .parameter(id)
+          .answer(200, "The job; FAILED with \"Job ID not found\" if there is none.",
+                  reference("JobStatus"))
+          .json();
+  paths["/stream/{id}"]["post"] =
+      Operation(tag, "Waits until the job is over and gives the pieces of its output.")
+          .id("waitForStream")
+          .parameter(id)
+          .answer(200, "The pieces.", reference("Stream"))
+          .json();
+  if (description.endpoint_id.empty()) return;
+  paths["/" + description.endpoint_id + "/realtime"]["post"] =
+      Operation(tag, "Runs a job and answers with its bare result.")
+          .id("realtime")
+          .body({{"type", "object"},
+                 {"required", {"id", "input"}},
+                 {"properties", {{"id", {{"type", "string"}}}, {"input", Json::object()}}}})
+          .answer(200, "The result.",
+                  {{"type", "object"},
+                   {"properties", {{"output", Json::object()}, {"error", {{"type", "string"}}}}}})
+          .answer(422, "Not a job.", reference("Validation"))
+          .json();
+}
+
+// At the root and under /v2/{endpoint}.
+void add_hosted_paths(const std::string& base, Json& paths) {
+  const bool hosted = !base.empty();
+  const std::string tag = hosted ? "hosted API" : "hosted API at the root";
+  const auto id = path_parameter("id", "The job's id.");
+  const auto add = [&](const std::string& path, const std::string& method, const std::string& name,
+                       Operation operation) {
+    if (hosted) operation.parameter(path_parameter("endpoint", "Any name."));
+    if (path.find("{id}") != std::string::npos) {
+      operation.parameter(id).answer(404, "No such job.", reference("Error"));
+    }
+    operation.id((hosted ? "hosted" : "root") + name);
+    paths[base + path][method] = operation.json();
+  };
+  if (hosted) {
+    add("/run", "post", "Run",
+        Operation(tag, "Queues a job.")
+            .body(reference("Job"))
+            .answer(200, "Taken.", reference("JobStatus"))
+            .answer(400, "Not a job.", reference("Error"))
+            .answer(429, "The queue is full.", reference("Error")));
+    add("/runsync", "post", "RunSync",
+        Operation(tag, "Runs a job; answers when it is over or the wait is.")
+            .body(reference("Job"))
+            .parameter(wait_parameter())
+            .answer(200, "The job.", reference("JobStatus"))
+            .answer(400, "Not a job.", reference("Error"))
+            .answer(429, "The queue is full.", reference("Error")));
+    add("/health", "get", "Health",
+        Operation(tag, "Numbers of jobs and workers.")
+            .open()
+            .answer(200, "The numbers.", reference("Health")));
+  }
+  add("/status/{id}", "get", "Status",
+      Operation(tag, "The job as it is.")
+          .parameter({{"name", "ttl"},
+                      {"in", "query"},
+                      {"description", "Forget the finished job after so many milliseconds."},
+                      {"schema", {{"type", "integer"}, {"minimum", 0}}}})
+          .answer(200, "The job.", reference("JobStatus")));
+  for (const std::string method : {"get", "post"}) {
+    add("/status-sync/{id}", method, "StatusSync" + method,
+        Operation(tag, "The job when it is over, or as it is when the wait is.")
+            .parameter(wait_parameter())
+            .answer(200, "The job.", reference("JobStatus")));
+  }
+  add("/stream/{id}", "get", "Stream",
+      Operation(tag, "The pieces since the last call; waits for the next.")
+          .parameter(wait_parameter())
+          .answer(200, "The pieces.", reference("Stream")));
+  if (hosted) {
+    add("/status/{id}", "post", "StatusPost",
+        Operation(tag, "As GET.").answer(200, "The job.", reference("JobStatus")));
+    add("/stream/{id}", "post", "StreamPost",
+        Operation(tag, "As GET.")
+            .parameter(wait_parameter())
+            .answer(200, "The pieces.", reference("Stream")));
+  }
+  add("/cancel/{id}", "post", "Cancel",
+      Operation(tag, "Ends a job that waits or runs.")
+          .answer(200, "The job.", reference("JobStatus")));
+  add("/retry/{id}", "post", "Retry",
+      Operation(tag, "Runs a failed job once more.")
+          .answer(200, "Queued.", reference("JobStatus"))
+          .answer(400, "The job is not FAILED or TIMED_OUT.", reference("Error")));
+  add("/purge-queue", "post", "PurgeQueue",
+      Operation(tag, "Cancels the jobs that wait.").answer(200, "How many.", reference("Purged")));
+}
+
+void add_service_paths(const ApiDescription& description, Json& paths) {
+  const std::string tag = "service";
+  const auto get = [&](const std::string& path, const Operation& operation) {
+    paths[path]["get"] = operation.json();
+  };
+  get("/health", Operation(tag, "200 as long as the process answers.")
+                     .id("health")
+                     .open()
+                     .answer(200, "Status and numbers.", reference("Health")));
+  get("/ready", Operation(tag, "Whether jobs are done now.")
+                    .id("ready")
+                    .open()
+                    .answer(200, "Ready.", {{"type", "object"}})
+                    .answer(503, "Not ready; says why.", {{"type", "object"}}));
+  get("/ping", Operation(tag, "For load balancers.")
+                   .id("ping")
+                   .open()
+                   .plain(200, "Ready.")
+                   .plain(204, "Loading.")
+                   .plain(500, "Broken."));
+  get("/metrics", Operation(tag, "Numbers for Prometheus.")
+                      .id("metrics")
+                      .plain(200, "Text format 0.0.4.", "text/plain"));
+  get("/openapi.json", Operation(tag, "This document.")
+                           .id("openapi")
+                           .open()
+                           .answer(200, "OpenAPI 3.1.", {{"type", "object"}}));
+  get("/docs", Operation(tag, "This document as a page.")
+                   .id("docs")
+                   .open()
+                   .plain(200, "HTML.", "text/html"));
+  if (!description.files) return;
+  get("/files/{key}", Operation(tag, "A result under its signed link; one range per request.")
+                          .id("file")
+                          .open()
+                          .parameter(path_parameter("key", "The object's key."))
+                          .plain(200, "The file.", "audio/ogg")
+                          .plain(206, "A part of it.", "audio/ogg")
+                          .answer(403, "Wrong signature, or expired.", reference("Error"))
+                          .answer(404, "The file is gone.", reference("Error"))
+                          .answer(416, "No such range.", reference("Error")));
+}
+
+}  // namespace
+
+Json speech_input_schema() {
+  Json parameters = Json::object();
+  for (const ParameterInfo& info : parameter_table()) {
+    Json schema = {{"description", info.help}};
+    schema["default"] = Json::parse(info.default_text, nullptr, /*allow_exceptions=*/false);
+    if (schema["default"].is_discarded()) schema.erase("default");
+    Json bounds = Json::object();
+    if (info.type == ParameterType::kInteger || info.type == ParameterType::kIntegerList) {
+      bounds = {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
+    } else if (info.type == ParameterType::kNumber) {
+      bounds = {{"type", "number"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
+    } else {
+      bounds = {{"type", "boolean"}};
+    }
+    if (info.type == ParameterType::kIntegerList) {
+      schema["type"] = "array";
+      schema["items"] = bounds;
+    } else {
+      schema.update(bounds);
+    }
+    parameters[std::string(info.name)] = std::move(schema);
+  }
+  return {{"type", "object"},
+          {"properties",
+           {{"text", {{"type", "string"}, {"minLength", 1}, {"description", "What to say."}}},
+            {"speaker_voice",
+             {{"type", {"string", "null"}},
+              {"description", "A recording below the voices folder; null: any voice."}}},
+            {"parameters", {{"type", "object"}, {"properties", std::move(parameters)}}},
+            {"session_id",
+             {{"type", "string"},
+              {"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"},
+              {"description", "Names the file; the same id overwrites it."}}},
+            {"seed", {{"type", "integer"}}},
+            {"action", {{"enum", {"health_check"}}}}}}};
+}
+
+Json openapi_document(const ApiDescription& description) {
+  Json paths = Json::object();
+  add_development_paths(description, paths);
+  add_hosted_paths("", paths);
+  add_hosted_paths("/v2/{endpoint}", paths);
+  add_service_paths(description, paths);
+  Json document = {{"openapi", "3.1.0"},
+                   {"info",
+                    {{"title", "Echo-TTS API"},
+                     {"version", description.version},
+                     {"description",
+                      "Jobs in the shapes of RunPod: its development server at the "
+                      "root, its hosted API under /v2/{endpoint}."}}},
+                   {"paths", std::move(paths)},
+                   {"components", {{"schemas", schemas(description)}}}};
+  if (description.keys) {
+    document["components"]["securitySchemes"] = {{"key", {{"type", "http"}, {"scheme", "bearer"}}}};
+    document["security"] = Json::array({{{"key", Json::array()}}});
+  }
+  return document;
+}
+
+}  // namespace echo::server

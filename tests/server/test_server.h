@@ -1,0 +1,146 @@
+// A running API with a handler that does as its input says, and clients for it.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/curl_http_client.h"
+#include "server/api_server.h"
+
+namespace echo::server {
+
+struct Answer {
+  int status = 0;
+  HttpHeaders headers;
+  std::string body;
+
+  Json json() const { return Json::parse(body, nullptr, /*allow_exceptions=*/false); }
+  std::string header(std::string_view name) const {
+    return std::string(find_header(headers, name).value_or(""));
+  }
+};
+
+// Keeps what is logged.
+class KeptLog final : public LogSink {
+ public:
+  void write(std::string_view line) override {
+    const std::lock_guard lock(mutex_);
+    text_ += line;
+  }
+  std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+// Does what its input asks for: {"return": value}, {"error": text}, {"throw": text},
+// {"stream": [pieces]}, {"progress": [updates]}, {"wait": true} (until release() or the job is no
+// longer wanted), {"fatal": true}, {"echo": true} (returns the whole job). Streams come before the
+// wait. Threads: any.
+class FakeHandler {
+ public:
+  runpod::JobOutcome operator()(const runpod::Job& job, runpod::JobContext& context);
+  runpod::Handler handler() {
+    return [this](const runpod::Job& job, runpod::JobContext& context) {
+      return (*this)(job, context);
+    };
+  }
+
+  // Ends the waits of all jobs, those to come included.
+  void release();
+  // Until so many jobs have been started; false after ten seconds.
+  bool wait_for_started(int count);
+  int started() const;
+  int cancelled() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool released_ = false;
+  int started_ = 0;
+  int cancelled_ = 0;
+};
+
+class TestServer {
+ public:
+  struct Setup {
+    ServerOptions options;
+    DirectoryStore* files = nullptr;
+    Metrics* metrics = nullptr;
+    Clock* clock = nullptr;
+    std::function<void(const std::string&)> fatal;
+    std::function<std::vector<std::string>()> problems;
+    bool ready = true;
+  };
+
+  // Listens on free ports of the loopback address.
+  TestServer() : TestServer(Setup{}) {}
+  explicit TestServer(Setup setup);
+  ~TestServer();
+
+  ApiServer& api() { return *api_; }
+  FakeHandler& handler() { return handler_; }
+  std::string log() const { return log_->text(); }
+  int port() const { return api_->port(); }
+  std::string url(const std::string& target) const;
+
+  Answer request(const std::string& method, const std::string& target, std::string body = "",
+                 HttpHeaders headers = {}) const;
+  Answer get(const std::string& target, HttpHeaders headers = {}) const {
+    return request("GET", target, "", std::move(headers));
+  }
+  Answer post(const std::string& target, const Json& body) const {
+    return request("POST", target, body.dump(), {{"Content-Type", "application/json"}});
+  }
+  Answer post(const std::string& target) const { return request("POST", target); }
+
+  // Submits a job to the hosted API and returns its id.
+  std::string run(const Json& input, const Json& extra = Json::object()) const;
+  std::string state(const std::string& id) const;
+  // Asks again until the job is in that state; false after ten seconds.
+  bool wait_for_state(const std::string& id, const std::string& state) const;
+  // The same until so many requests are held.
+  bool wait_for_held(size_t count);
+
+ private:
+  std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
+  Logger logger_{LogOptions{}, log_};
+  std::unique_ptr<HttpClient> http_ = make_http_client();
+  FakeHandler handler_;
+  std::unique_ptr<ApiServer> api_;
+};
+
+// A client that sends what it is told to, byte for byte.
+class RawClient {
+ public:
+  explicit RawClient(int port);
+  ~RawClient();
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  // False when the server has closed the connection.
+  bool send(std::string_view bytes);
+  void finish_sending();  // closes one direction
+  // Everything that comes until `end` was seen, the server closes, or ten seconds have passed.
+  std::string read_until(std::string_view end);
+  std::string read_all() { return read_until(std::string_view()); }
+  // The next answer with a Content-Length or none at all.
+  Answer read_answer();
+  bool closed_by_server(std::chrono::milliseconds patience = std::chrono::seconds(10));
+
+ private:
+  bool fill();
+
+  int socket_ = -1;
+  std::string buffer_;
+};
+
+}  // namespace echo::server
