@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_say(line);
   add_voices(line);
   add_make_model(line);
+  add_parity(line);
   add_bench(line);
   add_download(line);
   add_storage(line);
