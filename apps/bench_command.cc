@@ -25,14 +25,15 @@ void add_bench(CommandLine& line) {
   options->model = line.environment().text("ECHO_MODEL_DIR");
   CLI::App& command = line.add(
       "bench", "Measure speed and memory on this machine",
-      "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n", [options] {
+      "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n",
+      [options] {
         if (options->model.empty()) throw_invalid("--model: no directory given");
         options->bench.model = options->model;
         options->bench.precision = precision(options->precision);
         options->bench.codec_precision = precision(options->codec_precision);
-        const auto result = bench::run_pipeline_bench(
-            options->bench,
-            [](const std::string& what) { std::fprintf(stderr, "bench: %s\n", what.c_str()); });
+        const auto result = bench::run_pipeline_bench(options->bench, [](const std::string& what) {
+          std::fprintf(stderr, "bench: %s\n", what.c_str());
+        });
         std::printf("%s", result.table().c_str());
         return static_cast<int>(kSuccess);
       });

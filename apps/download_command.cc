@@ -48,7 +48,8 @@ void add_download(CommandLine& line) {
                return download(environment);
              } catch (const Error& error) {
                if (error.code() != ErrorCode::kCancelled || !interrupted()) throw;
-               std::fprintf(stderr, "echo-tts: interrupted; what is there will be used next time\n");
+               std::fprintf(stderr,
+                            "echo-tts: interrupted; what is there will be used next time\n");
                return interrupt_exit_code();
              }
            });

@@ -30,8 +30,13 @@ int run(int argc, char** argv) {
   CLI::App app{"Echo-TTS: text and a reference voice become speech.", "echo-tts"};
   app.set_version_flag("--version", std::string("echo-tts ") + ECHO_VERSION);
   app.require_subcommand(1);
-  app.footer("`echo-tts COMMAND --help` tells more. The published weights, and the audio they make, "
-             "are CC-BY-NC-SA 4.0.");
+  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+    return "echo-tts: " + std::string(error.what()) + "; `" + "echo-tts" +
+           (failed->get_parent() ? " " + failed->get_name() : "") + " --help` tells more\n";
+  });
+  app.footer(
+      "`echo-tts COMMAND --help` tells more. The published weights, and the audio they make, "
+      "are CC-BY-NC-SA 4.0.");
   const Environment environment;
   CommandLine line(app, environment);
   add_say(line);
@@ -42,6 +47,13 @@ int run(int argc, char** argv) {
   add_download(line);
   add_storage(line);
   add_worker(line);
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    std::fprintf(stderr,
+                 "echo-tts: found \"%s\", expected a command: `echo-tts --help` lists them\n",
+                 argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

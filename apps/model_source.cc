@@ -35,10 +35,11 @@ LocatedModel locate_model(const ModelSource& source, HttpClient& http, bool may_
     if (auto found = find_cached_model(source.cached, repository)) return *found;
     if (auto found = hub.find(repository)) return *found;
     if (!may_download || source.hub.offline) {
-      throw_not_found("model " + repository.name + ": not in a cache" +
-                      (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
-                      "; `echo-tts download` fetches it, --model names a directory that has it, and "
-                      "`echo-tts make-model` writes a random one to try with");
+      throw_not_found(
+          "model " + repository.name + ": not in a cache" +
+          (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
+          "; `echo-tts download` fetches it, --model names a directory that has it, and "
+          "`echo-tts make-model` writes a random one to try with");
     }
     return hub.download(repository, progress, stop);
   };

@@ -8,7 +8,8 @@
 namespace echo::apps {
 
 // Writes beside `path` under a temporary name, then renames. Nothing stays behind when it fails.
-// A device or a pipe is written directly. Opened early so that an unwritable place is known before the work: kUnavailable.
+// A device or a pipe is written directly. Opened early so that an unwritable place is known before
+// the work: kUnavailable.
 class OutputFile {
  public:
   explicit OutputFile(const std::filesystem::path& path);

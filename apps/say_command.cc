@@ -83,8 +83,7 @@ SpeechParameters parameters_of(const Options& options) {
 }
 
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
-std::optional<VoiceReference> voice_of(const Options& options,
-                                       std::vector<std::string>& warnings) {
+std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::string>& warnings) {
   if (options.voice.empty()) return {};
   DecodeOptions decode;
   decode.interrupted = interrupted;
@@ -112,8 +111,7 @@ SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
 }
 
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechResult& result, const EngineInfo& info,
-                               size_t bytes) {
+                               const SpeechResult& result, const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
     chunks.push_back(
@@ -203,11 +201,13 @@ void add_say(CommandLine& line) {
       "  echo hello | echo-tts say - -o - | aplay\n",
       [options] { return say(*options); });
   command.add_option("text", options->text, "What to say; - reads standard input");
-  command.add_option("-f,--file", options->text_file, "Read the text from a file (- for standard input)");
+  command.add_option("-f,--file", options->text_file,
+                     "Read the text from a file (- for standard input)");
   command.add_option("-v,--voice", options->voice,
                      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus");
-  command.add_option("-o,--output", options->output,
-                     "The file to write, its format told by its suffix; - for standard output")
+  command
+      .add_option("-o,--output", options->output,
+                  "The file to write, its format told by its suffix; - for standard output")
       ->capture_default_str();
   command.add_option("--format", options->format, "ogg, wav, flac or mp3, whatever the suffix");
   command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");

@@ -60,8 +60,7 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
   lines.push_back("output that could not be stored: " + options.output.path + ", " +
                   std::to_string(options.output.retention.count()) + " h, " +
                   std::to_string(options.output.max_bytes) + " bytes");
-  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) +
-                  " characters");
+  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters");
   return lines;
 }
 
@@ -93,7 +92,9 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
 
   voice_directory_ = std::make_unique<VoiceDirectory>(options.voices_directory);
   voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
-  if (!options.storage_directory.empty()) {
+  if (options.store) {
+    // Whoever opened it closes it.
+  } else if (!options.storage_directory.empty()) {
     store_ = std::make_unique<DirectoryStore>(
         DirectoryStoreOptions{.directory = options.storage_directory});
   } else if (s3_problems(options.s3).empty()) {
@@ -113,7 +114,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                 return engine_->speak(std::move(request), std::move(callbacks), stop);
               },
           .voices = *voices_,
-          .store = store_.get(),
+          .store = options.store ? options.store : store_.get(),
           .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
           .output = *output_,
           .logger = logger_});

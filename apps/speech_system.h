@@ -17,6 +17,7 @@ struct SpeechSystemOptions {
   S3Options s3;
   // Results go to this folder instead of a bucket; empty: the bucket.
   std::string storage_directory;
+  ObjectStore* store = nullptr;      // a store that is open already, instead of either
   bool allow_private_hosts = false;  // in a job's own s3Config
   std::string voices_directory;
   OutputDirectoryOptions output;
@@ -43,7 +44,6 @@ class SpeechSystem {
   runpod::Handler handler();
   Engine& engine() { return *engine_; }
   SpeechService& service() { return *service_; }
-  ObjectStore& store() { return *store_; }
 
   // One short synthesis, so that the first job finds everything packed and mapped.
   void warm_up();

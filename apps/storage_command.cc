@@ -58,7 +58,9 @@ int lifecycle(const Environment& environment, const LifecycleOptions& options) {
     if (rules.empty()) std::printf("no rules\n");
     for (const LifecycleRule& rule : rules) {
       std::printf("%s: prefix \"%s\"%s%s\n", rule.id.c_str(), rule.prefix.c_str(),
-                  rule.expiration_days ? (", after " + std::to_string(*rule.expiration_days) + " days").c_str() : "",
+                  rule.expiration_days
+                      ? (", after " + std::to_string(*rule.expiration_days) + " days").c_str()
+                      : "",
                   rule.enabled ? "" : ", off");
     }
   }

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "apps/api_mode.h"
 #include "apps/command.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
@@ -84,8 +85,7 @@ int run_queue_worker(const Process& process, SpeechSystemOptions options, bool w
 int run_worker(const Options& options, const Environment& environment) {
   Process process;
   const auto variable = [&](const std::string& name) { return environment.find(name); };
-  const runpod::ParsedCommandLine parsed =
-      runpod::parse_command_line(options.command->remaining());
+  const runpod::ParsedCommandLine parsed = runpod::parse_command_line(options.command->remaining());
   if (parsed.problem) {
     std::fprintf(stderr, "echo-tts worker: %s\n", parsed.problem->message.c_str());
     return parsed.problem->exit_code;
@@ -121,8 +121,9 @@ int run_worker(const Options& options, const Environment& environment) {
     case runpod::Mode::kLocalRun:
       return run_local(process, system_options, *http, logger);
     default:
-      logger.error("This build has no HTTP API yet");
-      return kFailure;
+      tell(process, logger);
+      return serve_api({mode, process.arguments, process.worker, system_options, false},
+                       environment, *http, logger);
   }
 }
 
@@ -131,12 +132,13 @@ int run_worker(const Options& options, const Environment& environment) {
 void add_worker(CommandLine& line) {
   const Environment& environment = line.environment();
   auto options = std::make_shared<Options>();
-  CLI::App& command = line.add(
-      "worker", "Serve jobs: of RunPod's queue, or one job from a file",
-      "  echo-tts worker --test_input '{\"input\": {\"text\": \"Hello.\"}}' --model DIR\n"
-      "RunPod's own options:\n" +
-          runpod::command_line_help(),
-      [options, &environment] { return run_worker(*options, environment); });
+  CLI::App& command =
+      line.add("worker", "Serve jobs: of RunPod's queue, over HTTP, or one job from a file",
+               "  echo-tts worker --rp_serve_api --model DIR\n"
+               "  echo-tts worker --test_input '{\"input\": {\"text\": \"Hello.\"}}' --model DIR\n"
+               "RunPod's own options:\n" +
+                   runpod::command_line_help(),
+               [options, &environment] { return run_worker(*options, environment); });
   command.allow_extras();
   options->command = &command;
   options->engine.add_to(command, environment);

@@ -89,8 +89,7 @@ class Bench {
  private:
   DType precision_of(const Weights& w, const char* tensor, std::optional<DType> forced) {
     const bool bf16 = w.tensor(tensor).dtype == FileDType::kBFloat16;
-    return backend_.compute_dtype(
-        forced.value_or(bf16 ? DType::kBFloat16 : DType::kFloat32));
+    return backend_.compute_dtype(forced.value_or(bf16 ? DType::kBFloat16 : DType::kFloat32));
   }
 
   void load() {
@@ -101,8 +100,7 @@ class Bench {
       config_ = infer_echo_dit_config(dit);
       dtype_ = precision_of(dit, "in_proj.weight", options_.precision);
       dit_ = std::make_unique<EchoDit>(LayerContext{backend_, dtype_}, dit, false);
-      codec_dtype_ =
-          backend_.compute_dtype(options_.codec_precision.value_or(DType::kFloat32));
+      codec_dtype_ = backend_.compute_dtype(options_.codec_precision.value_or(DType::kFloat32));
       codec_ = std::make_unique<Codec>(LayerContext{backend_, codec_dtype_}, dac,
                                        read_pca_state(Weights::open(files.pca)));
     });
@@ -161,9 +159,8 @@ class Bench {
     const float t = 0.75f;
     std::vector<int32_t> ids(static_cast<size_t>(options_.text_tokens), 'a');
     const KeyValueCache text = dit_->encode_text(ids);
-    const int64_t voice_frames =
-        static_cast<int64_t>(options_.voice_seconds * kSampleRate / 2048) / dit_->patch() *
-        dit_->patch();
+    const int64_t voice_frames = static_cast<int64_t>(options_.voice_seconds * kSampleRate / 2048) /
+                                 dit_->patch() * dit_->patch();
     const Tensor voice = from_host(backend_, normal_noise(voice_frames * dit_->latent_size()),
                                    voice_frames, dit_->latent_size());
     const KeyValueCache speaker = dit_->encode_speaker(voice, voice_frames);
@@ -187,7 +184,8 @@ class Bench {
                   [&] { bare.run(backend_, rows, config_.num_layers); });
       const double step = fastest("step, " + std::to_string(lanes) + " lanes",
                                   [&] { dit_->forward(x, modulation, lane_list); });
-      result_.rows.push_back(row("step, " + std::to_string(lanes) + (lanes == 1 ? " lane, " : " lanes, ") +
+      result_.rows.push_back(row("step, " + std::to_string(lanes) +
+                                     (lanes == 1 ? " lane, " : " lanes, ") +
                                      std::to_string(options_.frames) + " frames",
                                  step));
       result_.rows.back().to_bare = step / bare_seconds;
@@ -207,14 +205,14 @@ class Bench {
         fastest("voice to latents", [&] { latent = speaker_latent(*codec_, audio); });
     result_.rows.push_back(row(std::string("encode ") + seconds_text + " of audio", encode));
     add_profile(result_.rows.back().stage);
-    const double speaker = fastest("speaker encoder",
-                                   [&] { dit_->encode_speaker(latent, latent.rows()); });
+    const double speaker =
+        fastest("speaker encoder", [&] { dit_->encode_speaker(latent, latent.rows()); });
     result_.rows.push_back(row(std::string("speaker encoder, ") + seconds_text, speaker));
     for (const int64_t frames : {int64_t{64}, options_.frames}) {
       const Tensor x = from_host(backend_, normal_noise(frames * codec_->latent_size()), frames,
                                  codec_->latent_size());
-      const double decode = fastest("decode " + std::to_string(frames) + " frames",
-                                    [&] { codec_->decode(x); });
+      const double decode =
+          fastest("decode " + std::to_string(frames) + " frames", [&] { codec_->decode(x); });
       result_.rows.push_back(row("decode " + std::to_string(frames) + " frames", decode));
     }
     add_profile(result_.rows.back().stage);

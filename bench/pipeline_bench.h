@@ -12,12 +12,12 @@
 namespace echo::bench {
 
 struct PipelineBenchOptions {
-  std::filesystem::path model;       // as `--model` everywhere
-  std::optional<DType> precision;    // of the matrices; absent: as the checkpoint
+  std::filesystem::path model;     // as `--model` everywhere
+  std::optional<DType> precision;  // of the matrices; absent: as the checkpoint
   std::optional<DType> codec_precision;
-  int threads = 0;                   // 0: all
-  int repetitions = 3;               // the fastest counts: other work on the machine only adds
-  int64_t frames = 640;              // of a step
+  int threads = 0;       // 0: all
+  int repetitions = 3;   // the fastest counts: other work on the machine only adds
+  int64_t frames = 640;  // of a step
   int64_t text_tokens = 122;
   double voice_seconds = 10;
 };
@@ -26,9 +26,9 @@ struct PipelineBenchOptions {
 struct BenchRow {
   std::string stage;
   double seconds = 0;
-  double gflops = 0;         // achieved in matrix products, 0 where there are none to count
-  double matmul_share = 0;   // of the stage's time spent inside matrix products (and convolutions)
-  double to_bare = 0;        // stage time / time of the same matrix products alone, 0: not measured
+  double gflops = 0;        // achieved in matrix products, 0 where there are none to count
+  double matmul_share = 0;  // of the stage's time spent inside matrix products (and convolutions)
+  double to_bare = 0;       // stage time / time of the same matrix products alone, 0: not measured
 };
 
 struct PipelineBenchResult {

@@ -87,8 +87,7 @@ class ProfilingBackend : public Backend {
       }
       flops += 4.0 * static_cast<double>(lanes[lane].rows * keys * q.cols());
     }
-    timed("attention", flops,
-          [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
+    timed("attention", flops, [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
   }
   void silu(const Tensor& x, const Tensor& out) override {
     timed("silu", 0, [&] { inner_.silu(x, out); });

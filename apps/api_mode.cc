@@ -1,0 +1,133 @@
+#include "apps/api_mode.h"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <sstream>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "net/directory_store.h"
+#include "runpod/shutdown_signals.h"
+#include "server/api_server.h"
+#include "server/metrics.h"
+
+namespace echo::apps {
+namespace {
+
+constexpr std::chrono::minutes kDrainPatience{10};
+
+std::vector<std::string> keys_of(const std::string& list) {
+  std::vector<std::string> keys;
+  std::stringstream in(list);
+  for (std::string key; std::getline(in, key, ',');) {
+    if (!key.empty()) keys.push_back(key);
+  }
+  return keys;
+}
+
+server::ServerOptions server_options(const ApiModeOptions& options,
+                                     const Environment& environment) {
+  server::ServerOptions server;
+  server.http.host = options.arguments.api_host;
+  server.http.port = options.arguments.api_port;
+  server.api_keys = keys_of(environment.text("ECHO_API_KEYS"));
+  server.public_url = environment.text("ECHO_PUBLIC_URL");
+  server.jobs.concurrency = static_cast<int>(
+      std::max<size_t>({1, options.system.max_requests,
+                        static_cast<size_t>(std::max(1, options.arguments.api_concurrency))}));
+  server.jobs.capacity =
+      static_cast<size_t>(environment.integer("ECHO_QUEUE_CAPACITY", 100, 1, 100'000));
+  server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
+                          options.worker.protocol_version};
+  server.routes.endpoint_id = options.worker.endpoint_id;
+  server.routes.worker_id = options.worker.worker_id;
+  server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
+  server.description.version = ECHO_VERSION;
+  if (options.mode == runpod::Mode::kRealtimeApi) {
+    server.http.host = "0.0.0.0";
+    server.http.port = options.worker.realtime_port;
+  }
+  if (options.mode == runpod::Mode::kLoadBalancer) {
+    const int port = static_cast<int>(environment.integer("PORT", 80, 1, 65535));
+    const int health_port = static_cast<int>(environment.integer("PORT_HEALTH", port, 1, 65535));
+    server = server::load_balancer_options(std::move(server), port, health_port,
+                                           environment.text("HEALTH_CHECK_PATH", "/ping"));
+  }
+  return server;
+}
+
+// Waits for the first reason to stop.
+class StopReason {
+ public:
+  void stop(int exit_code) {
+    const std::lock_guard lock(mutex_);
+    if (!exit_code_) exit_code_ = exit_code;
+    changed_.notify_all();
+  }
+  int wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return exit_code_.has_value(); });
+    return *exit_code_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<int> exit_code_;
+};
+
+}  // namespace
+
+int serve_api(ApiModeOptions options, const Environment& environment, HttpClient& http,
+              Logger& logger) {
+  const auto begin = std::chrono::steady_clock::now();
+  StopReason reason;
+  std::atomic<int> signals{0};
+  const runpod::ShutdownSignals on_signal([&](int signal) {
+    if (signals++ > 0) _exit(128 + signal);
+    reason.stop(kSuccess);
+  });
+
+  std::unique_ptr<DirectoryStore> files;
+  if (!options.system.storage_directory.empty()) {
+    files = std::make_unique<DirectoryStore>(
+        DirectoryStoreOptions{.directory = options.system.storage_directory,
+                              .link_ttl = options.system.s3.presign_ttl,
+                              .secret = environment.text("ECHO_LINK_SECRET")});
+    options.system.store = files.get();
+  }
+  server::Metrics metrics;
+  std::unique_ptr<SpeechSystem> system;
+  server::ApiServer api(server_options(options, environment),
+                        {.logger = logger,
+                         .http = &http,
+                         .files = files.get(),
+                         .metrics = &metrics,
+                         .fatal = [&](const std::string&) { reason.stop(kFailure); }});
+  api.start();
+  if (files) files->set_base_url(api.url() + "/files");
+  logger.info("Listening on " + api.url());
+  try {
+    system = std::make_unique<SpeechSystem>(options.system, http, logger);
+    if (options.warm_up) system->warm_up();
+  } catch (const Error& error) {
+    logger.error(std::string("The model cannot be used: ") + error.what());
+    api.set_broken("the model cannot be used");
+    reason.stop(kFailure);
+  }
+  if (system) {
+    metrics.build_info(ECHO_VERSION, "", "");
+    metrics.cold_start(
+        "ready", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    api.set_ready(system->handler());
+    logger.info("Ready");
+  }
+  const int exit_code = reason.wait();
+  logger.info("Shutting down");
+  api.shutdown(exit_code == kSuccess ? kDrainPatience : std::chrono::minutes(0));
+  return exit_code;
+}
+
+}  // namespace echo::apps
