@@ -9,6 +9,7 @@
 
 #include "audio/decode.h"
 #include "support/subprocess.h"
+#include "support/temp_dir.h"
 
 namespace echo {
 namespace {
@@ -21,7 +22,7 @@ const std::string kProgram = ECHO_TTS_PROGRAM;
 class Say : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = new TemporaryFolder;
+    folder_ = new TempDir;
     const ProcessResult made = run_process({kProgram, "make-model", "--size", "tiny", model()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
     const ProcessResult voice = run({"A voice.", "-o", file("voice.wav")});
@@ -29,8 +30,8 @@ class Say : public ::testing::Test {
   }
   static void TearDownTestSuite() { delete folder_; }
 
-  static std::string model() { return *folder_ / "model"; }
-  static std::string file(const std::string& name) { return *folder_ / name; }
+  static std::string model() { return (*folder_ / "model").string(); }
+  static std::string file(const std::string& name) { return (*folder_ / name).string(); }
 
   // `say` with the tiny model and a short window.
   static ProcessResult run(std::vector<std::string> arguments, const ProcessOptions& options = {}) {
@@ -71,9 +72,9 @@ class Say : public ::testing::Test {
     return found;
   }
 
-  static TemporaryFolder* folder_;
+  static TempDir* folder_;
 };
-TemporaryFolder* Say::folder_ = nullptr;
+TempDir* Say::folder_ = nullptr;
 
 TEST_F(Say, SpeaksWithAVoiceIntoAnOggFile) {
   const std::string output = file("hello.ogg");
@@ -141,7 +142,7 @@ TEST_F(Say, RefusesTextsThatCannotBeSpoken) {
   expect_refusal({"broken \xff\xfe bytes"}, "UTF-8");
   expect_refusal({"a bell \x07 rings"}, "control character");
   expect_refusal({"--file", file("missing.txt")}, "missing.txt", 1);
-  expect_refusal({"--file", folder_->path()}, "directory");
+  expect_refusal({"--file", folder_->path().string()}, "directory");
   expect_refusal({std::string(1000, 'x'), "--max_chars_per_chunk", "0"}, "768");
 }
 
@@ -164,7 +165,7 @@ TEST_F(Say, RefusesParametersOutOfRangeByNameValueAndRange) {
 
 TEST_F(Say, RefusesVoicesThatAreNone) {
   expect_refusal({"a", "--voice", file("nobody.wav")}, "nobody.wav", 1);
-  expect_refusal({"a", "--voice", folder_->path()}, "directory");
+  expect_refusal({"a", "--voice", folder_->path().string()}, "directory");
   fs::create_symlink(file("loop_b"), file("loop_a"));
   fs::create_symlink(file("loop_a"), file("loop_b"));
   expect_refusal({"a", "--voice", file("loop_a")}, "loop_a: too many symbolic links");
@@ -179,7 +180,7 @@ TEST_F(Say, RefusesVoicesThatAreNone) {
 
 TEST_F(Say, RefusesOutputsThatCannotBeWritten) {
   expect_refusal({"a", "-o", file("no/such/folder/a.ogg")}, "no/such/folder", 1);
-  expect_refusal({"a", "-o", folder_->path()}, "directory");
+  expect_refusal({"a", "-o", folder_->path().string()}, "directory");
   expect_refusal({"a", "-o", "/proc/a.ogg"}, "/proc/a.ogg", 1);
 }
 

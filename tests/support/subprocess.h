@@ -1,4 +1,4 @@
-// Programs run as a user would run them.
+// A program run to its end as a user would run it: with input, both outputs, and an interrupt.
 #pragma once
 
 #include <chrono>
@@ -24,19 +24,5 @@ struct ProcessOptions {
 // Runs the program and waits for its end.
 ProcessResult run_process(const std::vector<std::string>& arguments,
                           const ProcessOptions& options = {});
-
-// A folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace echo
