@@ -178,6 +178,22 @@ TEST_F(EngineTest, EncodesAVoiceOnce) {
   EXPECT_NE(first.samples, engine().speak(short_request(1)).samples);
 }
 
+TEST_F(EngineTest, EncodesAVoiceOnceForRequestsThatComeTogether) {
+  Gate gate;
+  SpeechTicket gated = engine().submit(short_request(1), gate.callbacks());
+  gate.entered.wait();
+  SpeechRequest request = short_request(1);
+  const std::vector<float> samples = golden("tiny").floats("speaker_latent/audio.ragged");
+  request.voice = VoiceReference{"a new voice", [&] { return samples; }};
+  SpeechTicket first = engine().submit(request), second = engine().submit(request);
+  gate.open.count_down();
+  const SpeechResult encoded = first.wait(), found = second.wait();
+  EXPECT_EQ(encoded.voice_cache, VoiceCacheUse::kMiss);
+  EXPECT_EQ(found.voice_cache, VoiceCacheUse::kHit);
+  EXPECT_EQ(encoded.samples, found.samples);
+  gated.wait();
+}
+
 TEST_F(EngineTest, ServesManyAtOnceAsEachAlone) {
   std::vector<SpeechRequest> requests;
   for (uint64_t i = 0; i < 6; ++i) {
