@@ -1,12 +1,14 @@
 // The platform's own client, unmodified, against the local API. Arguments: port. The server's
 // handler does what its input says. Prints one JSON object of what the client saw.
 'use strict';
-const runpodSdk = require('runpod-sdk').default;
 
 const found = {};
 console.log = () => {};  // the client reports its polling there
 
 async function main() {
+  // An ES module: Node 18 cannot require() it.
+  const { default: sdk } = await import('runpod-sdk');
+  const runpodSdk = sdk.default || sdk;
   const port = process.argv[2];
   const endpoint = runpodSdk('key', {baseUrl: `http://127.0.0.1:${port}/v2`}).endpoint('ep');
 
