@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/error.h"
 #include "net/digest.h"
+#include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
 
@@ -17,15 +19,33 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-// Whether a browser sends this for a page of another site.
-bool cross_site(const Request& head) {
-  const auto origin = head.header("Origin");
-  if (!origin) return false;
-  const size_t scheme = origin->find("://");
-  const std::string_view site = scheme == std::string_view::npos ? "" : origin->substr(scheme + 3);
-  return site != head.header("Host").value_or("");
+ServerOptions checked(ServerOptions options) {
+  if (!options.health_path.starts_with('/') || options.health_path.find('{') != std::string::npos) {
+    throw_invalid("the health check path must begin with '/' and have no braces");
+  }
+  while (options.public_url.ends_with('/')) options.public_url.pop_back();
+  if (!options.public_url.empty()) parse_url(options.public_url);
+  return options;
 }
 
+// "host:port" of "http://host:port"; empty for anything else.
+std::string_view authority(std::string_view origin) {
+  const size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return {};
+  origin.remove_prefix(scheme + 3);
+  return origin.substr(0, origin.find('/'));
+}
+
+// Whether a host is named by its address, or is this machine by name: such a name cannot be made to
+// point here by someone else's name server.
+bool names_this_machine(std::string_view host) {
+  if (host.starts_with('[')) return true;
+  host = host.substr(0, host.rfind(':'));
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  return host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
 constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
 
 }  // namespace
@@ -56,7 +76,7 @@ class ApiServer::HealthService final : public HttpService {
 };
 
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
-    : options_(std::move(options)), parts_(std::move(parts)) {
+    : options_(checked(std::move(options))), parts_(std::move(parts)) {
   for (const std::string& key : options_.api_keys) {
     if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
   }
@@ -101,9 +121,8 @@ void ApiServer::start() {
     health_server_ = std::make_unique<HttpServer>(http, *health_service_);
   }
   if (parts_.files != nullptr) parts_.files->set_base_url(url() + "/files");
-  if (parts_.metrics != nullptr) {
-    parts_.metrics->set_connections(0);
-  }
+  server_->serve();
+  if (health_server_) health_server_->serve();
 }
 
 int ApiServer::port() const { return server_->port(); }
@@ -145,7 +164,10 @@ void ApiServer::shutdown(std::chrono::milliseconds patience) {
                         deadline - std::chrono::steady_clock::now()));
   };
   queue_->close();
-  if (!queue_->wait_idle(patience)) queue_->cancel_all();
+  if (!queue_->wait_idle(patience)) {
+    queue_->cancel_all();
+    queue_->wait_idle(kCancelGrace);
+  }
   if (webhooks_) webhooks_->flush(left());
   if (server_) server_->drain(left());
   if (health_server_) health_server_->stop();
@@ -162,6 +184,20 @@ bool ApiServer::allowed(const Request& head) const {
   return found;
 }
 
+// Without keys any page that the user visits could start jobs here, or read their results under a
+// name that its owner points to this machine.
+bool ApiServer::foreign(const Request& head) const {
+  const std::string_view host = head.header("Host").value_or("");
+  const std::string_view known = authority(options_.public_url);
+  if (const auto origin = head.header("Origin"); origin && head.method != "GET") {
+    const std::string_view site = authority(*origin);
+    if (site.empty() || (site != host && site != known)) return true;
+  }
+  const bool local = options_.http.host == "localhost" || options_.http.host == "::1" ||
+                     options_.http.host.starts_with("127.");
+  return local && !host.empty() && host != known && !names_this_machine(host);
+}
+
 Admission ApiServer::admit(const Request& head) {
   const RouteMatch match = router_.match(head.method, head.path);
   Admission admission;
@@ -175,9 +211,8 @@ Admission ApiServer::admit(const Request& head) {
       admission.refusal = error_response(401, "unauthorized: a valid API key is needed");
       return admission;
     }
-  } else if (!open && head.method != "GET" && head.method != "HEAD" && cross_site(head)) {
-    // Without keys any page that the user visits could start jobs here.
-    admission.refusal = error_response(403, "forbidden: requests from pages of other sites");
+  } else if (!open && foreign(head)) {
+    admission.refusal = error_response(403, "forbidden: a request from a page of another site");
     return admission;
   }
   if (match.route == nullptr) {

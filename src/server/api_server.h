@@ -32,7 +32,9 @@ struct ServerOptions {
   std::string health_path = "/ping";  // 204 while loading, 200 when ready, 500 when broken
 
   std::vector<std::string> api_keys;  // empty: none is needed
-  std::string public_url;             // "https://host": where links point to; empty: host and port
+  // "https://host": where links point to, and a name under which clients know the server; empty:
+  // host and port.
+  std::string public_url;
 
   JobQueueOptions jobs;
   JobRouteOptions routes;
@@ -59,6 +61,7 @@ struct ServerParts {
 // Threads: any.
 class ApiServer final : private HttpService {
  public:
+  // Errors: kInvalidArgument for options that cannot be.
   ApiServer(ServerOptions options, ServerParts parts);
   // Cancels everything at hand.
   ~ApiServer() override;
@@ -93,6 +96,7 @@ class ApiServer final : private HttpService {
                 std::chrono::duration<double> time) override;
 
   bool allowed(const Request& head) const;
+  bool foreign(const Request& head) const;
   void add_service_routes();
   void add_get(const std::string& pattern, bool open, std::function<Response()> answer);
   Response ping() const;

@@ -148,8 +148,11 @@ bool HttpServer::Impl::reserve(std::size_t bytes) {
 HttpServer::HttpServer(const HttpServerOptions& options, HttpService& service)
     : impl_(std::make_shared<Impl>(options, service)) {
   impl_->listen();
+}
+
+void HttpServer::serve() {
   asio::post(impl_->accept_strand, [impl = impl_.get()] { impl->accept(); });
-  for (int i = 0; i < options.threads; ++i) {
+  for (int i = 0; i < impl_->options.threads; ++i) {
     impl_->threads.emplace_back([impl = impl_.get()] { impl->context.run(); });
   }
 }

@@ -97,13 +97,16 @@ inline constexpr std::size_t kWritePiece = 256 << 10;  // bytes
 
 class HttpServer {
  public:
-  // Listens and serves at once. `service` must outlive the server. Errors: kUnavailable when the
-  // address cannot be listened on, kInvalidArgument when it is none.
+  // Listens, so that clients can connect, but answers only after serve(). `service` must outlive
+  // the server. Errors: kUnavailable when the address cannot be listened on, kInvalidArgument when
+  // it is none.
   HttpServer(const HttpServerOptions& options, HttpService& service);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
+  // Once.
+  void serve();
   int port() const;
   std::size_t connections() const;
 

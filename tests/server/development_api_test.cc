@@ -156,7 +156,7 @@ TEST(DevelopmentApi, M40ARealtimeJobEndsWithItsConnection) {
   {
     RawClient raw(server.port());
     const std::string body = R"({"id":"a","input":{"wait":true}})";
-    raw.send("POST /ep1/realtime HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+    raw.send("POST /ep1/realtime HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
              std::to_string(body.size()) + "\r\n\r\n" + body);
     ASSERT_TRUE(server.handler().wait_for_started(1));
   }

@@ -131,7 +131,7 @@ TEST(HostedApi, M42HeldRequestsEndWithTheirWait) {
     const bool query = *one.target == '?';
     const std::string target = query ? "/v2/ep/status-sync/" + id + one.target : one.target + id;
     RawClient raw(server.port());
-    raw.send("GET " + target + " HTTP/1.1\r\nHost: x\r\nUser-Agent: " + one.user_agent +
+    raw.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: " + one.user_agent +
              "\r\n\r\n");
     ASSERT_TRUE(server.wait_for_held(1));
     clock.advance(one.wait - 1ms);
@@ -205,13 +205,49 @@ TEST(HostedApi, M43AClientThatWentAwayTakesNoPieces) {
   const std::string id = server.run({{"stream", {"only once"}}});
   {
     RawClient raw(server.port());
-    raw.send("GET /v2/ep/stream/" + id + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    raw.send("GET /v2/ep/stream/" + id + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
     ASSERT_TRUE(server.wait_for_held(1));
   }
   ASSERT_TRUE(server.wait_for_held(0));
   server.handler().release();
   ASSERT_TRUE(server.wait_for_state(id, "COMPLETED"));
   EXPECT_EQ(server.get("/v2/ep/stream/" + id).json()["stream"].size(), 1u);
+}
+
+TEST(HostedApi, M45PolicyAndTtlByTheClock) {
+  FakeClock clock;
+  TestServer::Setup setup;
+  setup.clock = &clock;
+  TestServer server(std::move(setup));
+  const auto pass = [&](std::chrono::milliseconds time) {
+    clock.advance(time);
+    server.api().jobs().tick();
+  };
+  const std::string id =
+      server.run({{"wait", true}}, {{"policy", {{"executionTimeout", 5000}, {"ttl", 60'000}}}});
+  ASSERT_TRUE(server.handler().wait_for_started(1));
+  pass(4'999ms);
+  EXPECT_EQ(server.state(id), "IN_PROGRESS");
+  pass(1ms);
+  const Json job = server.get("/v2/ep/status/" + id).json();
+  EXPECT_EQ(job["status"], "TIMED_OUT");
+  EXPECT_EQ(job["executionTime"], 5000);
+  EXPECT_THAT(job["error"], StartsWith("timed_out: "));
+  pass(54'999ms);
+  EXPECT_EQ(server.get("/v2/ep/status/" + id).status, 200);
+  pass(1ms);
+  EXPECT_EQ(server.get("/v2/ep/status/" + id).status, 404);
+  EXPECT_EQ(server.get("/v2/ep/status-sync/" + id).status, 404);
+  EXPECT_EQ(server.post("/v2/ep/retry/" + id).status, 404);
+
+  const std::string done = server.run(1);
+  ASSERT_TRUE(server.wait_for_state(done, "COMPLETED"));
+  EXPECT_EQ(server.get("/v2/ep/status/" + done + "?ttl=soon").status, 400);
+  EXPECT_EQ(server.get("/v2/ep/status/" + done + "?ttl=6000").status, 200);
+  pass(5'999ms);
+  EXPECT_EQ(server.state(done), "COMPLETED");
+  pass(1ms);
+  EXPECT_EQ(server.get("/v2/ep/status/" + done).status, 404);
 }
 
 TEST(HostedApi, M44CancelOfAQueuedJob) {

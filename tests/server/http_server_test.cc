@@ -112,6 +112,7 @@ class HttpServerTest : public ::testing::Test {
  protected:
   void start(const HttpServerOptions& options = {}) {
     server_ = std::make_unique<HttpServer>(options, service_);
+    server_->serve();
   }
   RawClient client() { return RawClient(server_->port()); }
   std::string talk(const std::string& bytes) {

@@ -19,7 +19,7 @@ using ::testing::StartsWith;
 
 int status_of(int port, const std::string& path) {
   RawClient raw(port);
-  raw.send("GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  raw.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   return raw.read_answer().status;
 }
 
@@ -178,7 +178,7 @@ TEST(ServiceRoutes, AWrongKeyIsRefusedBeforeTheBodyIsRead) {
   setup.options.api_keys = {"key"};
   TestServer server(std::move(setup));
   RawClient raw(server.port());
-  raw.send("POST /v2/ep/runsync HTTP/1.1\r\nHost: x\r\nContent-Length: 15000000\r\n\r\n");
+  raw.send("POST /v2/ep/runsync HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15000000\r\n\r\n");
   EXPECT_EQ(raw.read_answer().status, 401);
 }
 
@@ -192,6 +192,42 @@ TEST(ServiceRoutes, PagesOfOtherSitesCannotStartJobs) {
   EXPECT_EQ(from("https://evil.example"), 403);
   EXPECT_EQ(from("null"), 403);
   EXPECT_EQ(server.get("/health").header("Access-Control-Allow-Origin"), "");
+}
+
+TEST(ServiceRoutes, NamesThatOthersPointHereAreRefused) {
+  TestServer::Setup setup;
+  setup.options.public_url = "https://voice.example/";
+  TestServer server(std::move(setup));
+  EXPECT_EQ(server.api().url(), "https://voice.example");
+  const auto with_host = [&](const std::string& host) {
+    RawClient raw(server.port());
+    raw.send("GET /v2/ep/status/x HTTP/1.1\r\nConnection: close\r\nHost: " + host + "\r\n\r\n");
+    return raw.read_answer().status;
+  };
+  for (const char* good : {"127.0.0.1:8000", "localhost", "localhost:1", "a.localhost:1",
+                           "[::1]:80", "192.168.1.5", "voice.example", ""}) {
+    EXPECT_EQ(with_host(good), 404) << good;
+  }
+  for (const char* bad :
+       {"evil.example", "evil.example:8000", "127.0.0.1.evil.example", "localhos"}) {
+    EXPECT_EQ(with_host(bad), 403) << bad;
+  }
+  const auto from = [&](const std::string& origin) {
+    return server.request("POST", "/v2/ep/run", "{\"input\":1}", {{"Origin", origin}}).status;
+  };
+  EXPECT_EQ(from("https://voice.example"), 200);
+  EXPECT_EQ(from("https://voice.example.evil"), 403);
+}
+
+TEST(ServiceRoutes, OptionsThatCannotBeAreRefused) {
+  for (const char* path : {"", "ping", "/{a}"}) {
+    TestServer::Setup setup;
+    setup.options.health_path = path;
+    EXPECT_THROW(TestServer{std::move(setup)}, Error) << path;
+  }
+  TestServer::Setup setup;
+  setup.options.public_url = "voice.example";
+  EXPECT_THROW(TestServer{std::move(setup)}, Error);
 }
 
 // ---- files
