@@ -37,6 +37,7 @@ class BodyProducer {
 
   virtual ~BodyProducer() = default;  // also when the client went away in between
   // Asks for the next piece. `ready` is called once, now or later, from any thread. Must not block.
+  // A source that may be silent for long should end when the request's client is gone.
   virtual void next(Ready ready) = 0;
 };
 

@@ -100,8 +100,14 @@ void HttpSession::wait_for_request() {
   keep_alive_ = false;
   enter(Phase::kIdle, server_->options.idle_timeout);
   if (buffer_.size() > 0) return read_head();
+  wait_for_bytes();
+}
+
+void HttpSession::wait_for_bytes() {
   socket_.async_wait(Socket::wait_read, bound([this](ErrorStatus error) {
-                       if (error) return close();
+                       const Arrival arrival = error ? Arrival::kEnd : arrived();
+                       if (arrival == Arrival::kEnd) return close();
+                       if (arrival == Arrival::kNothing) return wait_for_bytes();
                        read_head();
                      }));
 }
@@ -200,16 +206,24 @@ void HttpSession::on_body(ErrorStatus error) {
 
 // Finds out that the client closes the connection while its answer is being made.
 void HttpSession::watch() {
-  if (buffer_.size() > 0) return;  // the next request is here already
-  socket_.async_wait(
-      Socket::wait_read, bound([this](ErrorStatus error) {
-        if (error) return;
-        char byte;
-        const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-          gone_.request_stop();
-        }
-      }));
+  if (watching_ || buffer_.size() > 0) return;  // the next request may be here already
+  watching_ = true;
+  socket_.async_wait(Socket::wait_read, bound([this](ErrorStatus error) {
+                       watching_ = false;
+                       if (error || phase_ != Phase::kHandling) return;
+                       const Arrival arrival = arrived();
+                       if (arrival == Arrival::kEnd) gone_.request_stop();
+                       if (arrival == Arrival::kNothing) watch();
+                     }));
+}
+
+// A wait may end for bytes that were read meanwhile, so it says nothing by itself.
+HttpSession::Arrival HttpSession::arrived() {
+  char byte;
+  const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) return Arrival::kBytes;
+  const bool nothing = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  return nothing ? Arrival::kNothing : Arrival::kEnd;
 }
 
 void HttpSession::send_later(Response response) {
@@ -272,6 +286,7 @@ void HttpSession::write_next() {
   // A live source may be silent for long: only a write is limited in time.
   phase_ = Phase::kHandling;
   timer_.cancel();
+  watch();
   try {
     response_.producer->next(ready);
   } catch (const std::exception&) {

@@ -108,12 +108,15 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void enter(Phase phase, Milliseconds limit);
   void on_timer();
   void wait_for_request();
+  void wait_for_bytes();
   void read_head();
   void on_head(ErrorStatus error);
   void read_body();
   void on_body(ErrorStatus error);
   void on_read_error(ErrorStatus error);
   void watch();
+  enum class Arrival { kBytes, kNothing, kEnd };
+  Arrival arrived();
   void send_later(Response response);
   void refuse(int status, std::string_view text);
   void respond(Response response);
@@ -136,6 +139,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Phase phase_ = Phase::kIdle;
   bool closed_ = false;
   bool timed_out_ = false;
+  bool watching_ = false;
   std::stop_source gone_;
   std::size_t reserved_ = 0;
   std::size_t lingered_ = 0;

@@ -41,6 +41,20 @@ class ThreadedPieces final : public BodyProducer {
   std::thread thread_;
 };
 
+// Never has a piece.
+class SilentSource final : public BodyProducer {
+ public:
+  explicit SilentSource(std::function<void()> asked) : asked_(std::move(asked)) {}
+  void next(Ready ready) override {
+    ready_ = std::move(ready);
+    asked_();
+  }
+
+ private:
+  std::function<void()> asked_;
+  Ready ready_;
+};
+
 // Echoes bodies at /echo, holds /hold until release(), streams at /pieces and /broken.
 class FakeService final : public HttpService {
  public:
@@ -60,7 +74,15 @@ class FakeService final : public HttpService {
       return;
     }
     Response response;
-    if (request.path == "/pieces" || request.path == "/broken") {
+    if (request.path == "/silent") {
+      const std::lock_guard lock(mutex_);
+      gone_.push_back(request.gone);
+      response.producer = std::make_shared<SilentSource>([this] {
+        const std::lock_guard asked(mutex_);
+        silent_ = true;
+        changed_.notify_all();
+      });
+    } else if (request.path == "/pieces" || request.path == "/broken") {
       response.producer = std::make_shared<ThreadedPieces>(3, request.path == "/pieces");
     } else if (request.path == "/big") {
       response.body.assign(5'000'000, 'x');
@@ -87,6 +109,10 @@ class FakeService final : public HttpService {
     return changed_.wait_for(
         lock, 10s, [&] { return std::count(answered_.begin(), answered_.end(), what) > 0; });
   }
+  bool wait_for_silent() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return silent_; });
+  }
   void release() {
     std::vector<Reply> replies;
     {
@@ -106,6 +132,7 @@ class FakeService final : public HttpService {
   std::vector<Reply> held_;
   std::vector<std::stop_token> gone_;
   std::vector<std::string> answered_;
+  bool silent_ = false;
 };
 
 class HttpServerTest : public ::testing::Test {
@@ -338,6 +365,37 @@ TEST_F(HttpServerTest, AnIdleConnectionIsClosedWithoutAWord) {
   raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(raw.read_answer().status, 200);
   EXPECT_EQ(raw.read_all(), "");
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionIsNotTakenForASlowHead) {
+  HttpServerOptions options;
+  options.header_timeout = 50ms;
+  start(options);
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 100; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server_->port()));
+    for (const char* part : {"POST /echo HTTP/1.1\r\nContent-Le", "ngth: 2\r\n\r\na", "b"}) {
+      idle.back()->send(part);
+    }
+    ASSERT_EQ(idle.back()->read_answer().status, 200);
+  }
+  EXPECT_FALSE(idle[0]->closed_by_server(150ms));
+  for (const auto& one : idle) EXPECT_FALSE(one->closed_by_server(0ms));
+}
+
+TEST_F(HttpServerTest, ASilentSourceLearnsThatItsClientIsGone) {
+  start();
+  std::optional<RawClient> raw(std::in_place, server_->port());
+  raw->send("GET /silent HTTP/1.1\r\nHost: x\r\n\r\n");
+  raw->read_until("\r\n\r\n");
+  ASSERT_TRUE(service_.wait_for_silent());
+  const std::stop_token gone = service_.gone(0);
+  raw.reset();
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  while (!gone.stop_requested() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(gone.stop_requested());
 }
 
 TEST_F(HttpServerTest, AClientThatDoesNotReadIsCutOff) {
