@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -144,6 +145,8 @@ RawClient::RawClient(int port) {
     ::close(socket_);
     throw std::runtime_error("cannot connect");
   }
+  const int on = 1;  // parts are sent as they are given
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 RawClient::~RawClient() { ::close(socket_); }
