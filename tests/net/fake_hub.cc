@@ -42,9 +42,33 @@ std::string FakeHub::etag(const std::string& file) const {
   return found.large ? hex(digest(DigestKind::kSha256, found.content)) : git_sha1(found.content);
 }
 
+void FakeHub::set_content_fault(ContentFault fault) {
+  std::scoped_lock lock(mutex_);
+  content_fault_ = std::move(fault);
+}
+
+void FakeHub::set_hub_fault(HubFault fault) {
+  std::scoped_lock lock(mutex_);
+  hub_fault_ = std::move(fault);
+}
+
+void FakeHub::inject_content_fault(const PeerRequest& request, PeerReply& reply) {
+  ContentFault fault;
+  {
+    std::scoped_lock lock(mutex_);
+    fault = content_fault_;
+  }
+  if (fault) fault(request, reply);
+}
+
 PeerReply FakeHub::answer_hub(const PeerRequest& request) {
-  if (hub_fault) {
-    if (auto reply = hub_fault(request)) return *reply;
+  HubFault fault;
+  {
+    std::scoped_lock lock(mutex_);
+    fault = hub_fault_;
+  }
+  if (fault) {
+    if (auto reply = fault(request)) return *reply;
   }
   if (!required_token.empty() && request.header("Authorization") != "Bearer " + required_token) {
     return request.has_header("Authorization") ? error_reply(403, "GatedRepo")
@@ -73,7 +97,7 @@ PeerReply FakeHub::answer_hub(const PeerRequest& request) {
   if (!file.large) {
     reply = body(request, file.content, etag(name));
     reply.headers.emplace_back("X-Repo-Commit", kCommit);
-    if (content_fault && request.method == "GET") content_fault(request, reply);
+    if (request.method == "GET") inject_content_fault(request, reply);
     return reply;
   }
   reply.status = 302;
@@ -95,7 +119,7 @@ PeerReply FakeHub::answer_content(const PeerRequest& request) {
   if (found == files_.end()) return {.status = 404};
   PeerReply reply = body(request, found->second.content,
                          "content-" + std::to_string(found->second.content.size()));
-  if (content_fault) content_fault(request, reply);
+  inject_content_fault(request, reply);
   return reply;
 }
 

@@ -39,10 +39,12 @@ class FakeHub {
   bool ranges = true;          // the second host knows Range
   bool says_size = true;       // X-Linked-Size
   bool renamed = false;        // the first answer is a redirect within the hub
-  // Changes the answer with a body before it is sent.
-  std::function<void(const PeerRequest&, PeerReply&)> content_fault;
-  // Answers instead of the hub if it returns one.
-  std::function<std::optional<PeerReply>(const PeerRequest&)> hub_fault;
+  // Changes an answer with a body before it is sent.
+  using ContentFault = std::function<void(const PeerRequest&, PeerReply&)>;
+  void set_content_fault(ContentFault fault);
+  // Answers instead of the hub if it returns something.
+  using HubFault = std::function<std::optional<PeerReply>(const PeerRequest&)>;
+  void set_hub_fault(HubFault fault);
 
  private:
   PeerReply answer_hub(const PeerRequest& request);
@@ -50,7 +52,12 @@ class FakeHub {
   PeerReply describe_paths(const PeerRequest& request) const;
   PeerReply body(const PeerRequest& request, const std::string& content, const std::string& etag);
 
+  void inject_content_fault(const PeerRequest& request, PeerReply& reply);
+
   std::map<std::string, HubFile> files_;
+  std::mutex mutex_;  // guards the faults
+  ContentFault content_fault_;
+  HubFault hub_fault_;
   std::atomic<std::uint64_t> bytes_sent_{0};
   HttpPeer content_;
   HttpPeer hub_;

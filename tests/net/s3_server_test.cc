@@ -32,7 +32,7 @@ const char* const kHardKeys[] = {
 TEST(NetS3rver, TheStoreWorks) {
   TempDir dir;
   ChildProcess server({"node", kScripts + "s3_server.js", dir.path(), "tts"});
-  const auto port = server.read_line(std::chrono::seconds(60));
+  const auto port = server.read_line(std::chrono::minutes(4));
   ASSERT_TRUE(port) << "the server did not start; run scripts/test-clients";
   S3Options options = test_s3_options("http://127.0.0.1:" + *port);
   options.access_key_id = "S3RVER";

@@ -125,7 +125,7 @@ std::vector<PeerRequest> HttpPeer::requests() const {
 
 bool HttpPeer::wait_for_requests(std::size_t count) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(10),
+  return changed_.wait_for(lock, std::chrono::minutes(2),
                            [&] { return requests_.size() >= count; });
 }
 

@@ -62,7 +62,7 @@ class HttpPeer {
   std::vector<PeerRequest> requests() const;
   int connections() const { return connections_; }
 
-  // Waits until so many requests came; false after ten seconds.
+  // Waits until so many requests came; false after two minutes.
   bool wait_for_requests(std::size_t count) const;
 
   // Closes the connections that are open now, as a peer does with idle ones.

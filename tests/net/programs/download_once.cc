@@ -12,6 +12,7 @@ int main(int count, char** arguments) {
     echo::HubOptions options;
     options.endpoint = arguments[1];
     options.cache = arguments[2];
+    options.download_timeout = std::chrono::seconds(60);
     options.connections = 4;
     options.chunk_bytes = 200'000;
     const auto http = echo::make_http_client();
