@@ -37,29 +37,6 @@ bool Gate::wait(std::stop_token stop) {
                            [this] { return open_; });
 }
 
-WorkerTiming quick_timing() {
-  WorkerTiming timing;
-  timing.poll_timeout = milliseconds(5'000);
-  timing.post_timeout = milliseconds(3'000);
-  timing.too_many_requests = milliseconds(250);
-  timing.backoff_first = milliseconds(10);
-  timing.failure_cap = milliseconds(300);
-  timing.frozen_cap = milliseconds(50);
-  timing.idle_cap = milliseconds(20);
-  timing.held_poll = milliseconds(20);
-  timing.stop_pause = milliseconds(20);
-  timing.stop_failure_cap = milliseconds(300);
-  timing.post_backoff_first = milliseconds(10);
-  timing.post_backoff_cap = milliseconds(50);
-  timing.post_budget = milliseconds(500);
-  timing.chunk_budget = milliseconds(300);
-  timing.ping_retry_step = milliseconds(20);
-  timing.unhealthy_timeout = milliseconds(500);
-  timing.cancel_grace = milliseconds(200);
-  timing.refresh_wait = milliseconds(300);
-  return timing;
-}
-
 WorkerOptions options_on(const FakePlatform& platform) {
   WorkerOptions options = worker_options_from(environment_of(platform.environment()), nullptr);
   options.timing = quick_timing();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/curl_http_client.h"
+#include "quick_timing.h"
 #include "runpod/worker.h"
 #include "support/fake_platform.h"
 
@@ -45,9 +46,6 @@ class Gate {
   std::condition_variable_any changed_;
   bool open_ = false;
 };
-
-// The protocol's durations, so much shorter that tests are quick.
-WorkerTiming quick_timing();
 
 // The options of a worker on this platform, with quick_timing.
 WorkerOptions options_on(const FakePlatform& platform);

@@ -185,6 +185,16 @@ void FakePlatform::on(PlatformRoute route, Hook hook) {
   hooks_[route] = std::move(hook);
 }
 
+void FakePlatform::alter(PlatformRoute route, Alter alter) {
+  const std::lock_guard lock(mutex_);
+  alters_[route] = std::move(alter);
+}
+
+void FakePlatform::on_handed_out(std::function<void(const std::vector<Json>&)> listener) {
+  const std::lock_guard lock(mutex_);
+  handed_out_listener_ = std::move(listener);
+}
+
 std::vector<PlatformRequest> FakePlatform::requests() const {
   const std::lock_guard lock(mutex_);
   std::vector<PlatformRequest> all;
@@ -239,13 +249,6 @@ bool FakePlatform::wait_for(PlatformRoute route, size_t count, Milliseconds time
 
 bool FakePlatform::wait_for_results(size_t count, Milliseconds time) const {
   return wait([&] { return results().size() >= count; }, time);
-}
-
-void FakePlatform::forget_requests() {
-  const std::lock_guard lock(mutex_);
-  // Those still being answered stay: their threads write into them.
-  std::erase_if(
-      log_, [](const auto& entry) { return entry.second.ended != PlatformRequest::TimePoint{}; });
 }
 
 void FakePlatform::accept_loop() {
@@ -315,11 +318,13 @@ void FakePlatform::serve(Connection& connection) {
       changed_.notify_all();
     }
     std::vector<Json> handed_out;
-    const PlatformAnswer answer = answer_for(*request, connection, &handed_out);
+    PlatformAnswer answer = answer_for(*request, connection, &handed_out);
+    if (const Alter alter = alter_of(request->route)) alter(*request, answer);
     const bool sent = send_answer(connection, answer);
     const std::lock_guard lock(mutex_);
     // A worker that did not get its jobs must find them in the queue again.
     if (!sent) queue_.insert(queue_.begin(), handed_out.begin(), handed_out.end());
+    if (sent && !handed_out.empty() && handed_out_listener_) handed_out_listener_(handed_out);
     PlatformRequest& logged = log_[request->number];
     logged.ended = SteadyClock::now();
     logged.abandoned = !sent && connection.closed_by_peer();
@@ -328,6 +333,12 @@ void FakePlatform::serve(Connection& connection) {
     changed_.notify_all();
     if (!sent || answer.close_after) return;
   }
+}
+
+FakePlatform::Alter FakePlatform::alter_of(PlatformRoute route) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = alters_.find(route);
+  return found == alters_.end() ? Alter() : found->second;
 }
 
 PlatformAnswer FakePlatform::answer_for(const PlatformRequest& request, Connection& connection,

@@ -96,6 +96,14 @@ class FakePlatform {
   // Asked for every request that no script answers; nothing means the usual behaviour.
   void on(PlatformRoute route, Hook hook);
 
+  // Changes any answer just before it is sent. Jobs whose answer does not get
+  // through go back to the queue.
+  using Alter = std::function<void(const PlatformRequest&, PlatformAnswer&)>;
+  void alter(PlatformRoute route, Alter alter);
+
+  // Told of the jobs of every answer that got through.
+  void on_handed_out(std::function<void(const std::vector<Json>&)> listener);
+
   std::vector<PlatformRequest> requests() const;
   std::vector<PlatformRequest> requests(PlatformRoute route) const;
   // Final results (no progress), in the order of their arrival, that were answered with 2xx.
@@ -108,13 +116,13 @@ class FakePlatform {
   bool wait_for(PlatformRoute route, size_t count, Milliseconds time = Milliseconds(10'000)) const;
   bool wait_for_results(size_t count, Milliseconds time = Milliseconds(10'000)) const;
 
-  // Drops what is logged, for long runs.
-  void forget_requests();
+  // For long runs: requests are forgotten once they are answered.
   void set_logging(bool on) { logging_ = on; }
 
  private:
   struct Connection;
 
+  Alter alter_of(PlatformRoute route) const;
   void accept_loop();
   void serve(Connection& connection);
   std::optional<PlatformRequest> read_request(Connection& connection);
@@ -138,6 +146,8 @@ class FakePlatform {
   std::deque<Json> stops_;
   std::map<PlatformRoute, std::deque<PlatformAnswer>> scripts_;
   std::map<PlatformRoute, Hook> hooks_;
+  std::map<PlatformRoute, Alter> alters_;
+  std::function<void(const std::vector<Json>&)> handed_out_listener_;
   std::map<uint64_t, PlatformRequest> log_;
   uint64_t request_count_ = 0;
   int connection_count_ = 0;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "runpod/worker_options.h"
+
+namespace echo::runpod {
+
+// The protocol's durations, so much shorter that tests are quick.
+inline WorkerTiming quick_timing() {
+  WorkerTiming timing;
+  timing.poll_timeout = Milliseconds(5'000);
+  timing.post_timeout = Milliseconds(3'000);
+  timing.too_many_requests = Milliseconds(250);
+  timing.backoff_first = Milliseconds(10);
+  timing.failure_cap = Milliseconds(300);
+  timing.frozen_cap = Milliseconds(50);
+  timing.idle_cap = Milliseconds(20);
+  timing.held_poll = Milliseconds(20);
+  timing.stop_pause = Milliseconds(20);
+  timing.stop_failure_cap = Milliseconds(300);
+  timing.post_backoff_first = Milliseconds(10);
+  timing.post_backoff_cap = Milliseconds(50);
+  timing.post_budget = Milliseconds(500);
+  timing.chunk_budget = Milliseconds(300);
+  timing.ping_retry_step = Milliseconds(20);
+  timing.unhealthy_timeout = Milliseconds(500);
+  timing.cancel_grace = Milliseconds(200);
+  timing.refresh_wait = Milliseconds(300);
+  return timing;
+}
+
+}  // namespace echo::runpod

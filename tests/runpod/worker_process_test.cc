@@ -1,0 +1,126 @@
+// What only a process shows: signals, exit codes, the first line, files.
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "child.h"
+#include "support/temp_dir.h"
+#include "worker_fixture.h"
+
+namespace echo::runpod {
+namespace {
+
+using Route = PlatformRoute;
+
+class WorkerProcess : public ::testing::Test {
+ protected:
+  std::filesystem::path directory() const { return directory_.path(); }
+
+  TempDir directory_;
+  FakePlatform platform_;
+};
+
+TEST_F(WorkerProcess, S10_M37_SignalsLetTheJobFinish) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Child worker(platform_.environment(), directory());
+    const std::string id = "job-" + std::to_string(signal);
+    platform_.add_job(id, {{"mock_delay", 300}});
+    ASSERT_TRUE(platform_.wait([&] {
+      const auto pings = platform_.requests(Route::kPing);
+      return !pings.empty() && pings.back().parameter("job_id") == id;
+    }));
+    worker.send(signal);
+    EXPECT_EQ(worker.wait(), 0);
+    EXPECT_EQ(platform_.result_of(id), Json({{"output", "done"}}));
+  }
+}
+
+TEST_F(WorkerProcess, M37_TheSecondSignalEndsItAtOnce) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    FakePlatform platform;
+    auto environment = platform.environment();
+    environment["RUNPOD_LOG_LEVEL"] = "DEBUG";
+    Child worker(environment, directory());
+    platform.add_job("long", {{"mock_delay", 60'000}});
+    ASSERT_TRUE(
+        platform.wait([&] { return worker.output().find("Started.") != std::string::npos; }));
+    worker.send(signal);
+    ASSERT_TRUE(
+        platform.wait([&] { return worker.output().find("Kill worker.") != std::string::npos; }));
+    EXPECT_FALSE(worker.wait(milliseconds(100))) << "it waits for its job";
+    worker.send(signal);
+    EXPECT_EQ(worker.wait(milliseconds(1'000)), 128 + signal);
+    EXPECT_TRUE(platform.results().empty());
+  }
+}
+
+TEST_F(WorkerProcess, M34_PingsEndWithTheProcess) {
+  Child worker(platform_.environment(), directory());
+  platform_.add_job("long", {{"mock_delay", 60'000}});
+  ASSERT_TRUE(platform_.wait_for(Route::kPing, 3));
+  worker.send(SIGKILL);
+  EXPECT_EQ(worker.wait(), 128 + SIGKILL);
+  const size_t pings = platform_.requests(Route::kPing).size();
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_EQ(platform_.requests(Route::kPing).size(), pings) << "five intervals without a ping";
+}
+
+TEST_F(WorkerProcess, M48_TheBannerIsTheFirstLine) {
+  Child worker(platform_.environment(), directory());
+  ASSERT_TRUE(platform_.wait_for(Route::kTake, 1));
+  worker.send(SIGTERM);
+  EXPECT_EQ(worker.wait(), 0);
+  EXPECT_EQ(worker.output().rfind("--- Starting Serverless Worker |  Version 1.12.0 ---\n", 0), 0u)
+      << worker.output();
+}
+
+TEST_F(WorkerProcess, S13_M49_AnUnfitWorkerIsGoneWithinThreeSeconds) {
+  const auto start = steady_clock::now();
+  Child worker(platform_.environment(), directory(), {"unfit"});
+  EXPECT_EQ(worker.wait(milliseconds(3'000)), 1) << "although one of its checks hangs";
+  EXPECT_LT(between(start, steady_clock::now()), milliseconds(3'000));
+  ASSERT_EQ(platform_.requests().size(), 1u);
+  EXPECT_EQ(platform_.requests()[0].parameter("check"), "broken");
+  EXPECT_NE(worker.output().find("Worker is unhealthy, exiting."), std::string::npos);
+}
+
+TEST_F(WorkerProcess, M56_NothingIsWrittenToTheWorkingDirectory) {
+  const int watch = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(watch, 0);
+  ASSERT_GE(::inotify_add_watch(watch, directory().c_str(),
+                                IN_CREATE | IN_MODIFY | IN_DELETE | IN_MOVE | IN_ATTRIB),
+            0);
+  auto environment = platform_.environment();
+  environment["HOME"] = directory().string();
+  environment["TMPDIR"] = directory().string();
+  Child worker(environment, directory());
+  platform_.add_job("a", {{"mock_progress", 2}, {"mock_stream", 3}});
+  platform_.add_job("b", {{"mock_raise", "boom"}});
+  ASSERT_TRUE(platform_.wait_for_results(2));
+  worker.send(SIGTERM);
+  EXPECT_EQ(worker.wait(), 0);
+  char events[4096];
+  EXPECT_LE(::read(watch, events, sizeof events), 0) << "no file event";
+  ::close(watch);
+  EXPECT_TRUE(std::filesystem::is_empty(directory()));
+}
+
+TEST_F(WorkerProcess, ACrashIsLeftToThePlatform) {
+  Child worker(platform_.environment(), directory());
+  platform_.add_job("a", {{"mock_crash", true}});
+  EXPECT_EQ(worker.wait(), 128 + SIGKILL);
+  EXPECT_TRUE(platform_.requests(Route::kDone).empty());
+}
+
+TEST_F(WorkerProcess, StartToFirstTake) {
+  const auto start = steady_clock::now();
+  Child worker(platform_.environment(), directory());
+  ASSERT_TRUE(platform_.wait_for(Route::kTake, 1));
+  const auto time = between(start, platform_.requests(Route::kTake).at(0).at);
+  RecordProperty("milliseconds", static_cast<int>(time.count()));
+  EXPECT_LT(time, milliseconds(2'000)) << "a loaded machine; an idle one needs a few";
+}
+
+}  // namespace
+}  // namespace echo::runpod
