@@ -79,7 +79,7 @@ void Heartbeat::ping(std::stop_token stop) {
       outage_.recovered();
       return;
     }
-    outage_.failed(LogLevel::kError, describe(response));
+    outage_.failed(LogLevel::kError, describe(response), response.error_text);
     if (attempt == kRetries) return;
     const Milliseconds wait = std::max(attempt * options_.timing.ping_retry_step,
                                        retry_after(response, options_.timing.retry_after_cap));

@@ -49,6 +49,20 @@ JobRunner::JobRunner(Handler handler, const Reporter& reporter, const WorkerOpti
                 options.protocol_version} {}
 
 JobEnd JobRunner::run(ActiveJob& job) const {
+  try {
+    return run_and_report(job);
+  } catch (const std::exception& error) {
+    // The handler's own exceptions do not come here: this is a result too large for the memory.
+    logger_.error("Failed to report the job. | " + exception_type(error), job.scope);
+    job.handler_returned();
+    ShapedResult result;
+    result.error = "internal: the result could not be reported";
+    reporter_.post_result(job, result, options_.streaming_handler);
+    return {};
+  }
+}
+
+JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   if (job.silenced()) return {};
   logger_.info("Started.", job.scope);
   const auto started = SystemClock::now();

@@ -34,6 +34,7 @@ class JobRunner {
   JobEnd run(ActiveJob& job) const;
 
  private:
+  JobEnd run_and_report(ActiveJob& job) const;
   JobOutcome call_handler(const ActiveJob& job, WorkerJobContext& context) const;
   JobOutcome unexpected(const ActiveJob& job, const std::exception& error, bool is_stream) const;
   void add_debugger(const ActiveJob& job, ShapedResult& result,

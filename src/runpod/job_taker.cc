@@ -58,7 +58,7 @@ JobTaker::Pace JobTaker::handle(const HttpResponse& response, Milliseconds elaps
       logger_.debug("Job request timed out, asking again.");
       return Pace::kAtOnce;
     }
-    outage_.failed(LogLevel::kError, describe(response));
+    outage_.failed(LogLevel::kError, describe(response), response.error_text);
     return Pace::kFailing;
   }
   switch (response.status) {
@@ -73,7 +73,7 @@ JobTaker::Pace JobTaker::handle(const HttpResponse& response, Milliseconds elaps
       outage_.failed(LogLevel::kWarn, "HTTP 429, too many requests");
       return Pace::kTooMany;
     default:
-      outage_.failed(LogLevel::kError, describe(response));
+      outage_.failed(LogLevel::kError, describe(response), response.error_text);
       return Pace::kFailing;
   }
 }
@@ -136,7 +136,8 @@ void JobTaker::pause(Pace pace, const HttpResponse& response, std::stop_token st
   if (pace == Pace::kAtOnce) return;
   Milliseconds least{0};
   if (response.error == TransportError::kNone && response.status != 200) {
-    least = retry_after(response, timing_.retry_after_cap);
+    const bool asked_to_wait = pace == Pace::kTooMany;
+    least = retry_after(response, asked_to_wait ? timing_.retry_after_cap : timing_.failure_cap);
   }
   if (pace == Pace::kTooMany) {
     real_clock().sleep_for(std::max(timing_.too_many_requests, least), std::move(stop));

@@ -2,25 +2,25 @@
 
 namespace echo::runpod {
 
-void OutageLog::failed(LogLevel level, const std::string& reason) {
+void OutageLog::failed(LogLevel level, const std::string& state, const std::string& detail) {
   const auto now = std::chrono::steady_clock::now();
   ++failures_;
-  if (reason != reason_) {
-    logger_.log(level, what_ + " | " + reason);
+  if (state != state_) {
+    logger_.log(level, what_ + " | " + state + (detail.empty() ? "" : " | " + detail));
   } else if (now - last_line_ >= summary_every_) {
     logger_.log(level,
-                what_ + " | " + reason + " | " + std::to_string(failures_) + " failures so far");
+                what_ + " | " + state + " | " + std::to_string(failures_) + " failures so far");
   } else {
     return;
   }
-  reason_ = reason;
+  state_ = state;
   last_line_ = now;
 }
 
 void OutageLog::recovered() {
-  if (reason_.empty()) return;
+  if (state_.empty()) return;
   logger_.info(what_ + " | works again after " + std::to_string(failures_) + " failures");
-  reason_.clear();
+  state_.clear();
   failures_ = 0;
 }
 

@@ -18,14 +18,15 @@ class OutageLog {
   OutageLog(Logger& logger, std::string what, Milliseconds summary_every)
       : logger_(logger), what_(std::move(what)), summary_every_(summary_every) {}
 
-  void failed(LogLevel level, const std::string& reason);
+  // `state` names the failure; `detail` may differ each time and is logged with a new state only.
+  void failed(LogLevel level, const std::string& state, const std::string& detail = "");
   void recovered();
 
  private:
   Logger& logger_;
   const std::string what_;
   const Milliseconds summary_every_;
-  std::string reason_;  // empty: no outage
+  std::string state_;  // empty: no outage
   int failures_ = 0;
   std::chrono::steady_clock::time_point last_line_;
 };

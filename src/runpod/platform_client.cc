@@ -97,7 +97,6 @@ HttpResponse PlatformClient::ping(const std::string& url, Milliseconds timeout,
 
 std::string describe(const HttpResponse& response) {
   if (response.error == TransportError::kNone) return "HTTP " + std::to_string(response.status);
-  if (!response.error_text.empty()) return response.error_text;
   return std::string(transport_error_name(response.error));
 }
 

@@ -38,7 +38,7 @@ class PlatformClient {
   WorkerTiming timing_;
 };
 
-// "HTTP 503" or what became of the connection, for logs: no URL, no header, no body.
+// "HTTP 503", "cannot connect", ...: for logs and for telling one failure from another.
 std::string describe(const HttpResponse& response);
 
 // The pause a Retry-After header asks for, in seconds or as a date, at most `cap`; zero without

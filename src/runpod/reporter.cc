@@ -5,8 +5,6 @@
 namespace echo::runpod {
 namespace {
 
-constexpr Milliseconds kProgressTimeout{15'000};
-
 bool worth_retrying(const HttpResponse& response) {
   if (response.error != TransportError::kNone) {
     // Answers that cannot be read are still a sign that the post went through once.
@@ -39,7 +37,7 @@ Reporter::Reporter(const PlatformClient& client, const Endpoints& endpoints,
       limits_(options.limits) {}
 
 Reporter::Attempts Reporter::post(const std::string& url, const LogScope& scope,
-                                  const std::string& body, Milliseconds budget,
+                                  const std::string& body, Patience patience,
                                   std::stop_token stop) const {
   RetryPolicy policy;
   policy.max_attempts = 0;
@@ -49,7 +47,7 @@ Reporter::Attempts Reporter::post(const std::string& url, const LogScope& scope,
   Backoff backoff(policy);
   const auto start = std::chrono::steady_clock::now();
   for (int attempt = 1;; ++attempt) {
-    const HttpResponse response = client_.post(url, scope.job_id, body, timing_.post_timeout, stop);
+    const HttpResponse response = client_.post(url, scope.job_id, body, patience.attempt, stop);
     if (delivered(response)) return {Delivery::kDelivered, "", response.status};
     const std::string reason = describe(response);
     if (response.error == TransportError::kCancelled || stop.stop_requested()) {
@@ -61,7 +59,7 @@ Reporter::Attempts Reporter::post(const std::string& url, const LogScope& scope,
     const auto pause = backoff.next_delay(retry_after(response, timing_.retry_after_cap))
                            .value_or(Milliseconds(0));
     const auto spent = std::chrono::steady_clock::now() - start;
-    if (attempt >= timing_.post_attempts && spent + pause > budget) {
+    if (attempt >= timing_.post_attempts && spent + pause > patience.budget) {
       return {Delivery::kExhausted, reason + " after " + std::to_string(attempt) + " attempts",
               response.status};
     }
@@ -83,23 +81,26 @@ Delivery Reporter::post_result(const ActiveJob& job, const ShapedResult& result,
     logger_.error(text, job.scope);
     body = error_body(text, result.stop_pod);
   }
-  return post_final(job.scope, body, is_stream, result.stop_pod, job.silence_token());
+  return post_final(job.scope, body, is_stream, result.stop_pod,
+                    {timing_.post_timeout, timing_.post_budget}, job.silence_token());
 }
 
 Delivery Reporter::post_error(const std::string& job_id, const std::string& error) const {
-  return post_final({job_id, ""}, error_body(error), false, false, {});
+  // It holds up the taking of jobs, so it gets less time.
+  return post_final({job_id, ""}, error_body(error), false, false,
+                    {timing_.piece_timeout, timing_.piece_budget}, {});
 }
 
 Delivery Reporter::post_final(const LogScope& scope, const std::string& body, bool is_stream,
-                              bool stop_pod, std::stop_token stop) const {
+                              bool stop_pod, Patience patience, std::stop_token stop) const {
   const std::string url = endpoints_.output(scope.job_id, is_stream);
-  Attempts attempts = post(url, scope, body, timing_.post_budget, stop);
+  Attempts attempts = post(url, scope, body, patience, stop);
   if (attempts.delivery == Delivery::kRejected) {
     const std::string text = "result_rejected: the platform rejected the result (HTTP " +
                              std::to_string(attempts.status) + ", " + std::to_string(body.size()) +
                              " bytes)";
     logger_.error(text, scope);
-    attempts = post(url, scope, error_body(text, stop_pod), timing_.post_budget, stop);
+    attempts = post(url, scope, error_body(text, stop_pod), patience, stop);
   }
   switch (attempts.delivery) {
     case Delivery::kDelivered:
@@ -118,7 +119,7 @@ Delivery Reporter::post_final(const LogScope& scope, const std::string& body, bo
 
 Delivery Reporter::post_piece(const ActiveJob& job, const std::string& body) const {
   const Attempts attempts = post(endpoints_.stream(job.job.id()), job.scope, body,
-                                 timing_.chunk_budget, job.silence_token());
+                                 {timing_.piece_timeout, timing_.piece_budget}, job.silence_token());
   if (attempts.delivery == Delivery::kDelivered) {
     logger_.debug("Intermediate results sent.", job.scope);
   } else if (attempts.delivery != Delivery::kCancelled) {
@@ -130,7 +131,7 @@ Delivery Reporter::post_piece(const ActiveJob& job, const std::string& body) con
 Delivery Reporter::post_progress(const ActiveJob& job, const std::string& body) const {
   const HttpResponse response =
       client_.post(endpoints_.output(job.job.id(), false), job.job.id(), body,
-                   std::min(kProgressTimeout, timing_.post_timeout), job.silence_token());
+                   timing_.progress_timeout, job.silence_token());
   if (delivered(response)) return Delivery::kDelivered;
   logger_.debug("Failed to send a progress update. | " + describe(response), job.scope);
   return Delivery::kExhausted;

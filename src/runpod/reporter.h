@@ -53,10 +53,16 @@ class Reporter {
     int status = 0;
   };
 
+  // How long one attempt may take, and until when new ones are made.
+  struct Patience {
+    Milliseconds attempt;
+    Milliseconds budget;
+  };
+
   Attempts post(const std::string& url, const LogScope& scope, const std::string& body,
-                Milliseconds budget, std::stop_token stop) const;
+                Patience patience, std::stop_token stop) const;
   Delivery post_final(const LogScope& scope, const std::string& body, bool is_stream, bool stop_pod,
-                      std::stop_token stop) const;
+                      Patience patience, std::stop_token stop) const;
 
   const PlatformClient& client_;
   const Endpoints& endpoints_;

@@ -51,7 +51,8 @@ Milliseconds StopChannel::handle(const HttpResponse& response, Milliseconds elap
   }
   // Not every platform has this channel, so its absence is no error.
   const bool absent = response.error == TransportError::kNone && response.status == 404;
-  outage_.failed(absent ? LogLevel::kInfo : LogLevel::kError, describe(response));
+  outage_.failed(absent ? LogLevel::kInfo : LogLevel::kError, describe(response),
+                 response.error_text);
   return absent ? timing_.stop_failure_cap : failure_pause();
 }
 

@@ -34,16 +34,18 @@ struct WorkerTiming {
 
   Milliseconds post_backoff_first{500};
   Milliseconds post_backoff_cap{8'000};
-  Milliseconds post_budget{60'000};   // no new attempt to post a result after this...
-  int post_attempts = 3;              // ...unless it had fewer attempts than this
-  Milliseconds chunk_budget{20'000};  // the same for one stream piece
+  Milliseconds post_budget{60'000};       // no new attempt to post a result after this...
+  int post_attempts = 3;                  // ...unless it had fewer attempts than this
+  Milliseconds piece_timeout{60'000};     // one attempt to post a piece of a stream
+  Milliseconds piece_budget{20'000};      // as post_budget
+  Milliseconds progress_timeout{15'000};  // the one attempt to post an update
 
   Milliseconds ping_retry_step{2'000};    // pauses of 0, 1 and 2 steps before a ping's retries
   Milliseconds unhealthy_timeout{2'000};  // the one report before an unhealthy exit
 
-  Milliseconds progress_interval{0};  // shortest time between two progress posts of a job
-  Milliseconds job_limit{0};          // longest run of a job; 0: only what the job itself says
-  Milliseconds drain_limit{0};        // longest drain after the first signal; 0: no limit
+  Milliseconds progress_interval{1'000};  // shortest time between two progress posts of a job
+  Milliseconds job_limit{0};              // longest run of a job; 0: only what the job itself says
+  Milliseconds drain_limit{0};            // longest drain after the first signal; 0: no limit
   Milliseconds cancel_grace{5'000};   // for cancelled handlers to return before the process ends
   Milliseconds watchdog{900'000};     // a job without sign of life for this long is stuck; 0: off
   Milliseconds refresh_wait{60'000};  // after a job asked for a new pod: exit if nobody stops us

@@ -19,22 +19,22 @@ TEST(Heartbeat, M29_FirstPingComesWithTheFirstTakeAndThenAtAFixedRate) {
     return std::optional(answer);
   });
   WorkerOptions options = options_on(platform);
-  options.ping_interval = milliseconds(100);
+  options.ping_interval = milliseconds(300);
   RunningWorker worker(options, echo_handler);
-  ASSERT_TRUE(platform.wait_for(Route::kPing, 11));
+  ASSERT_TRUE(platform.wait_for(Route::kPing, 6));
   const auto all = pings(platform);
   const auto first_take = platform.requests(Route::kTake).at(0).at;
-  EXPECT_LT(std::abs(between(first_take, all[0].at).count()), 50);
-  EXPECT_NEAR(static_cast<double>(between(all[0].at, all[10].at).count()), 1'000, 100);
+  EXPECT_LT(std::abs(between(first_take, all[0].at).count()), 250);
+  EXPECT_NEAR(static_cast<double>(between(all[0].at, all[5].at).count()), 1'500, 150);
 }
 
 TEST(Heartbeat, M29_TheRateHoldsWhileEveryCoreIsBusy) {
   FakePlatform platform;
   WorkerOptions options = options_on(platform);
-  options.ping_interval = milliseconds(200);
+  options.ping_interval = milliseconds(500);
   RunningWorker worker(options, [](const Job&, JobContext& context) {
     std::vector<std::jthread> burners;
-    const auto end = steady_clock::now() + milliseconds(2'300);
+    const auto end = steady_clock::now() + milliseconds(2'100);
     for (unsigned i = 0; i < 2 * std::max(1u, std::thread::hardware_concurrency()); ++i) {
       burners.emplace_back([end, &context] {
         volatile double sink = 1;
@@ -46,10 +46,10 @@ TEST(Heartbeat, M29_TheRateHoldsWhileEveryCoreIsBusy) {
     return JobOutcome::success(1);
   });
   platform.add_job("busy", 1);
-  ASSERT_TRUE(platform.wait_for(Route::kPing, 11));
+  ASSERT_TRUE(platform.wait_for(Route::kPing, 5));
   const auto all = pings(platform);
-  EXPECT_NEAR(static_cast<double>(between(all[0].at, all[10].at).count()), 2'000, 200);
-  EXPECT_EQ(all[5].parameter("job_id"), "busy");
+  EXPECT_NEAR(static_cast<double>(between(all[0].at, all[4].at).count()), 2'000, 200);
+  EXPECT_EQ(all[3].parameter("job_id"), "busy");
 }
 
 TEST(Heartbeat, S8_M30_PingsListTheJobs) {

@@ -20,9 +20,10 @@ inline WorkerTiming quick_timing() {
   timing.post_backoff_first = Milliseconds(10);
   timing.post_backoff_cap = Milliseconds(50);
   timing.post_budget = Milliseconds(500);
-  timing.chunk_budget = Milliseconds(300);
+  timing.piece_budget = Milliseconds(300);
   timing.ping_retry_step = Milliseconds(20);
   timing.unhealthy_timeout = Milliseconds(500);
+  timing.progress_interval = Milliseconds(0);
   timing.cancel_grace = Milliseconds(200);
   timing.refresh_wait = Milliseconds(300);
   return timing;

@@ -58,7 +58,7 @@ int run(bool unfit) {
   WorkerOptions options = worker_options_from(variable, nullptr);
   options.timing = quick_timing();
   options.timing.post_budget = milliseconds(30'000);
-  options.timing.chunk_budget = milliseconds(30'000);
+  options.timing.piece_budget = milliseconds(30'000);
   options.ping_interval = milliseconds(100);
   options.concurrency = std::atoi(variable("TEST_CONCURRENCY").value_or("1").c_str());
 
