@@ -1,5 +1,7 @@
 #include "net/curl_lanes.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -17,6 +19,12 @@ CurlLane::CurlLane() : multi(curl_multi_init()), easy(curl_easy_init()) {
 CurlLane::~CurlLane() {
   curl_easy_cleanup(easy);
   curl_multi_cleanup(multi);
+}
+
+bool CurlLane::half_close() const {
+  return !sockets.empty() && std::all_of(sockets.begin(), sockets.end(), [](curl_socket_t socket) {
+    return ::shutdown(socket, SHUT_WR) == 0;
+  });
 }
 
 std::unique_ptr<CurlLane> CurlLanePool::take(const std::string& peer) {

@@ -20,7 +20,12 @@ struct CurlLane {
 
   CURLM* multi = nullptr;
   CURL* easy = nullptr;
-  std::string peer;  // whom it talks to
+  std::string peer;                    // whom it talks to
+  std::vector<curl_socket_t> sockets;  // open ones, all to that peer
+
+  // Tells the peer that nothing more will be sent, and lets it send on. False if there is no
+  // connection yet.
+  bool half_close() const;
   std::chrono::steady_clock::time_point idle_since;
 };
 

@@ -1,9 +1,12 @@
 #include "net/curl_transfer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #include "base/error.h"
 #include "net/public_address.h"
@@ -15,7 +18,10 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr std::size_t kMaxHeaderBytes = 256 * 1024;
+constexpr const char* kStopped = "stop was requested";
 constexpr milliseconds kWake{1000};  // how often a quiet transfer is looked at
+// How long an answer that crosses a stop request may be on its way.
+constexpr milliseconds kCrossing{1000};
 
 bool has_body(const HttpRequest& request) {
   return request.method == "POST" || request.method == "PUT" || request.method == "PATCH" ||
@@ -117,10 +123,10 @@ class Transfer {
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_TCP_KEEPALIVE, 1L);
     set(CURLOPT_MAXAGE_CONN, static_cast<long>(options.max_idle.count()));
-    if (request_.public_hosts_only) {
-      set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_socket);
-      set(CURLOPT_OPENSOCKETDATA, this);
-    }
+    set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_socket);
+    set(CURLOPT_OPENSOCKETDATA, this);
+    set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_socket_close);
+    set(CURLOPT_CLOSESOCKETDATA, &lane_);  // outlives the transfer, as its connections do
     set(CURLOPT_PROXY, options.proxy.c_str());
     set(CURLOPT_NOPROXY, options.no_proxy.c_str());
     set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -145,7 +151,7 @@ class Transfer {
     while (!done) {
       const bool stopping = request_.stop.stop_requested();
       if (stopping && !request_.finish_started_answer) {
-        stop_with(TransportError::kCancelled, "stop was requested");
+        stop_with(TransportError::kCancelled, kStopped);
         break;
       }
       int running = 0;
@@ -153,19 +159,18 @@ class Transfer {
       done = read_result();
       if (done) break;
       // Only now: the call above has read what was waiting in the socket.
-      if (stopping && header_bytes_ == 0) {
-        stop_with(TransportError::kCancelled, "stop was requested");
-        break;
-      }
+      if (stopping && header_bytes_ == 0 && !wait_for_crossing_answer()) break;
       if (speed.too_slow(lane_.easy)) {
         stop_with(TransportError::kTimeout,
                   "fewer than " + std::to_string(request_.timeouts.min_bytes) + " bytes in " +
                       std::to_string(request_.timeouts.slow_window.count()) + " ms");
         break;
       }
-      curl_multi_poll(lane_.multi, nullptr, 0, static_cast<int>(speed.wake_after().count()),
-                      nullptr);
+      const milliseconds pause = crossing_end_ ? kCrossing / 10 : speed.wake_after();
+      curl_multi_poll(lane_.multi, nullptr, 0, static_cast<int>(pause.count()), nullptr);
     }
+    // The peer has closed in its turn: that is what was asked for.
+    if (crossing_end_ && header_bytes_ == 0) stop_with(TransportError::kCancelled, kStopped);
     // Closes the connection if the transfer is not over.
     curl_multi_remove_handle(lane_.multi, lane_.easy);
     if (thrown_) std::rethrow_exception(thrown_);
@@ -228,6 +233,15 @@ class Transfer {
     return false;
   }
 
+  // The peer may have sent its answer just now. So the connection is closed in one direction first:
+  // the peer stops, or what it sent before it noticed arrives. False when the wait is over.
+  bool wait_for_crossing_answer() {
+    if (!crossing_end_ && lane_.half_close()) crossing_end_ = steady_clock::now() + kCrossing;
+    if (crossing_end_ && steady_clock::now() < *crossing_end_) return true;
+    stop_with(TransportError::kCancelled, kStopped);
+    return false;
+  }
+
   void stop_with(TransportError error, std::string text) {
     response_.error = error;
     response_.error_text = std::move(text);
@@ -246,12 +260,21 @@ class Transfer {
 
   // Called with the address that is about to be connected to, whatever name it came from.
   static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* address) {
-    if (!is_public_address(address->addr)) {
-      static_cast<Transfer*>(self)->stop_with(TransportError::kForbiddenHost,
-                                              "the host's address is not a public one");
+    auto& transfer = *static_cast<Transfer*>(self);
+    if (transfer.request_.public_hosts_only && !is_public_address(address->addr)) {
+      transfer.stop_with(TransportError::kForbiddenHost, "the host's address is not a public one");
       return CURL_SOCKET_BAD;
     }
-    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (transfer.crossing_end_) return CURL_SOCKET_BAD;  // libcurl would send the request again
+    const curl_socket_t socket =
+        ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (socket != CURL_SOCKET_BAD) transfer.lane_.sockets.push_back(socket);
+    return socket;
+  }
+
+  static int on_socket_close(void* lane, curl_socket_t socket) {
+    std::erase(static_cast<CurlLane*>(lane)->sockets, socket);
+    return ::close(socket);
   }
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
@@ -351,6 +374,7 @@ class Transfer {
   std::uint64_t body_size_ = 0;
   std::uint64_t body_offset_ = 0;
   std::exception_ptr thrown_;
+  std::optional<steady_clock::time_point> crossing_end_;  // set once the lane is half closed
 };
 
 }  // namespace

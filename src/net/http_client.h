@@ -100,8 +100,9 @@ struct HttpRequest {
   bool accept_compressed = true;                 // asks for gzip and deflate, and decodes them
   bool public_hosts_only = false;  // refuses to connect to anything private, redirects included
   std::stop_token stop;
-  // A stop request that finds the answer already begun lets it come to its end: for answers that
-  // hand over something which must not get lost.
+  // For answers that hand over something which must not get lost: a stop request that finds the
+  // answer already begun lets it come to its end. Otherwise the connection is closed in our
+  // direction, and an answer that the peer sent before it noticed is still taken, for a second.
   bool finish_started_answer = false;
 };
 

@@ -118,8 +118,9 @@ Delivery Reporter::post_final(const LogScope& scope, const std::string& body, bo
 }
 
 Delivery Reporter::post_piece(const ActiveJob& job, const std::string& body) const {
-  const Attempts attempts = post(endpoints_.stream(job.job.id()), job.scope, body,
-                                 {timing_.piece_timeout, timing_.piece_budget}, job.silence_token());
+  const Attempts attempts =
+      post(endpoints_.stream(job.job.id()), job.scope, body,
+           {timing_.piece_timeout, timing_.piece_budget}, job.silence_token());
   if (attempts.delivery == Delivery::kDelivered) {
     logger_.debug("Intermediate results sent.", job.scope);
   } else if (attempts.delivery != Delivery::kCancelled) {
@@ -129,9 +130,8 @@ Delivery Reporter::post_piece(const ActiveJob& job, const std::string& body) con
 }
 
 Delivery Reporter::post_progress(const ActiveJob& job, const std::string& body) const {
-  const HttpResponse response =
-      client_.post(endpoints_.output(job.job.id(), false), job.job.id(), body,
-                   timing_.progress_timeout, job.silence_token());
+  const HttpResponse response = client_.post(endpoints_.output(job.job.id(), false), job.job.id(),
+                                             body, timing_.progress_timeout, job.silence_token());
   if (delivered(response)) return Delivery::kDelivered;
   logger_.debug("Failed to send a progress update. | " + describe(response), job.scope);
   return Delivery::kExhausted;

@@ -91,7 +91,7 @@ TEST(Shutdown, S11_M38_AnAnswerThatHasBegunIsReadAndItsJobRun) {
 }
 
 TEST(Shutdown, S11_M38_WhateverTheMomentNoJobIsDropped) {
-  for (int delay = 0; delay < 30; ++delay) {
+  for (int delay = 0; delay < 60; ++delay) {
     FakePlatform platform;
     std::atomic<int> runs{0};
     auto worker =
@@ -101,7 +101,7 @@ TEST(Shutdown, S11_M38_WhateverTheMomentNoJobIsDropped) {
         });
     ASSERT_TRUE(platform.wait_for(Route::kTake, 1));
     std::jthread feeder([&] { platform.add_job("a", 1); });
-    std::this_thread::sleep_for(std::chrono::microseconds(delay * 40));
+    std::this_thread::sleep_for(std::chrono::microseconds(delay * 20));
     worker->shut_down();
     EXPECT_EQ(worker->exit_code(), 0);
     feeder.join();

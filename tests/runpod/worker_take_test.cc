@@ -339,6 +339,8 @@ TEST(WorkerTake, S18_M12_AQuietPollIsAbandonedInTimeAndRepeatedAtOnce) {
   options.timing.poll_timeout = milliseconds(900);
   RunningWorker worker(options, echo_handler);
   ASSERT_TRUE(platform.wait_for(Route::kTake, 3));
+  ASSERT_TRUE(
+      platform.wait([&] { return takes(platform)[1].ended != steady_clock::time_point{}; }));
   const auto polls = takes(platform);
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_GE(between(polls[i].at, polls[i].ended), milliseconds(890)) << "not earlier";

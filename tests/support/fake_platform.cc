@@ -320,13 +320,15 @@ void FakePlatform::serve(Connection& connection) {
     std::vector<Json> handed_out;
     PlatformAnswer answer = answer_for(*request, connection, &handed_out);
     if (const Alter alter = alter_of(request->route)) alter(*request, answer);
-    const bool sent = send_answer(connection, answer);
+    // Before the first byte goes out: the worker may act on it at once.
+    auto ended = SteadyClock::now();
+    const bool sent = send_answer(connection, answer, &ended);
     const std::lock_guard lock(mutex_);
     // A worker that did not get its jobs must find them in the queue again.
     if (!sent) queue_.insert(queue_.begin(), handed_out.begin(), handed_out.end());
     if (sent && !handed_out.empty() && handed_out_listener_) handed_out_listener_(handed_out);
     PlatformRequest& logged = log_[request->number];
-    logged.ended = SteadyClock::now();
+    logged.ended = ended;
     logged.abandoned = !sent && connection.closed_by_peer();
     logged.status = sent ? answer.status : 0;
     if (!logging_) log_.erase(request->number);
@@ -409,11 +411,13 @@ bool FakePlatform::hold(Connection& connection, Milliseconds time,
   return false;
 }
 
-bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& answer) {
+bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& answer,
+                               SteadyClock::time_point* ended) {
   constexpr milliseconds kForever{3'600'000};
   const auto never = [] { return false; };
   if (answer.delay.count() > 0) hold(connection, answer.delay, never);
   if (answer.hang) hold(connection, kForever, never);
+  *ended = SteadyClock::now();
   if (answer.reset) {
     const linger now{1, 0};
     const int socket = connection.socket.exchange(-1);

@@ -35,7 +35,7 @@ struct PlatformRequest {
   std::string body;
   int connection = 0;
   TimePoint at{};          // when it was complete
-  TimePoint ended{};       // when the answer was sent or given up; epoch before that
+  TimePoint ended{};       // when its answer began to be sent or was given up; epoch until then
   bool abandoned = false;  // the worker closed the connection before the answer
   int status = 0;          // what was answered; 0 for nothing
 
@@ -131,7 +131,8 @@ class FakePlatform {
   PlatformAnswer take_jobs(const PlatformRequest& request, Connection& connection,
                            std::vector<Json>* handed_out);
   PlatformAnswer take_stops(Connection& connection);
-  bool send_answer(Connection& connection, const PlatformAnswer& answer);
+  bool send_answer(Connection& connection, const PlatformAnswer& answer,
+                   PlatformRequest::TimePoint* ended);
   bool hold(Connection& connection, Milliseconds time, const std::function<bool()>& ready);
   void reap();
 
