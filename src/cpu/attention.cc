@@ -1,165 +1,100 @@
 #include "cpu/attention.h"
 
-#include <algorithm>
-#include <cmath>
-#include <exception>
-#include <vector>
+#include <omp.h>
 
-#include "cpu/onednn.h"
+#include <algorithm>
+#include <vector>
 
 namespace echo::cpu {
 namespace {
 
-// Scores of 128 queries and some thousand keys fit a core's second-level cache.
-constexpr int64_t kQueryBlock = 128;
+// Packing keys and values pays from so many queries on.
+constexpr int64_t kMinQueries = 96;
 
-struct Block {
-  size_t lane = 0;
-  int64_t lane_begin = 0;      // first row of the lane
-  int64_t begin = 0, end = 0;  // queries, relative to the lane
-  int64_t head = 0;
+const char* at(const Tensor& x, int64_t row, int64_t column) {
+  return x.data_as<char>() + static_cast<size_t>(row * x.stride() + column) * dtype_size(x.dtype());
+}
+
+struct Unit {
+  AttentionTask task;
+  std::vector<AttentionPart> parts;
 };
 
-class Worker {
- public:
-  Worker(const Kernels& kernels, const Tensor& q, const Tensor& k, const Tensor& v,
-         const AttentionShape& shape, const Lanes& lanes, std::span<const Sections> sections,
-         const Tensor& out)
-      : kernels_(kernels),
-        q_(q),
-        k_(k),
-        v_(v),
-        shape_(shape),
-        lanes_(lanes),
-        sections_(sections),
-        out_(out),
-        head_dim_(q.cols() / shape.heads),
-        element_(dtype_size(q.dtype())) {}
-
-  void operator()(const Block& block) {
-    const int64_t queries = block.end - block.begin;
-    const int64_t earlier = k_.rows() - q_.rows();  // keys before the first query's; of one lane
-    // The lane's own keys that any query of the block can see.
-    int64_t key_begin = 0, key_end = earlier + lanes_[block.lane].rows;
-    if (shape_.causal) {
-      key_end = earlier + block.end;
-      if (shape_.window > 0) {
-        key_begin = std::max<int64_t>(0, earlier + block.begin - shape_.window + 1);
-      }
-    }
-    segments_.assign(1, {0, key_end - key_begin, 1.0f});
-    if (!sections_.empty()) {
-      for (const KeyValueSection& section : sections_[block.lane]) {
-        if (section.k.rows() == 0) continue;
-        const int64_t begin = segments_.back().end;
-        segments_.push_back({begin, begin + section.k.rows(), section.scale});
-      }
-    }
-    const int64_t keys = segments_.back().end;
-    scores_.resize(static_cast<size_t>(queries * keys));
-
-    const void* query = at(q_, block.lane_begin + block.begin, block.head);
-    for_each_part(block, key_begin,
-                  [&](const ScoreSegment& part, const Tensor& k, const Tensor&, int64_t row) {
-                    multiply({queries, part.end - part.begin, head_dim_, q_.stride(), k.stride(),
-                              keys, true, false, q_.dtype(), DType::kFloat32},
-                             query, at(k, row, block.head), scores_.data() + part.begin);
-                  });
-
-    probabilities_.resize(static_cast<size_t>(queries * keys) * element_);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-    for (int64_t i = 0; i < queries; ++i) {
-      const int64_t position = earlier + block.begin + i;
-      int64_t lo = 0, hi = key_end - key_begin;
-      if (shape_.causal) {
-        hi = position + 1 - key_begin;
-        if (shape_.window > 0) lo = std::max<int64_t>(0, position - shape_.window + 1 - key_begin);
-      }
-      kernels_.softmax_row(scores_.data() + i * keys, factor, segments_.data(),
-                           static_cast<int64_t>(segments_.size()), lo, hi,
-                           probabilities_.data() + static_cast<size_t>(i * keys) * element_,
-                           q_.dtype());
-    }
-
-    // The parts add up in float32.
-    result_.resize(static_cast<size_t>(queries * head_dim_));
-    bool first = true;
-    for_each_part(block, key_begin,
-                  [&](const ScoreSegment& part, const Tensor&, const Tensor& v, int64_t row) {
-                    multiply({queries, head_dim_, part.end - part.begin, keys, v.stride(),
-                              head_dim_, false, !first, q_.dtype(), DType::kFloat32},
-                             probabilities_.data() + static_cast<size_t>(part.begin) * element_,
-                             at(v, row, block.head), result_.data());
-                    first = false;
-                  });
-    kernels_.convert({result_.data(), queries, head_dim_, head_dim_, DType::kFloat32},
-                     {at(out_, block.lane_begin + block.begin, block.head), queries, head_dim_,
-                      out_.stride(), out_.dtype()});
+// Queries [begin, end) of a lane, whose keys begin with `earlier` rows before the first query's.
+Unit make_unit(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+               int64_t lane_begin, int64_t lane_rows, int64_t earlier, const Sections* sections,
+               int64_t begin, int64_t end, int64_t head, const Tensor& out) {
+  Unit unit;
+  AttentionTask& task = unit.task;
+  task.dtype = q.dtype();
+  task.width = q.cols() / shape.heads;
+  task.causal = shape.causal;
+  task.window = shape.window;
+  task.queries = end - begin;
+  task.q_stride = q.stride();
+  task.out_stride = out.stride();
+  const int64_t column = head * task.width;
+  task.q = at(q, lane_begin + begin, column);
+  task.out = const_cast<char*>(at(out, lane_begin + begin, column));
+  // Only the own keys that some of the queries see.
+  int64_t key_begin = 0, key_end = earlier + lane_rows;
+  if (shape.causal) {
+    key_end = earlier + end;
+    if (shape.window > 0) key_begin = std::max<int64_t>(0, earlier + begin - shape.window + 1);
   }
-
- private:
-  void* at(const Tensor& x, int64_t row, int64_t head) const {
-    return x.data_as<char>() + static_cast<size_t>(row * x.stride() + head * head_dim_) * element_;
-  }
-
-  // f(columns of the scores, keys, values, their first row) for the lane's own keys, then each
-  // section.
-  template <class F>
-  void for_each_part(const Block& block, int64_t key_begin, F f) {
-    f(segments_[0], k_, v_, block.lane_begin + key_begin);
-    if (sections_.empty()) return;
-    size_t index = 1;
-    for (const KeyValueSection& section : sections_[block.lane]) {
+  task.position = earlier + begin - key_begin;
+  unit.parts.push_back({at(k, lane_begin + key_begin, column),
+                        at(v, lane_begin + key_begin, column), k.stride(), v.stride(),
+                        key_end - key_begin, 1.0f});
+  if (sections) {
+    for (const KeyValueSection& section : *sections) {
       if (section.k.rows() == 0) continue;
-      f(segments_[index++], section.k, section.v, 0);
+      unit.parts.push_back({at(section.k, 0, column), at(section.v, 0, column), section.k.stride(),
+                            section.v.stride(), section.k.rows(), section.scale});
     }
   }
-
-  const Kernels& kernels_;
-  const Tensor &q_, &k_, &v_;
-  const AttentionShape& shape_;
-  const Lanes& lanes_;
-  std::span<const Sections> sections_;
-  const Tensor& out_;
-  const int64_t head_dim_;
-  const size_t element_;
-  std::vector<ScoreSegment> segments_;
-  std::vector<float> scores_, result_;
-  std::vector<char> probabilities_;
-};
+  return unit;
+}
 
 }  // namespace
 
 void attention(const Kernels& kernels, const Tensor& q, const Tensor& k, const Tensor& v,
                const AttentionShape& shape, const Lanes& lanes, std::span<const Sections> sections,
                const Tensor& out) {
-  std::vector<Block> blocks;
+  const int threads = omp_get_max_threads();
+  const int64_t heads = shape.heads * static_cast<int64_t>(lanes.size());
+  const int64_t wanted_parts = (threads + heads - 1) / heads;
+  std::vector<Unit> units;
   int64_t lane_begin = 0;
   for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    const int64_t rows = lanes[lane].rows;
+    const int64_t parts = std::clamp<int64_t>(rows / kMinQueries, 1, wanted_parts);
     for (int64_t head = 0; head < shape.heads; ++head) {
-      for (int64_t begin = 0; begin < lanes[lane].rows; begin += kQueryBlock) {
-        blocks.push_back(
-            {lane, lane_begin, begin, std::min(begin + kQueryBlock, lanes[lane].rows), head});
+      for (int64_t part = 0; part < parts; ++part) {
+        const int64_t begin = rows * part / parts, end = rows * (part + 1) / parts;
+        if (begin == end) continue;
+        units.push_back(make_unit(q, k, v, shape, lane_begin, rows, k.rows() - q.rows(),
+                                  sections.empty() ? nullptr : &sections[lane], begin, end, head,
+                                  out));
       }
     }
-    lane_begin += lanes[lane].rows;
+    lane_begin += rows;
   }
-  std::exception_ptr failure;
-  const int64_t count = static_cast<int64_t>(blocks.size());
-#pragma omp parallel if (count > 1)
-  {
-    Worker worker(kernels, q, k, v, shape, lanes, sections, out);
-#pragma omp for schedule(dynamic)
-    for (int64_t i = 0; i < count; ++i) {
-      try {
-        worker(blocks[static_cast<size_t>(i)]);
-      } catch (...) {
-#pragma omp critical
-        failure = std::current_exception();
-      }
-    }
+  size_t bytes = 0;
+  for (Unit& unit : units) {
+    unit.task.parts = unit.parts.data();
+    unit.task.part_count = static_cast<int64_t>(unit.parts.size());
+    bytes = std::max(bytes, kernels.attention_workspace(unit.task));
   }
-  if (failure) std::rethrow_exception(failure);
+  bytes = (bytes + 63) / 64 * 64;
+  const auto workspace = out.backend().allocate(bytes * static_cast<size_t>(threads));
+  const int64_t count = static_cast<int64_t>(units.size());
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (count > 1)
+  for (int64_t i = 0; i < count; ++i) {
+    char* mine =
+        static_cast<char*>(workspace->data()) + bytes * static_cast<size_t>(omp_get_thread_num());
+    kernels.attention(units[static_cast<size_t>(i)].task, mine);
+  }
 }
 
 }  // namespace echo::cpu

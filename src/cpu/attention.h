@@ -8,8 +8,8 @@
 
 namespace echo::cpu {
 
-// As Backend::attention. Blocks of queries of one head are the unit of work: scores of a block stay
-// in the cache, the products run in oneDNN, the softmax in `kernels`.
+// As Backend::attention. A head of a lane is the unit of work, and where these are few, some of its
+// queries.
 void attention(const Kernels& kernels, const Tensor& q, const Tensor& k, const Tensor& v,
                const AttentionShape& shape, const Lanes& lanes, std::span<const Sections> sections,
                const Tensor& out);

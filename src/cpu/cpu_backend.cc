@@ -164,7 +164,15 @@ class CpuBackend : public Backend {
     }
   }
   void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
-    const View candidates = view(table);
+    const Tensor turned(*this, allocate(static_cast<size_t>(table.size()) * sizeof(float)),
+                        table.cols(), table.rows(), DType::kFloat32);
+    for (int64_t r = 0; r < table.rows(); ++r) {
+      for (int64_t c = 0; c < table.cols(); ++c) {
+        turned.data_as<float>()[c * table.rows() + r] =
+            table.data_as<float>()[r * table.stride() + c];
+      }
+    }
+    const View candidates = view(turned);
     int32_t* result = ids.data_as<int32_t>();
     over_rows_indexed({view(x)}, [&](int64_t begin, const View* v) {
       kernels_.nearest(v[0], candidates, result + begin);

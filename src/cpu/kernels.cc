@@ -8,6 +8,7 @@ std::vector<const Kernels*> supported_kernels() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    if (__builtin_cpu_supports("avx512bf16")) found.push_back(&avx512bf16_kernels());
     found.push_back(&avx512_kernels());
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

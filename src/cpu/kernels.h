@@ -21,11 +21,31 @@ struct View {
 
 enum class Unary { kSilu, kGelu, kTanh };
 
-// Columns [begin, end) of a row of scores, all of one section.
-struct ScoreSegment {
-  int64_t begin = 0;
-  int64_t end = 0;
-  float scale = 1.0f;  // of keys and values
+// One head's keys and values of one source.
+struct AttentionPart {
+  const void* k = nullptr;
+  const void* v = nullptr;
+  int64_t k_stride = 0;  // elements
+  int64_t v_stride = 0;
+  int64_t rows = 0;
+  float scale = 1.0f;  // multiplies keys and values
+};
+
+// Some queries of one head over all the keys of their lane.
+struct AttentionTask {
+  DType dtype = DType::kFloat32;  // of everything
+  int64_t width = 0;              // of the head
+  const void* q = nullptr;
+  void* out = nullptr;
+  int64_t q_stride = 0;  // elements
+  int64_t out_stride = 0;
+  int64_t queries = 0;
+  // The first part are the lane's own keys, which the causal rule is about; its scale is 1.
+  const AttentionPart* parts = nullptr;
+  int64_t part_count = 0;
+  int64_t position = 0;  // of the first query among the first part's keys
+  bool causal = false;
+  int64_t window = 0;
 };
 
 struct Kernels {
@@ -46,21 +66,22 @@ struct Kernels {
   // to += x * gate; gate may be null.
   void (*add_gated)(const View& x, const float* gate, const View& to);
   void (*scale)(const View& x, float factor);
-  // Softmax of factor * scores over the columns of the segments; in the first segment only columns
-  // [lo, hi) count. Writes probability * segment scale to out, zero where masked.
-  void (*softmax_row)(float* scores, float factor, const ScoreSegment* segments, int64_t count,
-                      int64_t lo, int64_t hi, void* out, DType out_dtype);
   // out[r] = bias + sum_j w[j] * x[r + j]; rows of out.
   void (*depthwise)(const View& x, const float* w, int64_t taps, const float* bias,
                     const View& out);
-  void (*nearest)(const View& x, const View& table, int32_t* ids);
+  // For each row of x the candidate with the largest dot product; candidates are columns.
+  void (*nearest)(const View& x, const View& candidates, int32_t* ids);
   void (*guided_step)(const View& x, const View& v, const View* v_text, const View* v_speaker,
                       const GuidedStep& step);
+  // Needs memory of attention_workspace() bytes, aligned to 64.
+  size_t (*attention_workspace)(const AttentionTask& task);
+  void (*attention)(const AttentionTask& task, void* workspace);
 };
 
 const Kernels& generic_kernels();
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+const Kernels& avx512bf16_kernels();
 
 // What this machine can run, the best first.
 std::vector<const Kernels*> supported_kernels();

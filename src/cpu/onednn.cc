@@ -276,18 +276,6 @@ void execute(const char* what, const Tensor& x, const PackedWeights& w, const Te
   });
 }
 
-struct ProductHash {
-  size_t operator()(const MatrixProduct& p) const {
-    size_t hash = 0;
-    for (int64_t value :
-         {p.m, p.n, p.k, p.lda, p.ldb, p.ldc, int64_t{p.transposed}, int64_t{p.accumulate},
-          static_cast<int64_t>(p.dtype), static_cast<int64_t>(p.c_dtype)}) {
-      hash = hash * 1000003u + static_cast<size_t>(value);
-    }
-    return hash;
-  }
-};
-
 }  // namespace
 
 std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision) {
@@ -317,33 +305,6 @@ PackedUse packed_use(const Tensor& x, const PackedWeights& w, const Tensor& bias
                      const Tensor& out) {
   return translated("choosing code", [&] {
     return static_cast<const OneDnnWeights&>(w).use(call_of(x, bias, accumulate, out));
-  });
-}
-
-void multiply(const MatrixProduct& p, const void* a, const void* b, void* c) {
-  static std::mutex mutex;
-  static std::unordered_map<MatrixProduct, Primitive, ProductHash> primitives;
-  constexpr size_t kMaxPrimitives = 512;
-  translated("matrix product", [&] {
-    Primitive primitive;
-    {
-      const std::lock_guard lock(mutex);
-      auto found = primitives.find(p);
-      if (found == primitives.end()) {
-        if (primitives.size() >= kMaxPrimitives) primitives.clear();
-        const memory::desc a_desc = strided({p.m, p.k}, p.dtype, {p.lda, 1});
-        const memory::desc b_desc = strided(
-            {p.k, p.n}, p.dtype, p.transposed ? memory::dims{1, p.ldb} : memory::dims{p.ldb, 1});
-        const memory::desc c_desc = strided({p.m, p.n}, p.c_dtype, {p.ldc, 1});
-        found = primitives
-                    .emplace(p, make_primitive(matmul_desc(a_desc, b_desc, nullptr, c_desc,
-                                                           attributes(p.accumulate)),
-                                               false, static_cast<dnnl::matmul*>(nullptr)))
-                    .first;
-      }
-      primitive = found->second;
-    }
-    run(primitive, a, b, nullptr, c);
   });
 }
 

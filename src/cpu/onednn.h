@@ -30,20 +30,6 @@ struct PackedUse {
 PackedUse packed_use(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
                      const Tensor& out);
 
-// A plain matrix product on strided memory: c (m, n) = a (m, k) b (+ c). With `transposed`, b is
-// stored as (n, k) with rows ldb apart, else as (k, n). a and b have `dtype`; c is c_dtype.
-struct MatrixProduct {
-  int64_t m = 0, n = 0, k = 0;
-  int64_t lda = 0, ldb = 0, ldc = 0;
-  bool transposed = false;
-  bool accumulate = false;
-  DType dtype = DType::kFloat32;
-  DType c_dtype = DType::kFloat32;
-
-  bool operator==(const MatrixProduct&) const = default;
-};
-void multiply(const MatrixProduct& product, const void* a, const void* b, void* c);
-
 // Whether this machine multiplies bfloat16 faster than float32.
 bool has_fast_bfloat16();
 

@@ -184,6 +184,53 @@ TEST_P(Attention, LargeScoresAreStable) {
   }
 }
 
+// One query whose scores are these numbers, over values that show the probabilities.
+Matrix probabilities_of(Backend& backend, const std::vector<double>& scores) {
+  const int64_t n = static_cast<int64_t>(scores.size());
+  Matrix q(1, n), k(n, n), v(n, n);
+  q.at(0, 0) = std::sqrt(static_cast<double>(n));
+  for (int64_t i = 0; i < n; ++i) {
+    k.at(i, 0) = scores[static_cast<size_t>(i)];
+    v.at(i, i) = 1;
+  }
+  const Tensor query = echo::on_device(backend, q),
+               none = echo::on_device(backend, Matrix(1, n, -3e30));
+  // The query's own key takes no part: its score is far below all others.
+  return host(attention(
+      query, none, none, {1}, {{1}},
+      std::vector<Sections>{{{echo::on_device(backend, k), echo::on_device(backend, v), 1}}}));
+}
+
+TEST_P(Attention, ProbabilitiesAreAccurateOverTheWholeRange) {
+  std::vector<double> scores(1001);
+  for (size_t i = 0; i < scores.size(); ++i) scores[i] = -0.08 * static_cast<double>(i);  // to -80
+  double sum = 0;
+  for (const double score : scores) sum += std::exp(score);
+  const Matrix found = probabilities_of(backend(), scores);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    // The score, the query and the factor 1/sqrt(D) are rounded, and two products: five roundings of
+    // the score's size in the exponential. The exponential, the sum and its inverse have the rest.
+    const double allowed = kFloat32Rounding * (16 + 5 * std::abs(scores[i]));
+    const double right = std::exp(scores[i]) / sum;
+    ASSERT_NEAR(found.at(0, static_cast<int64_t>(i)), right, right * allowed) << scores[i];
+  }
+}
+
+TEST_P(Attention, ExtremeScores) {
+  const auto run = [&](double common, double special) {
+    std::vector<double> scores(33, common);
+    scores[20] = special;
+    return probabilities_of(backend(), scores);
+  };
+  EXPECT_NEAR(run(-1e30, 1e30).at(0, 20), 1, 1e-6);
+  EXPECT_LT(run(-1e30, 1e30).at(0, 0), 1e-35);
+  EXPECT_NEAR(run(1e4, 1e4).at(0, 20), 1.0 / 33, 1e-8);
+  EXPECT_LT(run(0, -INFINITY).at(0, 20), 1e-35);
+  EXPECT_NEAR(run(0, -INFINITY).at(0, 0), 1.0 / 32, 1e-8);
+  for (const double value : run(0, NAN).values) EXPECT_TRUE(std::isnan(value));
+  for (const double value : run(0, INFINITY).values) EXPECT_TRUE(std::isnan(value));
+}
+
 TEST_P(Attention, NaNStaysInTheQueriesThatSeeIt) {
   for (const DType dtype : matrix_types()) {
     const Matrix x = random_matrix(40, 32, 1, 1, dtype);
