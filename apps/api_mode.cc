@@ -45,6 +45,7 @@ server::ServerOptions server_options(const ApiModeOptions& options,
   server.routes.worker_id = options.worker.worker_id;
   server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
   server.description.version = ECHO_VERSION;
+  server.description.input_schema = server::speech_input_schema();
   if (options.mode == runpod::Mode::kRealtimeApi) {
     server.http.host = "0.0.0.0";
     server.http.port = options.worker.realtime_port;
