@@ -295,6 +295,10 @@ class ParallelRanges {
         refusal = "the answer is longer than the range that was asked for";
         return false;
       }
+      // One that has to wait will fill up; growing by doubling would take twice the room.
+      if (window_.front().get() != &chunk) {
+        chunk.waiting.reserve(chunk.waiting.size() + (chunk.end - chunk.begin - chunk.received));
+      }
       chunk.waiting.append(bytes);
       chunk.received += bytes.size();
       lock.unlock();
