@@ -1,16 +1,18 @@
 # The flags of every target, and the functions that the folders' lists are written in.
 add_library(echo_flags INTERFACE)
+set(echo_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter -Wnon-virtual-dtor)
+# The CUDA compiler takes none of them.
 target_compile_options(echo_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter -Wnon-virtual-dtor
-  -fstack-protector-strong
+  "$<$<COMPILE_LANGUAGE:CXX>:${echo_warnings};-fstack-protector-strong>"
   # GCC 12 warns of overlaps inside std::string that cannot be (GCC bug 105329).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)
 target_link_options(echo_flags INTERFACE -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(echo_flags INTERFACE _FORTIFY_SOURCE=2)
 endif()
 if(ECHO_SANITIZE)
-  target_compile_options(echo_flags INTERFACE -fsanitize=${ECHO_SANITIZE} -fno-omit-frame-pointer)
+  target_compile_options(echo_flags INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ECHO_SANITIZE};-fno-omit-frame-pointer>")
   target_link_options(echo_flags INTERFACE -fsanitize=${ECHO_SANITIZE})
 endif()
 target_include_directories(echo_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
