@@ -1,6 +1,7 @@
 #include "apps/api_mode.h"
 
 #include <unistd.h>
+#include <algorithm>
 
 #include <condition_variable>
 #include <mutex>

@@ -1,5 +1,6 @@
 // Matrix products, convolutions and attention at the models' shapes. Each first proves some of
 // its rows.
+#include <algorithm>
 #include <string>
 
 #include "bench/kernel_measurement.h"
@@ -9,7 +10,6 @@ namespace echo::bench {
 namespace {
 
 std::string type_text(DType dtype) { return dtype == DType::kFloat32 ? "f32" : "bf16"; }
-
 
 struct Product {
   int64_t rows, in, out, taps = 1, stride = 1, dilation = 1;

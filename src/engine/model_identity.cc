@@ -1,5 +1,7 @@
 #include "engine/model_identity.h"
 
+#include <algorithm>
+
 #include "engine/content_hash.h"
 
 namespace echo {

@@ -1,5 +1,6 @@
 #include "models/echo_dit.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -27,8 +28,8 @@ std::vector<float> timestep_embedding(std::span<const float> t, int64_t size) {
 
 // (T, 80) -> (T / patch, patch * 80): frames of a patch side by side.
 Tensor patches(const Tensor& latent, int64_t patch) {
-  Tensor result = empty(latent.backend(), latent.rows() / patch, latent.cols() * patch,
-                        latent.dtype());
+  Tensor result =
+      empty(latent.backend(), latent.rows() / patch, latent.cols() * patch, latent.dtype());
   copy(latent, result.split_rows(patch));
   return result;
 }
@@ -237,8 +238,8 @@ Sections EchoDit::sections_of(const DitLane& lane, int64_t layer) const {
   return sections;
 }
 
-Tensor EchoDit::forward(const Tensor& x, const Tensor& modulation,
-                        std::span<const DitLane> lanes, const Probe& probe) const {
+Tensor EchoDit::forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+                        const Probe& probe) const {
   Lanes rows;
   for (const DitLane& lane : lanes) {
     if (lane.start_pos + lane.rows > kMaxLatentFrames) {

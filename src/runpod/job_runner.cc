@@ -1,6 +1,7 @@
 #include "runpod/job_runner.h"
 
 #include <sys/utsname.h>
+#include <algorithm>
 
 #include <ctime>
 #include <optional>

@@ -1,6 +1,7 @@
 #include "server/http_session.h"
 
 #include <sys/socket.h>
+#include <algorithm>
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>

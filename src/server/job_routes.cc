@@ -1,5 +1,6 @@
 #include "server/job_routes.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 

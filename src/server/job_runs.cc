@@ -1,4 +1,6 @@
 // The part of the queue that runs jobs and hears what they say.
+#include <algorithm>
+
 #include "base/error.h"
 #include "server/job_record.h"
 

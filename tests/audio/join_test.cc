@@ -1,6 +1,7 @@
 #include "audio/join.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 #include <limits>

@@ -1,6 +1,7 @@
 #include "audio/resample.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 #include <numbers>

@@ -2,6 +2,7 @@
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"

@@ -1,6 +1,7 @@
 #include "models/window_transformer.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 #include <random>

@@ -1,6 +1,7 @@
 #include "net/cached_model.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/file_io.h"

@@ -1,5 +1,6 @@
 #include "fake_hub.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 

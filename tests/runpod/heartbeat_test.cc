@@ -1,6 +1,8 @@
 // The heartbeat and the report of an unfit worker.
 #include "worker_fixture.h"
 
+#include <algorithm>
+
 namespace echo::runpod {
 namespace {
 

@@ -1,5 +1,6 @@
 #include "worker_fixture.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace echo::runpod {

@@ -1,5 +1,6 @@
 #include "support/matrix.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

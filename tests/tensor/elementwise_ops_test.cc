@@ -1,5 +1,6 @@
 // Operations that work on each element for itself.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 
