@@ -19,7 +19,7 @@ namespace echo::parity {
 // Files are links to those of tests/golden until they are changed.
 class AlteredSet {
  public:
-  explicit AlteredSet(const std::string& name) {
+  explicit AlteredSet(const char* name) {
     for (const auto& entry : std::filesystem::directory_iterator(golden(name).folder())) {
       std::filesystem::create_symlink(entry.path(), folder() / entry.path().filename());
     }

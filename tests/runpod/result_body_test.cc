@@ -77,7 +77,7 @@ TEST(ResultBody, M27_NeverInvalidJson) {
   EXPECT_TRUE(parsed["output"]["x"].is_null());
   EXPECT_TRUE(parsed["output"]["y"].is_null());
   EXPECT_NE(parsed["output"]["bad"].get<std::string>().find("\xEF\xBF\xBD"), std::string::npos);
-  EXPECT_NO_THROW(Json::parse(error_body("\xFF broken")));
+  EXPECT_TRUE(Json::accept(error_body("\xFF broken")));
 }
 
 TEST(ResultBody, TextStaysUtf8) {

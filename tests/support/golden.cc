@@ -21,7 +21,7 @@ namespace {
 
 }  // namespace
 
-const GoldenSet& golden(const std::string& name) {
+const GoldenSet& golden(const char* name) {
   static std::mutex mutex;
   static std::map<std::string, GoldenSet> sets;
   const std::scoped_lock lock(mutex);

@@ -11,7 +11,7 @@
 namespace echo {
 
 // tests/golden/NAME ("tiny", "tiny-bf16", "real-slice", "randn"), opened once per process.
-const GoldenSet& golden(const std::string& name);
+const GoldenSet& golden(const char* name);
 
 // Success when `computed` is within kFloat32Multiple times the noise floor of the recorded tensor;
 // otherwise says which, how far, and the limit. For EXPECT_TRUE.
