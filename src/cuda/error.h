@@ -9,12 +9,17 @@
 
 namespace echo::cuda {
 
-// Throws kInternal unless the call succeeded: `what` names what was tried. An error of the device
-// is sticky, so the process should not go on.
+// Throws kInternal, and remembers the first such text: a broken device stays broken, so the process
+// should report and end.
+[[noreturn]] void fail(const std::string& text);
+// Throws what fail() remembers, if anything. Any thread.
+void require_healthy();
+
+// Throws kInternal as fail() unless the call succeeded: `what` names what was tried.
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  throw_internal("cuda: " + std::string(what) + ": " + cudaGetErrorString(status) + " (" +
-                 cudaGetErrorName(status) + ")");
+  fail("CUDA: " + std::string(what) + ": " + cudaGetErrorString(status) + " (" +
+       cudaGetErrorName(status) + ")");
 }
 
 }  // namespace echo::cuda

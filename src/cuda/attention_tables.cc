@@ -1,0 +1,55 @@
+#include "cuda/attention_tables.h"
+
+#include <string>
+
+#include "base/error.h"
+
+namespace echo::cuda {
+namespace {
+
+AttentionPart part_of(const Tensor& k, const Tensor& v, float scale) {
+  return {k.data(), v.data(), k.stride(), v.stride(), static_cast<int>(k.rows()), scale};
+}
+
+}  // namespace
+
+std::vector<AttentionTable> attention_tables(const Tensor& q, const Tensor& k, const Tensor& v,
+                                             const Lanes& lanes,
+                                             std::span<const Sections> sections) {
+  std::vector<AttentionTable> tables(1);
+  const int64_t earlier = k.rows() - q.rows();  // with one lane only
+  int64_t begin = 0;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    const int64_t rows = lanes[i].rows;
+    if (rows == 0) continue;
+    std::vector<AttentionPart> parts = {
+        part_of(k.row_range(begin, earlier + rows), v.row_range(begin, earlier + rows), 1.0f)};
+    if (!sections.empty()) {
+      for (const KeyValueSection& section : sections[i]) {
+        if (section.k.rows() > 0) parts.push_back(part_of(section.k, section.v, section.scale));
+      }
+    }
+    const int count = static_cast<int>(parts.size());
+    if (count > AttentionTable::kMostParts) {
+      throw_internal("attention: " + std::to_string(count - 1) + " sections found, at most " +
+                     std::to_string(AttentionTable::kMostParts - 1) + " expected");
+    }
+    if (tables.back().lane_count == AttentionTable::kMostLanes ||
+        tables.back().part_count + count > AttentionTable::kMostParts) {
+      tables.emplace_back();
+    }
+    AttentionTable& table = tables.back();
+    AttentionLane& lane = table.lanes[table.lane_count++];
+    lane.first_row = static_cast<int>(begin);
+    lane.rows = static_cast<int>(rows);
+    lane.earlier = static_cast<int>(earlier);
+    lane.first_part = table.part_count;
+    lane.parts = count;
+    for (const AttentionPart& part : parts) table.parts[table.part_count++] = part;
+    begin += rows;
+  }
+  if (tables[0].lane_count == 0) tables.clear();
+  return tables;
+}
+
+}  // namespace echo::cuda

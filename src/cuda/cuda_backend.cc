@@ -1,0 +1,239 @@
+#include "cuda/cuda_backend.h"
+
+#include <algorithm>
+#include <string>
+
+#include "cuda/attention_tables.h"
+#include "cuda/batch_width.h"
+#include "cuda/handles.h"
+#include "cuda/kernels.h"
+#include "cuda/matrix_products.h"
+#include "cuda/memory_pool.h"
+#include "cuda/staging.h"
+#include "cuda/weights.h"
+
+namespace echo::cuda {
+namespace {
+
+cudaDeviceProp properties_of(int device) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
+  return properties;
+}
+
+// All that the speed of an algorithm depends on.
+std::string identity_of(const cudaDeviceProp& device) {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  return std::string(device.name) + " sm " + std::to_string(device.major) +
+         std::to_string(device.minor) + " x" + std::to_string(device.multiProcessorCount) +
+         " driver " + std::to_string(driver);
+}
+
+class CudaBackend : public Backend {
+ public:
+  explicit CudaBackend(const CudaOptions& options)
+      : options_(options),
+        properties_((use_device(options.device), properties_of(options.device))),
+        stream_(make_stream()),
+        pool_(options.memory_limit),
+        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure) {}
+
+  std::string name() const override { return "cuda"; }
+  DType compute_dtype(DType wanted) const override { return wanted; }
+  int64_t batch_width() const override {
+    if (batch_width_ == 0) batch_width_ = choose_batch_width();
+    return batch_width_;
+  }
+
+  std::shared_ptr<Buffer> allocate(size_t bytes) override {
+    stream();
+    return pool_.allocate(bytes);
+  }
+  void upload(const void* host, const Tensor& to) override {
+    staging_.upload(host, view(to), stream());
+  }
+  void download(const Tensor& from, void* host) const override {
+    staging_.download(view(from), host, stream());
+  }
+  void copy(const Tensor& from, const Tensor& to) override {
+    cuda::copy(view(from), view(to), stream());
+  }
+  void fill_zero(const Tensor& x) override { cuda::fill_zero(view(x), stream()); }
+
+  std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
+                                      DType precision) override {
+    const Tensor packed = make(weights.out, weights.taps * weights.in, precision);
+    const bool as_is = weights.taps == 1 && weights.dtype == precision;
+    const Tensor raw = as_is ? packed : make(weights.out, weights.taps * weights.in, weights.dtype);
+    upload(weights.data, raw);
+    if (!as_is) pack_weights(raw.data(), raw.dtype(), weights.taps, view(packed), stream());
+    return std::make_shared<DenseWeights>(weights, stride, dilation, packed);
+  }
+  void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    const auto& dense = dynamic_cast<const DenseWeights&>(w);
+    multiply({view(x), dense.view(), row_data(bias), accumulate, view(out)});
+  }
+  void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+              const Tensor& out) override {
+    const auto& dense = dynamic_cast<const DenseWeights&>(w);
+    if (w.taps() == 1 || (w.taps() == w.stride() && w.dilation() == 1 && x.contiguous())) {
+      // A product: the taps of an output lie one behind the other and are not shared.
+      const View rows{x.data(), out.rows(), w.taps() * w.in(), w.stride() * x.stride(), x.dtype()};
+      return multiply({rows, dense.view(), row_data(bias), accumulate, view(out)});
+    }
+    Convolution convolution;
+    convolution.w = dense.view();
+    convolution.bias = row_data(bias);
+    convolution.taps = static_cast<int>(w.taps());
+    convolution.stride = static_cast<int>(w.stride());
+    convolution.dilation = static_cast<int>(w.dilation());
+    convolution.accumulate = accumulate;
+    cuda::conv1d(view(x), convolution, view(out), stream());
+  }
+  void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
+                        const Tensor& out) override {
+    cuda::depthwise_conv1d(view(x), view(w), row_data(bias), view(out), stream());
+  }
+
+  void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) override {
+    cuda::rms_norm(view(x), row_data(weight), eps, view(out), stream());
+  }
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
+                  const Tensor& out) override {
+    cuda::layer_norm(view(x), row_data(weight), row_data(bias), eps, view(out), stream());
+  }
+  void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
+                const Lanes& lanes, const Tensor& out) override {
+    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t lane, int64_t row) {
+      cuda::modulate(lane_rows(x, table, row), per_lane(shift, table, lane),
+                     per_lane(scale, table, lane), eps, table, lane_rows(out, table, row),
+                     stream());
+    });
+  }
+  void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
+                        int64_t heads, int64_t rotated_heads, int64_t position_step,
+                        const Lanes& lanes) override {
+    HeadNormRotary norm;
+    norm.weight = row_data(weight);
+    norm.eps = eps;
+    norm.rotary = row_data(rotary);
+    norm.heads = static_cast<int>(heads);
+    norm.rotated_heads = static_cast<int>(rotated_heads);
+    norm.position_step = static_cast<int>(position_step);
+    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t, int64_t row) {
+      cuda::head_norm_rotary(lane_rows(x, table, row), norm, table, stream());
+    });
+  }
+  void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Tensor& out) override {
+    const AttentionCall call{view(q), view(out), static_cast<int>(shape.heads), shape.causal,
+                             static_cast<int>(shape.window)};
+    for (const AttentionTable& table : attention_tables(q, k, v, lanes, sections)) {
+      cuda::attention(call, table, stream());
+    }
+  }
+
+  void silu(const Tensor& x, const Tensor& out) override {
+    cuda::silu(view(x), view(out), stream());
+  }
+  void gelu(const Tensor& x, const Tensor& out) override {
+    cuda::gelu(view(x), view(out), stream());
+  }
+  void tanh(const Tensor& x, const Tensor& out) override {
+    cuda::tanh(view(x), view(out), stream());
+  }
+  void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) override {
+    cuda::silu_mul(view(a), view(b), view(out), stream());
+  }
+  void sigmoid_mul(const Tensor& x, const Tensor& gate) override {
+    cuda::sigmoid_mul(view(x), view(gate), stream());
+  }
+  void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) override {
+    cuda::snake(view(x), row_data(alpha), view(out), stream());
+  }
+  void add(const Tensor& x, const Tensor& to) override { cuda::add(view(x), view(to), stream()); }
+  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+                 const Tensor& to) override {
+    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t lane, int64_t row) {
+      cuda::add_gated(lane_rows(x, table, row), per_lane(gate, table, lane), table,
+                      lane_rows(to, table, row), stream());
+    });
+  }
+  void scale(const Tensor& x, float factor) override { cuda::scale(view(x), factor, stream()); }
+
+  void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {
+    cuda::gather_rows(view(table), view(ids), view(out), stream());
+  }
+  void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
+    cuda::nearest_rows(view(x), view(table), view(ids), stream());
+  }
+  void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
+                   const GuidedStep& step) override {
+    cuda::guided_step(view(x), view(v), view(v_text), view(v_speaker), step, stream());
+  }
+
+ private:
+  // The calling thread's current device is a property of the thread.
+  static void use_device(int device) { check(cudaSetDevice(device), "choosing the device"); }
+  cudaStream_t stream() const {
+    require_healthy();
+    use_device(options_.device);
+    return stream_.get();
+  }
+
+  Tensor make(int64_t rows, int64_t cols, DType dtype) {
+    const size_t bytes = static_cast<size_t>(rows * cols) * dtype_size(dtype);
+    return Tensor(*this, allocate(bytes), rows, cols, dtype);
+  }
+  static View lane_rows(const Tensor& x, const LaneTable& table, int64_t first_row) {
+    return rows_of(view(x), first_row, table.begin[table.count]);
+  }
+  static View per_lane(const Tensor& x, const LaneTable& table, int64_t first_lane) {
+    return x.rows() == 1 ? view(x) : rows_of(view(x), first_lane, table.count);
+  }
+
+  void multiply(const MatrixProduct& product) {
+    const bool needs_float32 = product.x.dtype == DType::kFloat32 || product.bias;
+    if (product.out.dtype == DType::kFloat32 || !needs_float32) return multiply_into(product);
+    // The library adds float32 biases to float32 results only, and rounding twice would show.
+    const Tensor wide = make(product.out.rows, product.out.cols, DType::kFloat32);
+    multiply_into({product.x, product.w, nullptr, false, view(wide)});
+    add_bias(view(wide), product.bias, product.accumulate, product.out, stream());
+  }
+  void multiply_into(const MatrixProduct& product) {
+    if (products_.multiply(product, stream())) return;
+    matmul(product.x, product.w, product.bias, product.accumulate, product.out, stream());
+  }
+
+  int64_t choose_batch_width() const {
+    if (options_.batch_width > 0) return options_.batch_width;
+    stream();
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "asking for the free memory");
+    const MemoryPool::Statistics pool = pool_.statistics();
+    if (options_.memory_limit > 0) {
+      free =
+          std::min(free, options_.memory_limit - std::min(options_.memory_limit, pool.held_bytes));
+    }
+    return batch_width_for(free + pool.held_bytes - pool.used_bytes);
+  }
+
+  const CudaOptions options_;
+  const cudaDeviceProp properties_;
+  const Stream stream_;
+  MemoryPool pool_;
+  mutable Staging staging_;
+  MatrixProducts products_;
+  mutable int64_t batch_width_ = 0;  // not known yet
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(const CudaOptions& options) {
+  return std::make_unique<CudaBackend>(options);
+}
+
+}  // namespace echo::cuda

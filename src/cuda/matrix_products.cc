@@ -1,0 +1,230 @@
+#include "cuda/matrix_products.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+namespace echo::cuda {
+namespace {
+
+constexpr size_t kWorkspaceBytes = size_t{32} << 20;
+constexpr int kMostCandidates = 12;
+constexpr size_t kMostPlans = 4096;  // lengths of texts and voices vary
+constexpr int kTimedRuns = 4;
+constexpr double kMeasuredOperations = 2e7;  // below, starting the kernel is all that counts
+
+void check(cublasStatus_t status, const char* what) {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  fail("CUDA: cuBLASLt: " + std::string(what) + ": " + cublasLtGetStatusString(status));
+}
+
+cudaDataType_t type_of(DType dtype) { return dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+using Description = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
+using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
+using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy>;
+
+// The library counts by columns: a matrix here is its transpose there.
+Layout layout_of(const View& x) {
+  cublasLtMatrixLayout_t layout = nullptr;
+  check(cublasLtMatrixLayoutCreate(&layout, type_of(x.dtype), static_cast<uint64_t>(x.cols),
+                                   static_cast<uint64_t>(x.rows), x.stride),
+        "describing a matrix");
+  return Layout(layout);
+}
+
+template <class T>
+void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t name, const T& value) {
+  check(cublasLtMatmulDescSetAttribute(description, name, &value, sizeof value),
+        "describing a product");
+}
+template <class T>
+void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t name,
+         const T& value) {
+  check(cublasLtMatmulPreferenceSetAttribute(preference, name, &value, sizeof value),
+        "stating a preference");
+}
+
+int alignment_of(const View& x) {
+  const auto bits = reinterpret_cast<uintptr_t>(x.data) |
+                    static_cast<uintptr_t>(x.stride) * dtype_size(x.dtype) | uintptr_t{16};
+  return static_cast<int>(bits & (~bits + 1));
+}
+
+ProductShape shape_of(const MatrixProduct& product) {
+  ProductShape shape;
+  shape.rows = row_class(product.out.rows);
+  shape.outputs = product.out.cols;
+  shape.depth = product.x.cols;
+  shape.in = product.x.dtype;
+  shape.out = product.out.dtype;
+  shape.bias = product.bias != nullptr;
+  shape.accumulate = product.accumulate;
+  shape.alignment =
+      std::min({alignment_of(product.x), alignment_of(product.w), alignment_of(product.out)});
+  return shape;
+}
+
+AlgorithmBits bits_of(const cublasLtMatmulAlgo_t& algorithm) {
+  static_assert(sizeof(AlgorithmBits) == sizeof(cublasLtMatmulAlgo_t));
+  AlgorithmBits bits;
+  std::memcpy(bits.data(), &algorithm, sizeof bits);
+  return bits;
+}
+cublasLtMatmulAlgo_t algorithm_of(const AlgorithmBits& bits) {
+  cublasLtMatmulAlgo_t algorithm;
+  std::memcpy(&algorithm, bits.data(), sizeof algorithm);
+  return algorithm;
+}
+
+}  // namespace
+
+// One product's description, and the algorithm once it is chosen.
+class MatrixProducts::Plan {
+ public:
+  explicit Plan(const MatrixProduct& product)
+      : w(layout_of(product.w)), x(layout_of(product.x)), out(layout_of(product.out)) {
+    cublasLtMatmulDesc_t made = nullptr;
+    check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
+    description = Description(made);
+    set(made, CUBLASLT_MATMUL_DESC_TRANSA, int32_t{CUBLAS_OP_T});
+    set(made, CUBLASLT_MATMUL_DESC_TRANSB, int32_t{CUBLAS_OP_N});
+    if (product.bias) {
+      set(made, CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t{CUBLASLT_EPILOGUE_BIAS});
+      set(made, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int32_t{CUDA_R_32F});
+      set(made, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+    }
+  }
+
+  // Whether the algorithm computes exactly this product within the workspace.
+  bool accepts(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& candidate) const {
+    cublasLtMatmulHeuristicResult_t result{};
+    return cublasLtMatmulAlgoCheck(handle, description.get(), w.get(), x.get(), out.get(),
+                                   out.get(), &candidate, &result) == CUBLAS_STATUS_SUCCESS &&
+           result.state == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= kWorkspaceBytes;
+  }
+
+  Description description;
+  Layout w, x, out;
+  std::optional<cublasLtMatmulAlgo_t> algorithm;
+};
+
+MatrixProducts::MatrixProducts(MemoryPool& pool, const std::string& folder,
+                               const std::string& identity, bool measure)
+    : pool_(pool),
+      measure_(measure),
+      store_(folder, identity + " cublaslt " + std::to_string(cublasLtGetVersion())) {
+  check(cublasLtCreate(&handle_), "starting");
+  workspace_ = pool_.allocate(kWorkspaceBytes);
+}
+
+MatrixProducts::~MatrixProducts() {
+  plans_.clear();
+  (void)cublasLtDestroy(handle_);
+}
+
+bool MatrixProducts::multiply(const MatrixProduct& product, cudaStream_t stream) {
+  const Plan& plan = plan_for(product, stream);
+  if (!plan.algorithm) return false;
+  check(run(plan, *plan.algorithm, product, stream), "multiplying");
+  return true;
+}
+
+const MatrixProducts::Plan& MatrixProducts::plan_for(const MatrixProduct& product,
+                                                     cudaStream_t stream) {
+  const ProductShape shape = shape_of(product);
+  const PlanKey key{shape, product.out.rows, product.x.stride, product.w.stride,
+                    product.out.stride};
+  const auto found = plans_.find(key);
+  if (found != plans_.end()) return *found->second;
+  auto plan = std::make_unique<Plan>(product);
+  const std::optional<AlgorithmBits> known = store_.find(shape);
+  if (known && plan->accepts(handle_, algorithm_of(*known))) {
+    plan->algorithm = algorithm_of(*known);
+  } else if (choose(*plan, shape, product, stream) && !known) {
+    store_.put(shape, bits_of(*plan->algorithm));
+  }
+  if (plans_.size() >= kMostPlans) plans_.clear();
+  return *(plans_[key] = std::move(plan));
+}
+
+bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixProduct& product,
+                            cudaStream_t stream) {
+  cublasLtMatmulPreference_t made = nullptr;
+  check(cublasLtMatmulPreferenceCreate(&made), "stating a preference");
+  const Preference preference(made);
+  set(made, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspaceBytes});
+  // Sums of parts in the result's own type would be rounded to bfloat16 on the way.
+  set(made, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+      uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+  for (const auto name :
+       {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+    set(made, name, static_cast<uint32_t>(shape.alignment));
+  }
+  cublasLtMatmulHeuristicResult_t results[kMostCandidates] = {};
+  int count = 0;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle_, plan.description.get(), plan.w.get(), plan.x.get(), plan.out.get(), plan.out.get(),
+      made, kMostCandidates, results, &count);
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return false;
+  check(status, "choosing an algorithm");
+  const double operations = 2.0 * static_cast<double>(product.out.rows) *
+                            static_cast<double>(product.out.cols) *
+                            static_cast<double>(product.x.cols);
+  int chosen = count > 0 ? 0 : -1;
+  if (measure_ && count > 1 && operations > kMeasuredOperations) {
+    chosen = fastest(plan, results, count, product, stream);
+  }
+  if (chosen < 0) return false;
+  plan.algorithm = results[chosen].algo;
+  return true;
+}
+
+int MatrixProducts::fastest(const Plan& plan, const cublasLtMatmulHeuristicResult_t* results,
+                            int count, const MatrixProduct& product, cudaStream_t stream) {
+  // Into memory of its own, as far apart as the result's rows.
+  MatrixProduct trial = product;
+  const auto bytes =
+      static_cast<size_t>(product.out.rows * product.out.stride) * dtype_size(product.out.dtype);
+  const auto scratch = pool_.allocate(bytes);
+  trial.out.data = scratch->data();
+  const Event begin = make_event(cudaEventDefault), end = make_event(cudaEventDefault);
+  int best = -1;
+  float best_time = std::numeric_limits<float>::infinity();
+  for (int i = 0; i < count; ++i) {
+    const cublasLtMatmulAlgo_t& algorithm = results[i].algo;
+    if (results[i].state != CUBLAS_STATUS_SUCCESS || results[i].workspaceSize > kWorkspaceBytes ||
+        run(plan, algorithm, trial, stream) != CUBLAS_STATUS_SUCCESS) {
+      continue;
+    }
+    cuda::check(cudaEventRecord(begin.get(), stream), "timing");
+    for (int n = 0; n < kTimedRuns; ++n) {
+      check(run(plan, algorithm, trial, stream), "timing an algorithm");
+    }
+    cuda::check(cudaEventRecord(end.get(), stream), "timing");
+    cuda::check(cudaEventSynchronize(end.get()), "timing");
+    float milliseconds = 0;
+    cuda::check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "timing");
+    if (milliseconds < best_time) {
+      best_time = milliseconds;
+      best = i;
+    }
+  }
+  return best;
+}
+
+cublasStatus_t MatrixProducts::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm,
+                                   const MatrixProduct& product, cudaStream_t stream) {
+  if (product.bias) {
+    set(plan.description.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+  }
+  const float one = 1, old = product.accumulate ? 1.0f : 0.0f;
+  return cublasLtMatmul(handle_, plan.description.get(), &one, product.w.data, plan.w.get(),
+                        product.x.data, plan.x.get(), &old, product.out.data, plan.out.get(),
+                        product.out.data, plan.out.get(), &algorithm, workspace_->data(),
+                        kWorkspaceBytes, stream);
+}
+
+}  // namespace echo::cuda

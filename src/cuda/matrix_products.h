@@ -1,0 +1,61 @@
+// Matrix products by cuBLASLt.
+#pragma once
+
+#include <cublasLt.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cuda/algorithm_store.h"
+#include "cuda/handles.h"
+#include "cuda/memory_pool.h"
+#include "cuda/view.h"
+
+namespace echo::cuda {
+
+// out = x w^T + bias (+ out): x (rows, depth), w (outputs, depth) of x's type, contiguous or not.
+// float32 is multiplied in float32 without TF32, bfloat16 summed in float32.
+struct MatrixProduct {
+  View x, w;
+  const float* bias = nullptr;  // with a float32 result only
+  bool accumulate = false;
+  View out;  // float32, or bfloat16 of bfloat16 factors
+};
+
+// Takes the library's algorithms for a class of shapes, times them once and keeps the fastest, also
+// over processes. One thread at a time.
+class MatrixProducts {
+ public:
+  // measure: otherwise the library's first choice is taken.
+  MatrixProducts(MemoryPool& pool, const std::string& folder, const std::string& identity,
+                 bool measure);
+  ~MatrixProducts();
+  MatrixProducts(const MatrixProducts&) = delete;
+  MatrixProducts& operator=(const MatrixProducts&) = delete;
+
+  // False, and nothing done, when the library has no algorithm for it.
+  bool multiply(const MatrixProduct& product, cudaStream_t stream);
+
+ private:
+  class Plan;
+  using PlanKey = std::tuple<ProductShape, int64_t, int64_t, int64_t, int64_t>;
+
+  const Plan& plan_for(const MatrixProduct& product, cudaStream_t stream);
+  bool choose(Plan& plan, const ProductShape& shape, const MatrixProduct& product,
+              cudaStream_t stream);
+  // Of the heuristics' results, the one that is the fastest on this product; -1 when none runs.
+  int fastest(const Plan& plan, const cublasLtMatmulHeuristicResult_t* results, int count,
+              const MatrixProduct& product, cudaStream_t stream);
+  cublasStatus_t run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm,
+                     const MatrixProduct& product, cudaStream_t stream);
+
+  MemoryPool& pool_;
+  const bool measure_;
+  AlgorithmStore store_;
+  cublasLtHandle_t handle_ = nullptr;
+  std::shared_ptr<Buffer> workspace_;
+  std::map<PlanKey, std::unique_ptr<Plan>> plans_;
+};
+
+}  // namespace echo::cuda

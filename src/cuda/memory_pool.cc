@@ -1,0 +1,166 @@
+#include "cuda/memory_pool.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cuda/handles.h"
+
+namespace echo::cuda {
+namespace {
+
+constexpr size_t kGranularity = 512;
+constexpr size_t kArenaBytes = size_t{64} << 20;
+constexpr size_t kArenaGranularity = size_t{2} << 20;  // of the driver
+
+size_t rounded_up(size_t bytes, size_t granularity) {
+  return (bytes + granularity - 1) / granularity * granularity;
+}
+
+std::string megabytes(size_t bytes) { return std::to_string(bytes >> 20) + " MB"; }
+
+}  // namespace
+
+class MemoryPool::State {
+ public:
+  explicit State(size_t limit) : limit_(limit) {}
+
+  // The block's address; `bytes` becomes its size.
+  char* take(size_t& bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes = rounded_up(std::max<size_t>(bytes, 1), kGranularity);
+    auto found = free_.lower_bound({bytes, nullptr});
+    if (found == free_.end()) {
+      add_arena(bytes);
+      found = free_.lower_bound({bytes, nullptr});
+    }
+    const auto [size, address] = *found;
+    free_.erase(found);
+    Block& block = blocks_.at(address);
+    block.free = false;
+    if (size > bytes) {
+      blocks_[address + bytes] = {size - bytes, block.arena, true};
+      free_.insert({size - bytes, address + bytes});
+      block.bytes = bytes;
+    }
+    statistics_.used_bytes += bytes;
+    statistics_.peak_used_bytes = std::max(statistics_.peak_used_bytes, statistics_.used_bytes);
+    return address;
+  }
+
+  void give(char* address) {
+    const std::lock_guard lock(mutex_);
+    auto block = blocks_.find(address);
+    statistics_.used_bytes -= block->second.bytes;
+    block->second.free = true;
+    if (const auto next = std::next(block); joins(block, next)) merge(block, next);
+    if (block != blocks_.begin()) {
+      if (const auto last = std::prev(block); joins(last, block)) {
+        free_.erase({last->second.bytes, last->first});
+        last->second.bytes += block->second.bytes;
+        blocks_.erase(block);
+        block = last;
+      }
+    }
+    free_.insert({block->second.bytes, block->first});
+  }
+
+  Statistics statistics() const {
+    const std::lock_guard lock(mutex_);
+    return statistics_;
+  }
+
+ private:
+  struct Block {
+    size_t bytes = 0;
+    size_t arena = 0;
+    bool free = false;
+  };
+  using Blocks = std::map<char*, Block>;
+
+  bool joins(Blocks::iterator first, Blocks::iterator second) const {
+    return second != blocks_.end() && first->second.free && second->second.free &&
+           first->second.arena == second->second.arena;
+  }
+  void merge(Blocks::iterator first, Blocks::iterator second) {
+    free_.erase({second->second.bytes, second->first});
+    first->second.bytes += second->second.bytes;
+    blocks_.erase(second);
+  }
+
+  void add_arena(size_t bytes) {
+    const size_t least = rounded_up(bytes, kArenaGranularity);
+    std::optional<DeviceMemory> memory;
+    size_t size = std::max(least, kArenaBytes);
+    memory = from_driver(size);
+    if (!memory && size > least) memory = from_driver(size = least);
+    if (!memory) {
+      throw_unavailable("CUDA: out of memory: " + megabytes(least) + " more wanted, " +
+                        megabytes(statistics_.held_bytes) + " held of which " +
+                        megabytes(statistics_.used_bytes) + " are used" +
+                        (limit_ ? ", the limit is " + megabytes(limit_) : std::string()));
+    }
+    char* address = static_cast<char*>(memory->get());
+    arenas_.push_back(std::move(*memory));
+    blocks_[address] = {size, arenas_.size(), true};
+    free_.insert({size, address});
+    statistics_.held_bytes += size;
+    statistics_.arenas = arenas_.size();
+  }
+
+  std::optional<DeviceMemory> from_driver(size_t bytes) const {
+    if (limit_ && bytes > limit_ - std::min(limit_, statistics_.held_bytes)) return {};
+    void* memory = nullptr;
+    const cudaError_t status = cudaMalloc(&memory, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();  // this one is no defect
+      return {};
+    }
+    check(status, "taking memory");
+    return DeviceMemory(memory);
+  }
+
+  const size_t limit_;
+  mutable std::mutex mutex_;
+  std::vector<DeviceMemory> arenas_;
+  Blocks blocks_;
+  std::set<std::pair<size_t, char*>> free_;  // the smallest that is large enough is taken
+  Statistics statistics_;
+};
+
+namespace {
+
+template <class State>
+class PooledBuffer : public Buffer {
+ public:
+  PooledBuffer(std::shared_ptr<State> state, size_t bytes)
+      : state_(std::move(state)), bytes_(bytes), data_(state_->take(bytes_)) {}
+  ~PooledBuffer() override { state_->give(data_); }
+  PooledBuffer(const PooledBuffer&) = delete;
+  PooledBuffer& operator=(const PooledBuffer&) = delete;
+  void* data() const override { return data_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  std::shared_ptr<State> state_;
+  size_t bytes_;
+  char* data_;
+};
+
+}  // namespace
+
+MemoryPool::MemoryPool(size_t limit) : state_(std::make_shared<State>(limit)) {}
+
+std::shared_ptr<Buffer> MemoryPool::allocate(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) throw_unavailable("CUDA: out of memory: a tensor of nearly 2^64 bytes");
+  return std::make_shared<PooledBuffer<State>>(state_, bytes);
+}
+
+MemoryPool::Statistics MemoryPool::statistics() const { return state_->statistics(); }
+
+}  // namespace echo::cuda
