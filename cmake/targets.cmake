@@ -3,13 +3,10 @@ add_library(echo_flags INTERFACE)
 set(echo_warnings -Wall -Wextra -Wpedantic -Wshadow -Wno-unused-parameter -Wnon-virtual-dtor)
 # The CUDA compiler takes none of them.
 target_compile_options(echo_flags INTERFACE
-  "$<$<COMPILE_LANGUAGE:CXX>:${echo_warnings};-fstack-protector-strong>"
+  "$<$<COMPILE_LANGUAGE:CXX>:${echo_warnings}>"
   # GCC 12 warns of overlaps inside std::string that cannot be (GCC bug 105329).
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)
-target_link_options(echo_flags INTERFACE -Wl,-z,relro,-z,now)
-if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_definitions(echo_flags INTERFACE _FORTIFY_SOURCE=2)
-endif()
+echo_harden(echo_flags)
 if(ECHO_SANITIZE)
   target_compile_options(echo_flags INTERFACE
     "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ECHO_SANITIZE};-fno-omit-frame-pointer>")
