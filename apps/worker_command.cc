@@ -3,6 +3,7 @@
 
 #include "apps/api_mode.h"
 #include "apps/command.h"
+#include "apps/log_settings.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
 #include "net/curl_http_client.h"
@@ -100,7 +101,8 @@ int run_worker(const Options& options, const Environment& environment) {
   const runpod::Mode mode = runpod::choose_mode(
       process.arguments, process.worker,
       {environment.find("PORT").has_value() || environment.find("PORT_HEALTH").has_value()});
-  Logger logger(log_options(process.worker));
+  const LogOptions log = log_options(process.worker);
+  Logger logger(log, log_sink_of(environment, log.json));
   SpeechSystemOptions system_options = speech_system_options(options.engine, environment);
   system_options.storage_directory = options.storage_directory;
   // Away from the platform results go to a folder unless a bucket is set up.

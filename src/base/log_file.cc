@@ -1,0 +1,220 @@
+#include "base/log_file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/file_io.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kQueueBytes = 1 << 20;
+constexpr std::chrono::milliseconds kMoment{50};
+constexpr std::chrono::seconds kFarewell{2};
+
+// One open file that renames itself when it is full.
+class RotatingFile {
+ public:
+  explicit RotatingFile(const LogFileOptions& options) : options_(options) {}
+  ~RotatingFile() { close(); }
+
+  // Nothing, or why the line could not be written.
+  std::optional<std::string> append(std::string_view line) {
+    if (descriptor_ < 0) {
+      if (auto problem = open()) return problem;
+    }
+    if (size_ > 0 && size_ + line.size() > options_.max_bytes) {
+      if (auto problem = rotate()) return problem;
+    }
+    while (!line.empty()) {
+      const ssize_t written = ::write(descriptor_, line.data(), line.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) {
+        const int error = written < 0 ? errno : ENOSPC;
+        close();
+        return "cannot write: " + system_reason(error);
+      }
+      size_ += static_cast<uint64_t>(written);
+      line.remove_prefix(static_cast<size_t>(written));
+    }
+    return {};
+  }
+
+ private:
+  void close() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = -1;
+  }
+
+  std::optional<std::string> open() {
+    std::error_code error;
+    if (options_.path.has_parent_path()) fs::create_directories(options_.path.parent_path(), error);
+    if (error) return "cannot create its folder: " + error.message();
+    descriptor_ = ::open(options_.path.c_str(),
+                         O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    if (descriptor_ < 0) return "cannot open: " + system_reason(errno);
+    struct stat status {};
+    if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+      close();
+      return "not a regular file";
+    }
+    size_ = static_cast<uint64_t>(status.st_size);
+    return {};
+  }
+
+  fs::path older(int number) const {
+    fs::path name = options_.path;
+    if (number > 0) name += "." + std::to_string(number);
+    return name;
+  }
+
+  std::optional<std::string> rotate() {
+    close();
+    std::error_code error;
+    for (int number = options_.kept - 1; number >= 0; --number) {
+      fs::rename(older(number), older(number + 1), error);
+      if (error && error != std::errc::no_such_file_or_directory) {
+        return "cannot rename: " + error.message();
+      }
+    }
+    if (options_.kept <= 0) fs::remove(options_.path, error);
+    return open();
+  }
+
+  const LogFileOptions options_;
+  int descriptor_ = -1;
+  uint64_t size_ = 0;
+};
+
+}  // namespace
+
+class LogFileSink::Writer {
+ public:
+  Writer(LogFileOptions options, std::shared_ptr<LogSink> console)
+      : options_(std::move(options)), console_(std::move(console)) {}
+
+  void add(std::string_view line) {
+    std::unique_lock lock(mutex_);
+    if (queued_bytes_ + line.size() > kQueueBytes) {
+      ++dropped_;
+      return;
+    }
+    queued_bytes_ += line.size();
+    lines_.emplace_back(line);
+    changed_.notify_all();
+    // Who waited in vain once does not wait again before the disk has caught up.
+    if (!late_) late_ = !changed_.wait_for(lock, kMoment, [&] { return idle(); });
+  }
+
+  void run() {
+    RotatingFile file(options_);
+    Clock::time_point next_try{};
+    bool failing = false;
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] { return closing_ || !lines_.empty(); });
+      if (lines_.empty()) break;
+      std::string line = std::move(lines_.front());
+      lines_.pop_front();
+      queued_bytes_ -= line.size();
+      busy_ = true;
+      if (const size_t dropped = std::exchange(dropped_, 0)) {
+        line = own_line("(" + std::to_string(dropped) + " lines are missing here)") + line;
+      }
+      lock.unlock();
+      if (!failing || Clock::now() >= next_try) {
+        const std::optional<std::string> problem = file.append(line);
+        if (problem) {
+          if (!failing) {
+            console_->write(own_line("Log file " + options_.path.string() + ": " + *problem +
+                                     "; the log goes on here alone"));
+          }
+          next_try = Clock::now() + options_.retry;
+        }
+        failing = problem.has_value();
+      }
+      lock.lock();
+      busy_ = false;
+      if (idle()) late_ = false;
+      changed_.notify_all();
+    }
+    closed_ = true;
+    changed_.notify_all();
+  }
+
+  void close() {
+    std::unique_lock lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+    changed_.wait_for(lock, kFarewell, [&] { return closed_; });
+  }
+
+ private:
+  bool idle() const { return lines_.empty() && !busy_; }
+
+  std::string own_line(const std::string& message) const {
+    return (options_.json ? json_log_line("WARN", message, {})
+                          : text_log_line("WARN", message, {})) +
+           "\n";
+  }
+
+  const LogFileOptions options_;
+  const std::shared_ptr<LogSink> console_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> lines_;
+  size_t queued_bytes_ = 0;
+  size_t dropped_ = 0;
+  bool busy_ = false, late_ = false, closing_ = false, closed_ = false;
+};
+
+namespace {
+
+// The console is written by the caller and by the thread.
+class SharedSink : public LogSink {
+ public:
+  explicit SharedSink(std::shared_ptr<LogSink> sink) : sink_(std::move(sink)) {}
+  void write(std::string_view line) override {
+    const std::lock_guard lock(mutex_);
+    sink_->write(line);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<LogSink> sink_;
+};
+
+}  // namespace
+
+LogFileSink::LogFileSink(LogFileOptions options, std::shared_ptr<LogSink> console)
+    : console_(std::make_shared<SharedSink>(std::move(console))),
+      writer_(std::make_shared<Writer>(std::move(options), console_)) {
+  // Signals belong to the threads that wait for them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread([writer = writer_] { writer->run(); }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+LogFileSink::~LogFileSink() { writer_->close(); }
+
+void LogFileSink::write(std::string_view line) {
+  console_->write(line);
+  writer_->add(line);
+}
+
+}  // namespace echo
