@@ -11,24 +11,43 @@
 namespace echo::apps {
 namespace {
 
-int download(const Environment& environment) {
+// Shows how far a download is, and stops it at an interrupt.
+class DownloadView {
+ public:
+  ModelHub::Progress progress(const std::string& name) {
+    return [this, name](const HubProgress& p) {
+      if (interrupted()) stop_.request_stop();
+      line_.update(static_cast<int64_t>(p.done), static_cast<int64_t>(p.total.value_or(0)),
+                   name + p.file + (p.waiting ? " (another process downloads it)" : ""));
+    };
+  }
+  std::stop_token stop() const { return stop_.get_token(); }
+  void finish() { line_.finish(); }
+
+ private:
+  ProgressLine line_{false};
+  std::stop_source stop_;
+};
+
+int download(const Environment& environment, bool if_missing) {
   catch_interrupts();
   const ModelSource source = model_source_of(environment);
   const std::unique_ptr<HttpClient> http = make_http_client();
+  if (if_missing) {
+    DownloadView view;
+    const LocatedModel model = locate_model(source, *http, true, view.progress(""), view.stop());
+    view.finish();
+    for (const std::filesystem::path& file : {model.files.dit, model.files.codec}) {
+      std::printf("%s\n", file.c_str());
+    }
+    return kSuccess;
+  }
   ModelHub hub(source.hub, *http);
   for (const HubRepository& repository : {source.dit, source.codec}) {
-    ProgressLine line(false);
-    std::stop_source stop;
-    const std::filesystem::path snapshot = hub.download(
-        repository,
-        [&](const HubProgress& p) {
-          if (interrupted()) stop.request_stop();
-          line.update(static_cast<int64_t>(p.done), static_cast<int64_t>(p.total.value_or(0)),
-                      repository.name + " " + p.file +
-                          (p.waiting ? " (another process downloads it)" : ""));
-        },
-        stop.get_token());
-    line.finish();
+    DownloadView view;
+    const std::filesystem::path snapshot =
+        hub.download(repository, view.progress(repository.name + " "), view.stop());
+    view.finish();
     std::printf("%s %s\n", repository.name.c_str(), snapshot.c_str());
   }
   return kSuccess;
@@ -38,21 +57,26 @@ int download(const Environment& environment) {
 
 void add_download(CommandLine& line) {
   const Environment& environment = line.environment();
-  line.add("download", "Fetch the published checkpoints into the hub's cache",
-           "  HF_TOKEN=... echo-tts download\n"
-           "Variables: HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,\n"
-           "HF_HUB_DOWNLOAD_TIMEOUT as in huggingface_hub; ECHO_MODEL, ECHO_CODEC: other\n"
-           "repositories, ORG/NAME[@REVISION]\n",
-           [&environment] {
-             try {
-               return download(environment);
-             } catch (const Error& error) {
-               if (error.code() != ErrorCode::kCancelled || !interrupted()) throw;
-               std::fprintf(stderr,
-                            "echo-tts: interrupted; what is there will be used next time\n");
-               return interrupt_exit_code();
-             }
-           });
+  auto if_missing = std::make_shared<bool>(false);
+  CLI::App& command = line.add(
+      "download", "Fetch the published checkpoints into the hub's cache",
+      "  HF_TOKEN=... echo-tts download\n"
+      "Variables: HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,\n"
+      "HF_HUB_DOWNLOAD_TIMEOUT as in huggingface_hub; ECHO_MODEL, ECHO_CODEC: other\n"
+      "repositories, ORG/NAME[@REVISION]\n",
+      [&environment, if_missing] {
+        try {
+          return download(environment, *if_missing);
+        } catch (const Error& error) {
+          if (error.code() != ErrorCode::kCancelled || !interrupted()) throw;
+          std::fprintf(stderr, "echo-tts: interrupted; what is there will be used next time\n");
+          return interrupt_exit_code();
+        }
+      });
+  command.add_flag(
+      "--if-missing", *if_missing,
+      "Ask the hub only for what the worker would not find: neither in ECHO_MODEL_DIR, "
+      "nor in a cache");
 }
 
 }  // namespace echo::apps
