@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "apps/device_options.h"
 #include "apps/model_source.h"
 #include "engine/engine.h"
 
@@ -12,9 +11,9 @@ namespace echo::apps {
 
 struct EngineFlags {
   ModelSource source;
-  DeviceFlags device;
-  std::string precision = "auto", codec_precision = "auto", noise = "cuda";
+  std::string precision = "auto", codec_precision = "auto", noise = "cuda", device = "auto";
   std::string voice_store;
+  int threads = 0;
 
   // Declares them; defaults come from the environment.
   void add_to(CLI::App& command, const Environment& environment);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -276,16 +277,23 @@ __global__ void copy_through_shared(const float4* in, float* out) {
   for (unsigned i = threadIdx.x; i < 160; i += 32) out[i] = memory[i];
 }
 
-TEST(Memory, AsynchronousCopiesAreThereWhenWaitedForAndNotBefore) {
+TEST(Memory, AsynchronousCopiesMayComeEarlyAndLateButAreThereWhenWaitedFor) {
   float4* in = nullptr;
   check(cudaMalloc(&in, 32 * sizeof(float4)), "memory");
   for (int i = 0; i < 128; ++i) reinterpret_cast<float*>(in)[i] = static_cast<float>(i);
   std::vector<float> out(160);
+  const auto missing = [&](size_t begin, size_t end) {
+    size_t count = 0;
+    for (size_t i = begin; i < end; ++i) count += std::isnan(out[i]) ? 1 : 0;
+    return count;
+  };
+  const auto some = [](size_t of) { return testing::AllOf(testing::Gt(0u), testing::Lt(of)); };
   launch(copy_through_shared<true, true>, {1, 32, 640}, nullptr, in, out.data());
   for (int i = 0; i < 128; ++i) EXPECT_EQ(out[static_cast<size_t>(i)], i);
-  for (size_t i = 128; i < 160; ++i) EXPECT_NE(out[i], out[i]) << "the newest group is not awaited";
+  EXPECT_THAT(missing(128, 160), some(32)) << "the newest group is not awaited";
   launch(copy_through_shared<false, true>, {1, 32, 640}, nullptr, in, out.data());
-  for (size_t i = 0; i < 160; ++i) EXPECT_NE(out[i], out[i]);
+  EXPECT_THAT(missing(0, 128), some(128));
+  EXPECT_THAT(missing(128, 160), some(32));
   launch(copy_through_shared<true, false>, {1, 32, 640}, nullptr, in, out.data());
   for (size_t i = 0; i < 128; ++i) EXPECT_EQ(out[i], 0);
   EXPECT_THAT(violation([&] {

@@ -48,6 +48,14 @@ struct Thread {
   int groups = 0;
 };
 
+void perform(const Thread::Copy& copy) {
+  if (copy.valid) {
+    std::memcpy(copy.to, copy.from, copy.bytes);
+  } else {
+    std::memset(copy.to, 0, copy.bytes);
+  }
+}
+
 std::string at(const Place& place) {
   const char* slash = std::strrchr(place.file, '/');
   return std::string(slash ? slash + 1 : place.file) + ":" + std::to_string(place.line);
@@ -91,6 +99,7 @@ struct Block::Implementation {
   void (*kernel)(const void*) = nullptr;
   const void* closure = nullptr;
   std::exception_ptr error;
+  Shuffle copies_shuffle{0};
   std::unique_ptr<unsigned char, Free> shared;
   size_t shared_bytes = 0;
 
@@ -256,6 +265,7 @@ void Block::run(const BlockShape& shape, uint64_t seed, void (*kernel)(const voi
     ~Restore() { running_block = block; }
   } restore{outer};
   Shuffle shuffle(seed);
+  self.copies_shuffle = Shuffle(~seed);
   while (self.ended < self.count) {
     for (unsigned i = warps; i > 1; --i) {
       std::swap(self.order[i - 1], self.order[shuffle.next() % i]);
@@ -334,7 +344,12 @@ void Block::begin_copy(void* to, const void* from, size_t bytes, bool valid) {
     throw Violation("kernel: cp.async of " + std::to_string(bytes) +
                     " bytes with an address that is not aligned to them");
   }
-  thread.copies.push_back({to, from, bytes, valid, thread.groups});
+  const Thread::Copy copy{to, from, bytes, valid, thread.groups};
+  if (implementation_->copies_shuffle.next() % 2 == 0) {
+    perform(copy);
+  } else {
+    thread.copies.push_back(copy);
+  }
 }
 
 void Block::commit_copies() { ++implementation_->current().groups; }
@@ -342,18 +357,11 @@ void Block::commit_copies() { ++implementation_->current().groups; }
 void Block::wait_copies(int newest) {
   Thread& thread = implementation_->current();
   const int done = thread.groups - newest;  // groups before this one
-  size_t kept = 0;
-  for (const Thread::Copy& copy : thread.copies) {
-    if (copy.group >= done) {
-      thread.copies[kept++] = copy;
-    } else if (copy.valid) {
-      std::memcpy(copy.to, copy.from, copy.bytes);
-    } else {
-      std::memset(copy.to, 0, copy.bytes);
-    }
-  }
-  thread.copies.erase(thread.copies.begin() + static_cast<std::ptrdiff_t>(kept),
-                      thread.copies.end());
+  const auto waited =
+      std::stable_partition(thread.copies.begin(), thread.copies.end(),
+                            [&](const Thread::Copy& copy) { return copy.group < done; });
+  std::for_each(thread.copies.begin(), waited, perform);
+  thread.copies.erase(thread.copies.begin(), waited);
 }
 
 }  // namespace echo::cuda_emulation

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -126,64 +127,46 @@ cudaError_t run_grid(const void* kernel, const cudaLaunchConfig_t& config,
 
 }  // namespace echo::cuda_emulation
 
-const char* cudaGetErrorString(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess:
-      return "no error";
-    case cudaErrorInvalidValue:
-      return "invalid argument";
-    case cudaErrorMemoryAllocation:
-      return "out of memory";
-    case cudaErrorInvalidConfiguration:
-      return "invalid configuration argument";
-    case cudaErrorInsufficientDriver:
-      return "CUDA driver version is insufficient for CUDA runtime version";
-    case cudaErrorNoDevice:
-      return "no CUDA-capable device is detected";
-    case cudaErrorInvalidDevice:
-      return "invalid device ordinal";
-    case cudaErrorInvalidResourceHandle:
-      return "invalid resource handle";
-    case cudaErrorNotReady:
-      return "device not ready";
-    case cudaErrorLaunchFailure:
-      return "unspecified launch failure";
-    case cudaErrorStreamCaptureUnsupported:
-      return "operation not permitted when stream is capturing";
-    case cudaErrorUnknown:
-      break;
+namespace {
+
+struct ErrorText {
+  cudaError_t error;
+  const char *name, *text;
+};
+#define ECHO_ERROR(name, text) \
+  { name, #name, text }
+constexpr ErrorText kErrorTexts[] = {
+    ECHO_ERROR(cudaSuccess, "no error"),
+    ECHO_ERROR(cudaErrorInvalidValue, "invalid argument"),
+    ECHO_ERROR(cudaErrorMemoryAllocation, "out of memory"),
+    ECHO_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
+    ECHO_ERROR(cudaErrorInsufficientDriver,
+               "CUDA driver version is insufficient for CUDA runtime version"),
+    ECHO_ERROR(cudaErrorInvalidDeviceFunction, "invalid device function"),
+    ECHO_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
+    ECHO_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
+    ECHO_ERROR(cudaErrorNoKernelImageForDevice,
+               "no kernel image is available for execution on the device"),
+    ECHO_ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle"),
+    ECHO_ERROR(cudaErrorNotReady, "device not ready"),
+    ECHO_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
+    ECHO_ERROR(cudaErrorStreamCaptureUnsupported,
+               "operation not permitted when stream is capturing"),
+    ECHO_ERROR(cudaErrorUnknown, "unknown error"),
+};
+#undef ECHO_ERROR
+
+const ErrorText& text_of(cudaError_t error) {
+  for (const ErrorText& text : kErrorTexts) {
+    if (text.error == error) return text;
   }
-  return "unknown error";
+  return *std::rbegin(kErrorTexts);
 }
-const char* cudaGetErrorName(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess:
-      return "cudaSuccess";
-    case cudaErrorInvalidValue:
-      return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation:
-      return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration:
-      return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver:
-      return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice:
-      return "cudaErrorNoDevice";
-    case cudaErrorInvalidDevice:
-      return "cudaErrorInvalidDevice";
-    case cudaErrorInvalidResourceHandle:
-      return "cudaErrorInvalidResourceHandle";
-    case cudaErrorNotReady:
-      return "cudaErrorNotReady";
-    case cudaErrorLaunchFailure:
-      return "cudaErrorLaunchFailure";
-    case cudaErrorStreamCaptureUnsupported:
-      return "cudaErrorStreamCaptureUnsupported";
-    case cudaErrorUnknown:
-      break;
-  }
-  return "cudaErrorUnknown";
-}
+
+}  // namespace
+
+const char* cudaGetErrorString(cudaError_t error) { return text_of(error).text; }
+const char* cudaGetErrorName(cudaError_t error) { return text_of(error).name; }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
 
@@ -247,11 +230,11 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int ind
   return result(cudaErrorInvalidValue);
 }
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = 13000;
+  *version = CUDART_VERSION;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
-  *version = 13000;
+  *version = CUDART_VERSION;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
@@ -423,6 +406,10 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   return cudaSuccess;
 }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  attributes->maxThreadsPerBlock = 1024;
+  return cudaSuccess;
+}
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
   if (value < 0 || static_cast<size_t>(value) > kSharedMemoryOptin) {

@@ -63,7 +63,7 @@ class Block {
   unsigned lane() const;
   uint32_t active_mask() const;  // the lanes of this warp that have not ended
 
-  // Copies to shared memory that take effect when they are waited for, no earlier.
+  // Copies to shared memory: some take effect at once, the others when they are waited for.
   void begin_copy(void* to, const void* from, size_t bytes, bool valid);
   void commit_copies();
   void wait_copies(int newest);

@@ -1,2 +1,0 @@
-// A library that is no module of this program.
-extern "C" int echo_nothing() { return 0; }
