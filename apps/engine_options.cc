@@ -20,10 +20,7 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
       .add_option("-m,--model", source.directory,
                   "Directory of the checkpoints (or ECHO_MODEL_DIR); without it the hub's cache")
       ->group(group);
-  command.add_option("--device", device, "auto: the fastest there is")
-      ->check(CLI::IsMember({"auto", "cpu"}))
-      ->capture_default_str()
-      ->group(group);
+  device.add_to(command, environment, group);
   command
       .add_option("--precision", precision,
                   "Of the transformer's matrices; auto: as the checkpoint is stored")
@@ -40,10 +37,6 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
       ->check(CLI::IsMember({"cuda", "cpu"}))
       ->capture_default_str()
       ->group(group);
-  command.add_option("--threads", threads, "0: as many as the process may run on")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group(group);
   command
       .add_option("--voice-cache", voice_store,
                   "Directory that keeps encoded voices (or ECHO_VOICE_CACHE)")
@@ -52,8 +45,7 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
 
 EngineOptions EngineFlags::options() const {
   EngineOptions options;
-  options.device.name = device;
-  options.device.threads = threads;
+  options.device = device.options();
   options.precision = apps::precision(precision);
   options.codec_precision = apps::precision(codec_precision);
   options.noise = noise_kind(noise);

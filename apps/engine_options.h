@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "apps/device_options.h"
 #include "apps/model_source.h"
 #include "engine/engine.h"
 
@@ -11,9 +12,9 @@ namespace echo::apps {
 
 struct EngineFlags {
   ModelSource source;
-  std::string precision = "auto", codec_precision = "auto", noise = "cuda", device = "auto";
+  DeviceFlags device;
+  std::string precision = "auto", codec_precision = "auto", noise = "cuda";
   std::string voice_store;
-  int threads = 0;
 
   // Declares them; defaults come from the environment.
   void add_to(CLI::App& command, const Environment& environment);

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/device_options.h"
 #include "parity/parity.h"
 
 namespace echo::apps {
@@ -9,6 +10,7 @@ namespace {
 
 struct Options {
   std::string folder;
+  DeviceFlags device;
   parity::ParityOptions parity;
 };
 
@@ -19,8 +21,10 @@ void add_parity(CommandLine& line) {
   CLI::App& command =
       line.add("parity", "Compare every stage with recorded runs of the published code",
                "  echo-tts parity tests/golden/tiny\n"
-               "  echo-tts parity tests/golden/tiny --group sampler\n",
+               "  echo-tts parity tests/golden/tiny --group sampler\n"
+               "  echo-tts parity tests/golden/tiny --device cuda\n",
                [options] {
+                 options->parity.device = options->device.options();
                  const parity::Report report = parity::run(options->folder, options->parity);
                  std::printf("%s", report.table().c_str());
                  return static_cast<int>(report.passed() ? kSuccess : kFailure);
@@ -28,9 +32,7 @@ void add_parity(CommandLine& line) {
   command.add_option("folder", options->folder, "A folder of recorded data")->required();
   command.add_option("--group", options->parity.groups,
                      "Only these groups of stages, such as text, encoders, sampler, codec");
-  command.add_option("--threads", options->parity.device.threads, "0: all")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+  options->device.add_to(command, line.environment());
 }
 
 }  // namespace echo::apps

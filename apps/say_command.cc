@@ -149,6 +149,7 @@ int say(const Options& options) {
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   EngineOptions engine_options = options.engine.options();
+  if (options.quiet || options.json) engine_options.device.notice = {};
   const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1;
   engine_options.files = locate_model(options.engine.source, *http, false).files;

@@ -45,8 +45,9 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
                             source.codec.name + "@" + source.codec.revision + ", hub cache " +
                             source.hub.cache.string() + ", token " + set_or_not(source.hub.token)
                       : "model: " + source.directory);
-  lines.push_back("device: " + options.engine.device + ", precision " + options.engine.precision +
-                  ", codec " + options.engine.codec_precision + ", noise " + options.engine.noise);
+  lines.push_back("device: " + options.engine.device.device + ", precision " +
+                  options.engine.precision + ", codec " + options.engine.codec_precision +
+                  ", noise " + options.engine.noise);
   lines.push_back("voices: " + options.voices_directory);
   if (!options.storage_directory.empty()) {
     lines.push_back("storage: folder " + options.storage_directory);
@@ -82,6 +83,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
 
   begin = std::chrono::steady_clock::now();
   EngineOptions engine_options = options.engine.options();
+  engine_options.device.notice = [this](const std::string& text) { logger_.info(text); };
   engine_options.files = model.files;
   engine_options.max_requests = options.max_requests;
   engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);

@@ -83,22 +83,22 @@ done
 # files in it stay as they are.
 hand_over() {
   mkdir -p "$1" 2>/dev/null || return 0
-  setpriv --reuid "$user" --regid "$user" --clear-groups test -w "$1" || chown "$user:" "$1" 2>/dev/null
+  "${drop[@]}" test -w "$1" || chown "$user:" "$1" 2>/dev/null
   return 0
 }
 
 if [ "$(id -u)" -eq 0 ] && [ "$user" != root ]; then
   id "$user" >/dev/null 2>&1 || fail 1 "user $user does not exist in this image"
+  drop=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --no-new-privs)
   if [ -d "$volume" ]; then
     for dir in "$volume/echo-tts" "$volume/echo-tts/logs" "$volume/echo-tts/voice_cache" \
-      "$volume/huggingface-cache" "$volume/huggingface-cache/hub" \
+      "$volume/echo-tts/served_audio" "$volume/huggingface-cache" "$volume/huggingface-cache/hub" \
       "${AUDIO_VOICES_DIR:-$volume/echo-tts/audio_voices}" \
       "${OUTPUT_AUDIO_DIR:-$volume/echo-tts/output_audio}"; do
       hand_over "$dir"
     done
   fi
   hand_over "$local_dir"
-  drop=(setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs)
   # A load balancer's port may be 80.
   if [ "${PORT:-8000}" -lt 1024 ] 2>/dev/null || [ "${PORT_HEALTH:-8000}" -lt 1024 ] 2>/dev/null; then
     "${drop[@]}" --inh-caps +net_bind_service --ambient-caps +net_bind_service true 2>/dev/null &&
@@ -168,7 +168,7 @@ keep HF_HUB_CACHE "${HF_HOME:-$volume/huggingface-cache}/hub" "$local_dir/huggin
 export HF_HOME=${HF_HOME:-$volume/huggingface-cache}
 # Voices are only read.
 export AUDIO_VOICES_DIR=${AUDIO_VOICES_DIR:-$volume/echo-tts/audio_voices}
-mkdir -p "$AUDIO_VOICES_DIR" 2>/dev/null || true
+[[ $volume_usable = false && $AUDIO_VOICES_DIR = "$volume"/* ]] || mkdir -p "$AUDIO_VOICES_DIR" 2>/dev/null || true
 [ -d "$AUDIO_VOICES_DIR" ] ||
   say WARN "AUDIO_VOICES_DIR: there is no folder $AUDIO_VOICES_DIR; only jobs without speaker_voice can be done"
 if [ -z "${ECHO_MODEL_DIR:-}" ] && [ -n "$(ls -A "$baked_model" 2>/dev/null)" ]; then
@@ -199,6 +199,13 @@ address() {
   [ -z "$value" ] || [[ $value =~ ^https?://[^/]+ ]] ||
     wrong "$1: expected an address that begins with https:// or http://"
 }
+
+# A folder in place of a bucket: for trials, since only who sees that folder sees the results.
+if [ -n "${ECHO_STORAGE_DIR:-}" ] && [ "$storage_given" = false ]; then
+  usable "$ECHO_STORAGE_DIR" || wrong "ECHO_STORAGE_DIR: $ECHO_STORAGE_DIR cannot be written ($reason)"
+  arguments+=(--storage "$ECHO_STORAGE_DIR")
+  storage_given=true
+fi
 
 integer MAX_TEXT_CHARS 1 1000000
 integer ECHO_CONCURRENCY 0 256
@@ -255,8 +262,9 @@ case $mode in
     ;;&
   api | realtime | balancer)
     if [ "$storage_given" = false ] && [ ${#bucket_problems[@]} -gt 0 ]; then
-      arguments+=(--storage "$OUTPUT_AUDIO_DIR/served")
-      say WARN "No bucket (${bucket_problems[0]}): results are kept in $OUTPUT_AUDIO_DIR/served and linked from here"
+      keep ECHO_SERVED_DIR "$volume/echo-tts/served_audio" "$local_dir/served_audio"
+      arguments+=(--storage "$ECHO_SERVED_DIR")
+      say WARN "No bucket (${bucket_problems[0]}): results are kept in $ECHO_SERVED_DIR and linked from here"
     fi
     ;;&
   api | realtime)
@@ -302,7 +310,7 @@ if [ "$mode" = queue ] || [ "$warm_up" = true ] || [ "$check_only" = true ]; the
 fi
 
 if [ "$warm_up" = true ]; then
-  interruptible "$program" worker --warmup || fail $? "The warm-up failed; the lines above say why"
+  interruptible "$program" worker --warmup "${arguments[@]}" || fail $? "The warm-up failed; the lines above say why"
 fi
 if [ "$check_only" = true ]; then
   say INFO "bootstrap: everything is in place ($mode)"

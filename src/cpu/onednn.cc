@@ -279,8 +279,11 @@ void execute(const char* what, const Tensor& x, const PackedWeights& w, const Te
 }  // namespace
 
 std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision) {
+  // oneDNN 3.7 adds a product one column wide to the wrong rows of a strided output; as a
+  // convolution of one tap it is right.
+  const bool convolution = DNNL_VERSION_MAJOR >= 3 && weights.out == 1;
   return translated("packing a matrix", [&] {
-    return std::make_shared<OneDnnWeights>(weights, 1, 1, precision, false);
+    return std::make_shared<OneDnnWeights>(weights, 1, 1, precision, convolution);
   });
 }
 

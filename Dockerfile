@@ -1,9 +1,8 @@
 # syntax=docker/dockerfile:1
 # Echo-TTS as RunPod (or any container host) runs it. From the repository's root:
 #
-#   docker build -f docker/Dockerfile -t echo-tts .                                   # CUDA
-#   docker build -f docker/Dockerfile -t echo-tts:cpu \
-#     --build-arg BUILD_BASE=ubuntu:24.04 .                                           # CPU alone
+#   docker build -t echo-tts .                                             # CUDA
+#   docker build -t echo-tts:cpu --build-arg BUILD_BASE=ubuntu:24.04 .     # CPU alone
 #
 # The CUDA backend is built when the build image has the toolkit. The two images must be of the same
 # distribution, since the second installs the libraries that the first linked. Debian 12 and 13
@@ -28,12 +27,14 @@ COPY bench bench
 COPY apps apps
 COPY docker docker
 COPY scripts/sbom scripts/
-# Architectures of the CUDA backend, as CMake names them; empty: its own choice.
-ARG CUDA_ARCHITECTURES=
+# AUTO builds the CUDA module where the toolkit is, ON insists, OFF does not.
+ARG ECHO_CUDA=AUTO
+# Ampere, Ada, Hopper, Blackwell; the last also as code for what comes after it.
+ARG ECHO_CUDA_ARCHITECTURES="80-real;86-real;89-real;90-real;100-real;120"
 ENV CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_DIR=/var/cache/ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
 RUN --mount=type=cache,target=/var/cache/ccache \
     cmake --preset release -DECHO_TESTS=OFF -DECHO_BENCHMARKS=OFF \
-      ${CUDA_ARCHITECTURES:+-DCMAKE_CUDA_ARCHITECTURES="${CUDA_ARCHITECTURES}"} && \
+      -DECHO_CUDA="${ECHO_CUDA}" -DECHO_CUDA_ARCHITECTURES="${ECHO_CUDA_ARCHITECTURES}" && \
     cmake --build --preset release && \
     docker/stage build/release /stage
 

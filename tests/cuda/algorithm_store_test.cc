@@ -1,0 +1,116 @@
+// What is remembered of algorithms survives the process, and nothing that a file holds can do harm.
+#include "cuda/algorithm_store.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "support/temp_dir.h"
+
+namespace echo::cuda {
+namespace {
+
+ProductShape shape(int64_t rows, bool bias = false) {
+  ProductShape result;
+  result.rows = rows;
+  result.outputs = 2048;
+  result.depth = 5888;
+  result.in = DType::kBFloat16;
+  result.bias = bias;
+  return result;
+}
+
+constexpr AlgorithmBits kSome = {1, 0xffffffffffffffffu, 3, 4, 5, 6, 7, 0x123456789abcdefu};
+constexpr AlgorithmBits kOther = {8, 7, 6, 5, 4, 3, 2, 1};
+
+std::string contents(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(AlgorithmStore, RemembersOverProcesses) {
+  const TempDir folder;
+  {
+    AlgorithmStore store(folder.path() / "not yet there", "NVIDIA H100 sm 90");
+    EXPECT_FALSE(store.find(shape(640)));
+    store.put(shape(640), kOther);
+    store.put(shape(640), kSome);
+    store.put(shape(640, true), kOther);
+  }
+  const AlgorithmStore again(folder.path() / "not yet there", "NVIDIA H100 sm 90");
+  EXPECT_EQ(again.find(shape(640)), kSome);
+  EXPECT_EQ(again.find(shape(640, true)), kOther);
+  EXPECT_FALSE(again.find(shape(1920)));
+  // Another device, driver or library knows nothing of it.
+  const AlgorithmStore other(folder.path() / "not yet there", "NVIDIA H100 sm 90 driver 1");
+  EXPECT_FALSE(other.find(shape(640)));
+  EXPECT_NE(again.file(), other.file());
+}
+
+TEST(AlgorithmStore, ADamagedFileIsIgnoredAndReplaced) {
+  const TempDir folder;
+  std::filesystem::path file;
+  {
+    AlgorithmStore store(folder.path(), "device");
+    store.put(shape(640), kSome);
+    store.put(shape(128), kOther);
+    file = store.file();
+  }
+  const std::string whole = contents(file);
+  std::vector<std::string> damaged = {"", "x", std::string(1000, '\0'),
+                                      "echo-tts cublaslt algorithms 2" + whole.substr(30)};
+  for (size_t size = 0; size + 1 < whole.size(); size += 7)
+    damaged.push_back(whole.substr(0, size));
+  std::string letter = whole;
+  letter[letter.find("2048")] = 'z';
+  damaged.push_back(letter);
+  damaged.push_back(std::string(whole).insert(whole.find("\nend"), " 5"));
+  for (const std::string& bytes : damaged) {
+    std::ofstream(file, std::ios::binary) << bytes;
+    AlgorithmStore store(folder.path(), "device");
+    EXPECT_FALSE(store.find(shape(640))) << bytes;
+    EXPECT_FALSE(store.find(shape(128))) << bytes;
+    store.put(shape(16), kSome);
+    EXPECT_EQ(AlgorithmStore(folder.path(), "device").find(shape(16)), kSome);
+  }
+}
+
+TEST(AlgorithmStore, WithoutAFolderOrAWritableOneItRemembersInMemory) {
+  AlgorithmStore memory({}, "device");
+  memory.put(shape(640), kSome);
+  EXPECT_EQ(memory.find(shape(640)), kSome);
+  EXPECT_TRUE(memory.file().empty());
+
+  const TempDir folder;
+  std::ofstream(folder.path() / "file") << "in the way";
+  AlgorithmStore store(folder.path() / "file", "device");
+  store.put(shape(640), kSome);
+  EXPECT_EQ(store.find(shape(640)), kSome);
+}
+
+TEST(AlgorithmStore, NamesOfFilesHoldNothingOfPaths) {
+  const TempDir folder;
+  const AlgorithmStore store(folder.path(), "GeForce/../RTX 4090 sm 89");
+  EXPECT_EQ(store.file().parent_path(), folder.path());
+  EXPECT_EQ(store.file().filename(), "GeForce-..-RTX-4090-sm-89.algorithms");
+}
+
+TEST(AlgorithmStore, RowsShareAnAlgorithmInClasses) {
+  int64_t last = 0;
+  for (int64_t rows = 1; rows <= 8192; ++rows) {
+    const int64_t found = row_class(rows);
+    EXPECT_GE(found, rows);
+    EXPECT_GE(found, last);
+    EXPECT_EQ(row_class(found), found);
+    EXPECT_LE(found, std::max<int64_t>(16, 2 * rows));
+    last = found;
+  }
+  EXPECT_EQ(row_class(640), 640);
+  EXPECT_EQ(row_class(1920), 2048);
+  EXPECT_EQ(row_class(100), 128);
+  EXPECT_EQ(row_class(129), 256);
+}
+
+}  // namespace
+}  // namespace echo::cuda

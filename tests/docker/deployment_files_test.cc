@@ -1,0 +1,290 @@
+// The files that a platform reads, and the document that a person reads, against the sources.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "base/file_io.h"
+#include "support/subprocess.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const fs::path kRoot = ECHO_SOURCE_DIR;
+
+std::string file(const std::string& name) { return read_file(kRoot / name); }
+
+// Everything that can print a line or read a variable, adjacent literals joined.
+const std::string& sources() {
+  static const std::string all = [] {
+    std::string text = file("docker/bootstrap.sh") + file("docker/healthcheck.sh") +
+                       file("docker/bake-weights") + file("docker/package-sources") +
+                       file("Dockerfile");
+    for (const char* folder : {"apps", "src"}) {
+      for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+        const std::string suffix = entry.path().extension();
+        if (suffix == ".cc" || suffix == ".h" || suffix == ".cu") text += read_file(entry.path());
+      }
+    }
+    std::string joined;
+    for (size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '"') {
+        const size_t next = text.find_first_not_of(" \n", i + 1);
+        if (next != text.npos && next > i + 1 && text[next] == '"' && text.find('\n', i) < next) {
+          i = next;
+          continue;
+        }
+      }
+      joined += text[i];
+    }
+    return joined;
+  }();
+  return all;
+}
+
+std::set<std::string> matches(const std::string& text, const std::string& pattern) {
+  std::set<std::string> found;
+  const std::regex expression(pattern);
+  for (std::sregex_iterator it(text.begin(), text.end(), expression), end; it != end; ++it) {
+    for (size_t group = 1; group < it->size(); ++group) {
+      if ((*it)[group].matched) found.insert((*it)[group]);
+    }
+  }
+  return found;
+}
+
+// Variables that the program and the container's scripts read.
+std::set<std::string> variables() {
+  std::set<std::string> names;
+  const auto add = [&](const std::set<std::string>& more) {
+    names.insert(more.begin(), more.end());
+  };
+  for (const auto& entry : fs::directory_iterator(kRoot / "apps")) {
+    if (entry.path().extension() != ".cc") continue;
+    add(matches(read_file(entry.path()),
+                R"re(environment\.\w+\(\s*"([A-Z][A-Z0-9_]+)"(?:,\s*"([A-Z][A-Z0-9_]+)")?)re"));
+  }
+  add(matches(file("docker/bootstrap.sh"), R"re(\$\{!?(ECHO_[A-Z_]+)[:}])re"));
+  return names;
+}
+
+TEST(HubFiles, HubJsonHasTheFieldsThatTheHubRequires) {
+  const json hub = json::parse(file(".runpod/hub.json"));
+  EXPECT_FALSE(hub.at("title").get<std::string>().empty());
+  EXPECT_FALSE(hub.at("description").get<std::string>().empty());
+  EXPECT_EQ(hub.at("type"), "serverless");
+  EXPECT_EQ(hub.at("category"), "audio");
+  const json& config = hub.at("config");
+  EXPECT_EQ(config.at("runsOn"), "GPU");
+  EXPECT_EQ(config.at("gpuCount"), 1);
+  // Both repositories (7.5 GB) and the image fit, should there be no volume.
+  EXPECT_GE(config.at("containerDiskInGb").get<int>(), 15);
+  const std::set<std::string> pools = {"AMPERE_16",  "AMPERE_24",    "ADA_24",       "ADA_32_PRO",
+                                       "AMPERE_48",  "ADA_48_PRO",   "AMPERE_80",    "ADA_80_PRO",
+                                       "HOPPER_141", "BLACKWELL_96", "BLACKWELL_180"};
+  std::istringstream ids(config.at("gpuIds").get<std::string>());
+  for (std::string id; std::getline(ids, id, ',');) EXPECT_EQ(pools.count(id), 1U) << id;
+}
+
+TEST(HubFiles, EveryVariableTheyOfferIsRead) {
+  const std::set<std::string> known = variables();
+  const json hub = json::parse(file(".runpod/hub.json")).at("config");
+  std::set<std::string> offered;
+  for (const json& entry : hub.at("env")) {
+    const std::string key = entry.at("key");
+    EXPECT_TRUE(offered.insert(key).second) << key << " twice";
+    EXPECT_EQ(known.count(key), 1U) << key;
+    if (!entry.contains("input")) continue;
+    const json& input = entry.at("input");
+    const std::string type = input.at("type");
+    EXPECT_THAT(type, AnyOf("string", "number", "boolean", "huggingface"));
+    EXPECT_FALSE(input.at("name").get<std::string>().empty());
+    if (type == "number") {
+      EXPECT_LE(input.at("min"), input.at("default"));
+      EXPECT_LE(input.at("default"), input.at("max"));
+    }
+  }
+  for (const json& preset : hub.at("presets")) {
+    for (const auto& [key, value] : preset.at("defaults").items()) {
+      EXPECT_EQ(offered.count(key), 1U) << key;
+    }
+  }
+  const json tests = json::parse(file(".runpod/tests.json"));
+  for (const json& entry : tests.at("config").at("env")) {
+    EXPECT_EQ(known.count(entry.at("key")), 1U) << entry;
+    EXPECT_TRUE(entry.at("value").is_string());
+  }
+}
+
+TEST(HubFiles, TheTestsAreJobsThatTheWorkerTakes) {
+  const json tests = json::parse(file(".runpod/tests.json"));
+  EXPECT_EQ(tests.at("config").at("gpuCount"), 1);
+  EXPECT_THAT(tests.at("config").at("gpuTypeId").get<std::string>(), HasSubstr("NVIDIA "));
+  std::set<std::string> names;
+  for (const json& test : tests.at("tests")) {
+    EXPECT_TRUE(names.insert(test.at("name")).second);
+    EXPECT_GE(test.at("timeout").get<int>(), 60'000) << "a first download takes minutes";
+    const json& input = test.at("input");
+    EXPECT_TRUE(input.contains("text") != input.contains("action")) << input;
+  }
+  EXPECT_GE(names.size(), 2U);
+}
+
+TEST(HubFiles, TheHubFindsADockerfileAndAReadme) {
+  EXPECT_TRUE(fs::exists(kRoot / "Dockerfile"));
+  EXPECT_TRUE(fs::exists(kRoot / "README.md"));
+}
+
+TEST(Dockerfile, CopiesOnlyWhatTheIgnoreFileLetsThrough) {
+  const std::string ignore = file(".dockerignore");
+  const std::set<std::string> allowed = matches(ignore, R"re(\n!([^\n]+))re");
+  std::istringstream lines(file("Dockerfile"));
+  int copies = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("COPY ", 0) != 0 || line.find("--from=") != line.npos) continue;
+    std::istringstream words(line.substr(5));
+    std::vector<std::string> paths;
+    for (std::string word; words >> word;) paths.push_back(word);
+    paths.pop_back();
+    for (const std::string& path : paths) {
+      EXPECT_TRUE(fs::exists(kRoot / path)) << path;
+      EXPECT_TRUE(std::any_of(allowed.begin(), allowed.end(), [&](const std::string& a) {
+        return path == a || path.rfind(a + "/", 0) == 0;
+      })) << path;
+      ++copies;
+    }
+  }
+  EXPECT_GE(copies, 8);
+  for (const char* secret : {"!.git", "!demo-output", "!build", "!tests"}) {
+    EXPECT_EQ(allowed.count(secret + 1), 0U) << secret;
+  }
+}
+
+TEST(Dockerfile, TakesNoSecretAsAnArgumentOrVariable) {
+  const std::string text = file("Dockerfile");
+  EXPECT_FALSE(
+      std::regex_search(text, std::regex(R"re(\n(ARG|ENV)[^\n]*(TOKEN|SECRET|KEY|PASSWORD))re")));
+  EXPECT_THAT(text, HasSubstr("--mount=type=secret,id=hf_token"));
+  EXPECT_THAT(text, HasSubstr("\nHEALTHCHECK "));
+  EXPECT_THAT(text, HasSubstr("org.opencontainers.image.licenses"));
+}
+
+TEST(Dockerfile, AptIsPinnedToADayOfTheArchiveWhenAskedTo) {
+  const fs::path script = kRoot / "docker/package-sources";
+  for (const auto& [id, code, expected] :
+       {std::tuple{"debian", "bookworm",
+                   "http://snapshot.debian.org/archive/debian/20260801T000000Z"},
+        std::tuple{"ubuntu", "noble", "http://snapshot.ubuntu.com/ubuntu/20260801T000000Z"}}) {
+    const std::string etc = fs::path(ECHO_BINARY_DIR) / ("etc-" + std::string(id));
+    fs::remove_all(etc);
+    fs::create_directories(etc + "/apt/sources.list.d");
+    write_file_atomically(etc + "/os-release",
+                          "ID=" + std::string(id) + "\nVERSION_CODENAME=" + code + "\n");
+    write_file_atomically(etc + "/apt/sources.list", "deb http://elsewhere.example x main\n");
+    EXPECT_EQ(run_process({script, "", etc}).exit_code, 0);
+    EXPECT_TRUE(fs::exists(etc + "/apt/sources.list"));
+    const ProcessResult pinned = run_process({script, "20260801T000000Z", etc});
+    EXPECT_EQ(pinned.exit_code, 0) << pinned.err;
+    EXPECT_FALSE(fs::exists(etc + "/apt/sources.list"));
+    const std::string sources = read_file(etc + "/apt/sources.list.d/snapshot.sources");
+    EXPECT_THAT(sources, HasSubstr(std::string("URIs: ") + expected + "\n"));
+    EXPECT_THAT(sources, HasSubstr(std::string("Suites: ") + code + "-security\n"));
+    EXPECT_THAT(sources, HasSubstr("Signed-By: /usr/share/keyrings/"));
+    EXPECT_EQ(run_process({script, "yesterday", etc}).exit_code, 2);
+  }
+}
+
+TEST(Compose, IsAFileThatComposeReadsAndNamesWhatIsThere) {
+  const ProcessResult parsed =
+      run_process({"/usr/bin/env", "node", (kRoot / "tests/js/compose.js").string(),
+                   (kRoot / "compose.yaml").string()});
+  ASSERT_EQ(parsed.exit_code, 0) << parsed.err << "; run scripts/test-clients";
+  const json compose = json::parse(parsed.out);
+  const json& services = compose.at("services");
+  const std::set<std::string> known = variables();
+  for (const auto& [name, service] : services.items()) {
+    EXPECT_THAT(service.at("image").get<std::string>(), HasSubstr(":"))
+        << name << " has no version";
+    const json volumes = service.value("volumes", json::array());
+    for (const json& volume : volumes) {
+      const std::string source =
+          volume.get<std::string>().substr(0, volume.get<std::string>().find(':'));
+      EXPECT_TRUE(source[0] == '.' || compose.at("volumes").contains(source)) << source;
+    }
+    const json others = service.value("depends_on", json::object());
+    for (const auto& [other, condition] : others.items()) {
+      EXPECT_TRUE(services.contains(other)) << other;
+    }
+  }
+  const json& server = services.at("echo-tts");
+  for (const auto& [key, value] : server.at("environment").items())
+    EXPECT_EQ(known.count(key), 1U) << key;
+  EXPECT_EQ(server.at("network_mode"), "service:s3");
+  EXPECT_EQ(server.at("environment").at("S3_SECRET_ACCESS_KEY"),
+            services.at("s3").at("environment").at("MINIO_ROOT_PASSWORD"));
+  // Nothing is published beyond this machine.
+  for (const json& port : services.at("s3").at("ports")) {
+    EXPECT_EQ(port.get<std::string>().rfind("127.0.0.1:", 0), 0U) << port;
+  }
+}
+
+TEST(DeployDocument, ExplainsEveryVariableThatIsRead) {
+  const std::string text = file("docs/deploy.md");
+  for (const std::string& name : variables()) {
+    EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+  }
+}
+
+TEST(DeployDocument, ExplainsNoVariableThatIsNotRead) {
+  // The platform's own.
+  const std::set<std::string> others = {"RUNPOD_INIT_TIMEOUT"};
+  for (const std::string& name :
+       matches(file("docs/deploy.md"),
+               R"re(`((?:ECHO|S3|HF|OUTPUT|AUDIO|RUNPOD|BUCKET)_[A-Z0-9_]+)`)re")) {
+    EXPECT_TRUE(others.count(name) == 1 || sources().find(name) != std::string::npos) << name;
+  }
+}
+
+// The first column of the table of errors; "…" stands for what differs.
+TEST(DeployDocument, ErrorTextsStandInTheSources) {
+  const std::string text = file("docs/deploy.md");
+  const size_t begin = text.find("## Troubleshooting");
+  ASSERT_NE(begin, text.npos);
+  int checked = 0;
+  std::istringstream lines(text.substr(begin));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("| `", 0) != 0) continue;
+    std::string message = line.substr(3, line.find("` |") - 3);
+    for (size_t at; (at = message.find("\\|")) != message.npos;) message.erase(at, 1);
+    const std::string dots = "…";
+    for (size_t at; !message.empty(); ++checked) {
+      at = message.find(dots);
+      std::string part = message.substr(0, at);
+      message.erase(0, at == message.npos ? at : at + dots.size());
+      if (part.size() > 3) {
+        EXPECT_NE(sources().find(part), std::string::npos) << part << " of " << line;
+      }
+    }
+  }
+  EXPECT_GE(checked, 20);
+}
+
+TEST(DeployDocument, NamesOnlyFilesThatExist) {
+  for (const std::string& target : matches(file("docs/deploy.md"), R"re(\]\(([^)#:]+)\))re")) {
+    EXPECT_TRUE(fs::exists(kRoot / "docs" / target)) << target;
+  }
+}
+
+}  // namespace
+}  // namespace echo
