@@ -3,11 +3,7 @@
 namespace echo::apps {
 namespace {
 
-Precision precision(const std::string& name) {
-  if (name == "float32") return Precision::kFloat32;
-  if (name == "bf16") return Precision::kBFloat16;
-  return Precision::kAuto;
-}
+constexpr int64_t kMaxWideBlocks = 1000;
 
 }  // namespace
 
@@ -15,7 +11,6 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   source = model_source_of(environment);
   voice_store = environment.text("ECHO_VOICE_CACHE");
   const std::string group = "Engine";
-  const auto precisions = CLI::IsMember({"auto", "float32", "bf16"});
   command
       .add_option("-m,--model", source.directory,
                   "Directory of the checkpoints (or ECHO_MODEL_DIR); without it the hub's cache")
@@ -23,12 +18,19 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   device.add_to(command, environment, group);
   command
       .add_option("--precision", precision,
-                  "Of the transformer's matrices; auto: as the checkpoint is stored")
-      ->check(precisions)
+                  "Of the transformer's matrices; auto: as the checkpoint is stored; int8 and fp8 "
+                  "on a GPU only")
+      ->check(CLI::IsMember(precision_names()))
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--wide-blocks", wide_blocks,
+                  "How many of the transformer's last blocks stay bf16 with int8 and fp8")
+      ->check(CLI::Range(int64_t{0}, kMaxWideBlocks))
       ->capture_default_str()
       ->group(group);
   command.add_option("--codec-precision", codec_precision, "Of the autoencoder's")
-      ->check(precisions)
+      ->check(CLI::IsMember({"auto", "float32", "bf16"}))
       ->capture_default_str()
       ->group(group);
   command
@@ -46,8 +48,9 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
 EngineOptions EngineFlags::options() const {
   EngineOptions options;
   options.device = device.options();
-  options.precision = apps::precision(precision);
-  options.codec_precision = apps::precision(codec_precision);
+  options.precision = *parse_precision(precision);
+  options.codec_precision = *parse_precision(codec_precision);
+  options.wide_blocks = wide_blocks;
   options.noise = noise_kind(noise);
   options.voice_store = voice_store;
   return options;

@@ -15,6 +15,7 @@ struct EngineFlags {
   DeviceFlags device;
   std::string precision = "auto", codec_precision = "auto", noise = "cuda";
   std::string voice_store;
+  int64_t wide_blocks = EngineOptions{}.wide_blocks;
 
   // Declares them; defaults come from the environment.
   void add_to(CLI::App& command, const Environment& environment);

@@ -26,6 +26,7 @@ class ProfilingBackend : public Backend {
 
   std::string name() const override { return inner_.name(); }
   DType compute_dtype(DType wanted) const override { return inner_.compute_dtype(wanted); }
+  bool packs(DType narrow) const override { return inner_.packs(narrow); }
   int64_t batch_width() const override { return inner_.batch_width(); }
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return inner_.allocate(bytes); }
   void upload(const void* host, const Tensor& to) override {

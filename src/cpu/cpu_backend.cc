@@ -58,6 +58,10 @@ class CpuBackend : public Backend {
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
+    if (precision != DType::kFloat32 && precision != DType::kBFloat16) {
+      throw_internal("pack: " + std::string(dtype_name(precision)) +
+                     " found, float32 or bfloat16 expected");
+    }
     use_threads();
     return weights.taps == 1 && stride == 1
                ? pack_matrix(weights, precision)

@@ -16,6 +16,7 @@
 
 #include "engine/device.h"
 #include "engine/noise.h"
+#include "engine/precision.h"
 #include "engine/speech_outcome.h"
 #include "engine/speech_request.h"
 #include "models/model_files.h"
@@ -25,17 +26,14 @@ namespace echo {
 class EngineCore;
 class SpeechTask;
 
-enum class Precision {
-  kAuto,  // as the checkpoint is stored
-  kFloat32,
-  kBFloat16,  // float32 where the device has no fast bfloat16
-};
-
 struct EngineOptions {
   ModelFiles files;
   DeviceOptions device;
   Precision precision = Precision::kAuto;        // of the transformer
-  Precision codec_precision = Precision::kAuto;  // of the autoencoder
+  Precision codec_precision = Precision::kAuto;  // of the autoencoder; not int8, not fp8
+  // How many of the transformer's last blocks stay bfloat16 with int8 and fp8: the activations of a
+  // trained model have their outliers there.
+  int64_t wide_blocks = 4;
   NoiseKind noise = NoiseKind::kCuda;
   bool blockwise = true;  // load what block_sizes needs, where the checkpoint has it
 
@@ -74,7 +72,7 @@ class SpeechTicket {
 
 struct EngineInfo {
   std::string device;     // "cpu"
-  std::string precision;  // of the transformer: "float32", "bfloat16"
+  std::string precision;  // of the transformer: "float32", "bfloat16", "int8", "fp8"
   std::string codec_precision;
   std::string noise;        // "cuda", "cpu"
   bool blockwise = false;   // whether block_sizes may name several blocks

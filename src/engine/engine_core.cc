@@ -11,10 +11,11 @@
 namespace echo {
 namespace {
 
-DType choose(const Backend& backend, Precision wanted, const TensorView& sample) {
-  const bool bfloat16 = wanted == Precision::kAuto ? sample.dtype == FileDType::kBFloat16
-                                                   : wanted == Precision::kBFloat16;
-  return bfloat16 ? backend.compute_dtype(DType::kBFloat16) : DType::kFloat32;
+LayerContext codec_context(Backend& backend, Precision wanted, const TensorView& sample) {
+  if (wanted == Precision::kInt8 || wanted == Precision::kFloat8) {
+    throw_invalid("codec precision: found an 8-bit one, expected auto, float32 or bf16");
+  }
+  return layer_context(backend, wanted, sample);
 }
 
 // A tensor whose type stands for the checkpoint's.
@@ -44,16 +45,17 @@ EngineCore::EngineCore(const EngineOptions& options)
 EngineCore::EngineCore(const EngineOptions& options, const Checkpoints& checkpoints)
     : max_text_chars_(options.max_text_chars),
       backend_(make_device(options.device)),
-      precision_(choose(*backend_, options.precision, dit_sample(checkpoints.dit))),
-      codec_precision_(choose(*backend_, options.codec_precision, codec_sample(checkpoints.codec))),
-      dit_({*backend_, precision_}, checkpoints.dit,
-           options.blockwise && checkpoints.config.blockwise),
-      codec_({*backend_, codec_precision_}, checkpoints.codec, read_pca_state(checkpoints.pca)),
+      context_(layer_context(*backend_, options.precision, dit_sample(checkpoints.dit))),
+      codec_context_(
+          codec_context(*backend_, options.codec_precision, codec_sample(checkpoints.codec))),
+      dit_(context_, checkpoints.dit, options.blockwise && checkpoints.config.blockwise,
+           options.wide_blocks),
+      codec_(codec_context_, checkpoints.codec, read_pca_state(checkpoints.pca)),
       modulations_(dit_, dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16),
       voices_(options.voice_cache_bytes),
       voice_store_(options.voice_store,
                    model_identity(checkpoints.codec) + " " + model_identity(checkpoints.pca) + " " +
-                       std::string(dtype_name(codec_precision_)) + " " +
+                       precision_text(codec_context_) + " " +
                        std::to_string(options.speaker_chunk_frames),
                    codec_.latent_size(), options.voice_store_bytes),
       models_{*backend_,
@@ -73,8 +75,8 @@ EngineCore::EngineCore(const EngineOptions& options, const Checkpoints& checkpoi
 EngineInfo EngineCore::info() const {
   EngineInfo info;
   info.device = backend_->name();
-  info.precision = dtype_name(precision_);
-  info.codec_precision = dtype_name(codec_precision_);
+  info.precision = precision_text(context_);
+  info.codec_precision = precision_text(codec_context_);
   info.noise = noise_kind_name(models_.noise);
   info.blockwise = dit_.blockwise();
   info.batch_width = backend_->batch_width();

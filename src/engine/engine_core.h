@@ -34,7 +34,7 @@ class EngineCore {
 
   int64_t max_text_chars_;
   std::unique_ptr<Backend> backend_;
-  DType precision_, codec_precision_;
+  LayerContext context_, codec_context_;
   EchoDit dit_;
   Codec codec_;
   ModulationCache modulations_;

@@ -100,37 +100,38 @@ void LowRankAdaLn::operator()(const Tensor& c, const Tensor& out) const {
 DitBlock::DitBlock(const LayerContext& context, const Weights& w)
     : attention(context, w["attention"]),
       mlp(context, w["mlp"]),
-      attention_adaln(context, w["attention_adaln"]),
-      mlp_adaln(context, w["mlp_adaln"]) {}
+      attention_adaln(context.wide(), w["attention_adaln"]),
+      mlp_adaln(context.wide(), w["mlp_adaln"]) {}
 
-EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise)
+EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks)
     : backend_(context.backend),
       precision_(context.precision),
       text_embedding_(load_matrix(context, w.tensor("text_encoder.text_embedding.weight"))),
       text_encoder_(context, w["text_encoder"], kMaxTextRows, false),
       speaker_encoder_(context, w["speaker_encoder"], kMaxSpeakerFrames, true),
-      speaker_in_proj_(context, w["speaker_encoder"]["in_proj"]),
+      speaker_in_proj_(context.wide(), w["speaker_encoder"]["in_proj"]),
       text_norm_(load_vector(context, w.tensor("text_norm.weight"))),
       speaker_norm_(load_vector(context, w.tensor("speaker_norm.weight"))),
-      cond_module_0_(context, w["cond_module"][0]),
-      cond_module_2_(context, w["cond_module"][2]),
-      cond_module_4_(context, w["cond_module"][4]),
-      in_proj_(context, w["in_proj"]),
+      cond_module_0_(context.wide(), w["cond_module"][0]),
+      cond_module_2_(context.wide(), w["cond_module"][2]),
+      cond_module_4_(context.wide(), w["cond_module"][4]),
+      in_proj_(context.wide(), w["in_proj"]),
       out_norm_(load_vector(context, w.tensor("out_norm.weight"))),
-      out_proj_(context, w["out_proj"]) {
+      out_proj_(context.wide(), w["out_proj"]) {
   patch_ = speaker_in_proj_.in() / latent_size();
   const int64_t layers = w["blocks"].count();
   for (int64_t i = 0; i < layers; ++i) {
     const Weights block = w["blocks"][i];
-    blocks_.emplace_back(context, block);
+    const LayerContext own = i < layers - wide_blocks ? context : context.wide();
+    blocks_.emplace_back(own, block);
     if (blockwise) {
-      blocks_.back().attention.wk_latent.emplace(context, block["attention"]["wk_latent"]);
-      blocks_.back().attention.wv_latent.emplace(context, block["attention"]["wv_latent"]);
+      blocks_.back().attention.wk_latent.emplace(own, block["attention"]["wk_latent"]);
+      blocks_.back().attention.wv_latent.emplace(own, block["attention"]["wv_latent"]);
     }
   }
   if (blockwise) {
     latent_encoder_.emplace(context, w["latent_encoder"], kMaxLatentFrames, true);
-    latent_in_proj_ = Linear(context, w["latent_encoder"]["in_proj"]);
+    latent_in_proj_ = Linear(context.wide(), w["latent_encoder"]["in_proj"]);
     latent_norm_ = load_vector(context, w.tensor("latent_norm.weight"));
   }
   rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),

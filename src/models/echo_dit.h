@@ -64,6 +64,7 @@ struct LowRankAdaLn {
 };
 
 struct DitBlock {
+  // A narrow type is not for the adaptive norms: they are computed once for all.
   DitBlock(const LayerContext& context, const Weights& w);
   JointAttention attention;
   Mlp mlp;
@@ -74,8 +75,9 @@ struct DitBlock {
 class EchoDit {
  public:
   // w: the checkpoint's root, its layout checked. Without `blockwise` the tensors that only
-  // blockwise generation needs are not loaded.
-  EchoDit(const LayerContext& context, const Weights& w, bool blockwise);
+  // blockwise generation needs are not loaded. A narrow type of the context is that of the encoders
+  // and of all blocks but the last `wide_blocks`, whose activations have outliers.
+  EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks = 0);
 
   int64_t latent_size() const { return out_proj_.out(); }
   int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }

@@ -47,7 +47,7 @@ Linear::Linear(const LayerContext& context, const Weights& w) {
   }
   const HostValues values(weight);
   weight_ = context.backend.pack({values.data(), values.dtype(), weight.shape[0], weight.shape[1]},
-                                 1, 1, context.precision);
+                                 1, 1, context.stored());
   if (const TensorView* bias = w.find("bias")) bias_ = load_vector(context, *bias);
 }
 

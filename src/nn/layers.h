@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,12 @@ struct LayerContext {
   Backend& backend;
   // Matrices are stored and multiplied in this type; norms and residual streams stay float32.
   DType precision = DType::kFloat32;
+  // The large matrices of a checkpoint are stored in this narrower type, see Backend::packs.
+  std::optional<DType> narrow = std::nullopt;
+
+  DType stored() const { return narrow.value_or(precision); }
+  // The same with all matrices as wide as they are multiplied.
+  LayerContext wide() const { return {backend, precision}; }
 };
 
 // Shown the value of a stage of a model under the stage's name, to compare it with known values.

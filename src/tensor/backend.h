@@ -57,7 +57,7 @@ using Lanes = std::vector<Lane>;
 
 // Keys and values that a lane sees beside its own. Rows that are masked are left out of k and v.
 struct KeyValueSection {
-  Tensor k, v;        // (T, heads * head_dim)
+  Tensor k, v;         // (T, heads * head_dim)
   float scale = 1.0f;  // multiplies k and v
 };
 using Sections = std::vector<KeyValueSection>;
@@ -83,16 +83,20 @@ class Backend {
   // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes
   // float32 where the device has no fast bfloat16.
   virtual DType compute_dtype(DType wanted) const = 0;
+  // Whether pack() keeps matrices in this type, which is narrower than what they are multiplied by:
+  // kInt8 with a scale for each output, kFloat8. Inputs are then bfloat16.
+  virtual bool packs(DType narrow) const { return false; }
   // How many trajectories gain from advancing together.
   virtual int64_t batch_width() const = 0;
 
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
-  virtual void upload(const void* host, const Tensor& to) = 0;       // contiguous host elements
+  virtual void upload(const void* host, const Tensor& to) = 0;      // contiguous host elements
   virtual void download(const Tensor& from, void* host) const = 0;  // waits for the device
   virtual void copy(const Tensor& from, const Tensor& to) = 0;      // converts between float types
   virtual void fill_zero(const Tensor& x) = 0;
 
-  // `weights` is read during the call only.
+  // `weights` is read during the call only. precision: float32, bfloat16, or what packs() affirms,
+  // for matrices only.
   virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
                                               int64_t dilation, DType precision) = 0;
   // out = x w^T + bias (+ out). bias may be empty.

@@ -8,12 +8,35 @@
 
 namespace echo {
 
-enum class DType { kFloat32, kBFloat16, kInt32 };
+// kInt8 and kFloat8 (e4m3) are types that weights are kept in; no operation takes tensors of them.
+enum class DType { kFloat32, kBFloat16, kInt32, kInt8, kFloat8 };
 
-constexpr size_t dtype_size(DType dtype) { return dtype == DType::kBFloat16 ? 2 : 4; }
+constexpr size_t dtype_size(DType dtype) {
+  switch (dtype) {
+    case DType::kBFloat16:
+      return 2;
+    case DType::kInt8:
+    case DType::kFloat8:
+      return 1;
+    default:
+      return 4;
+  }
+}
 
 constexpr std::string_view dtype_name(DType dtype) {
-  return dtype == DType::kFloat32 ? "float32" : dtype == DType::kBFloat16 ? "bfloat16" : "int32";
+  switch (dtype) {
+    case DType::kFloat32:
+      return "float32";
+    case DType::kBFloat16:
+      return "bfloat16";
+    case DType::kInt32:
+      return "int32";
+    case DType::kInt8:
+      return "int8";
+    case DType::kFloat8:
+      return "fp8";
+  }
+  return "";
 }
 
 // The upper half of a float32. Stored only; arithmetic happens in float32.

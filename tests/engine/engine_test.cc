@@ -391,5 +391,19 @@ TEST(EngineLoad, ForcedBFloat16SpeaksNearlyTheSame) {
   EXPECT_FALSE(engine->speak(short_request(1)).samples.empty());
 }
 
+TEST(EngineLoad, EightBitPrecisionsNameWhatTheDeviceHas) {
+  for (const Precision precision : {Precision::kInt8, Precision::kFloat8}) {
+    EngineOptions options = tiny_options();
+    options.device.name = "cpu";
+    options.precision = precision;
+    const Error error = error_of([&] { Engine::load(options); });
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(std::string(error.what()).find("float32, bf16"), std::string::npos) << error.what();
+    options = tiny_options();
+    options.codec_precision = precision;
+    EXPECT_EQ(error_of([&] { Engine::load(options); }).code(), ErrorCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace echo
