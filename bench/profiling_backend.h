@@ -25,6 +25,12 @@ class ProfilingBackend : public Backend {
   void reset() { counts_.clear(); }
 
   std::string name() const override { return inner_.name(); }
+  std::string description() const override { return inner_.description(); }
+  MemoryUse memory() const override { return inner_.memory(); }
+  std::shared_ptr<TimeMark> mark() override { return inner_.mark(); }
+  double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
+    return inner_.seconds_between(begin, end);
+  }
   DType compute_dtype(DType wanted) const override { return inner_.compute_dtype(wanted); }
   bool packs(DType narrow) const override { return inner_.packs(narrow); }
   int64_t batch_width() const override { return inner_.batch_width(); }

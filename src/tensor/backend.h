@@ -76,10 +76,30 @@ struct GuidedStep {
   float rescale_k = 1, rescale_sigma = 1;
 };
 
+// A moment in a device's work: everything asked for before it is done by then.
+class TimeMark {
+ public:
+  virtual ~TimeMark() = default;
+};
+
+// Bytes of a device's memory. Zeros where nobody counts.
+struct MemoryUse {
+  size_t in_use = 0;  // by tensors and weights
+  size_t held = 0;    // taken from the system, for reuse too
+  size_t most = 0;    // of held, so far
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
+  // The device as found, in one line, for reports.
+  virtual std::string description() const { return name(); }
+  virtual MemoryUse memory() const { return {}; }
+  // Marks the present moment, on the device's own clock; does not wait for the device.
+  virtual std::shared_ptr<TimeMark> mark();
+  // Waits until the device has come to both. Marks are of this backend's mark().
+  virtual double seconds_between(const TimeMark& begin, const TimeMark& end) const;
   // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes
   // float32 where the device has no fast bfloat16.
   virtual DType compute_dtype(DType wanted) const = 0;

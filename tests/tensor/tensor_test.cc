@@ -153,5 +153,17 @@ TEST_P(TensorMemory, TheRotaryTableHoldsCosinesAndSines) {
   }
 }
 
+TEST_P(TensorMemory, MarksGoForwardWithTheWork) {
+  const auto first = backend().mark();
+  const Tensor x = zeros(backend(), 64, 64, DType::kFloat32);
+  const auto second = backend().mark();
+  add(x, x);
+  const auto third = backend().mark();
+  EXPECT_GE(backend().seconds_between(*first, *second), 0);
+  EXPECT_GE(backend().seconds_between(*second, *third), 0);
+  EXPECT_GT(backend().seconds_between(*first, *third), 0);
+  EXPECT_FALSE(backend().description().empty());
+}
+
 }  // namespace
 }  // namespace echo
