@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 #include "apps/device_options.h"
+#include "apps/recording_reader.h"
 #include "parity/parity.h"
 
 namespace echo::apps {
@@ -25,6 +26,7 @@ void add_parity(CommandLine& line) {
                "  echo-tts parity tests/golden/tiny --device cuda\n",
                [options] {
                  options->parity.device = options->device.options();
+                 options->parity.read_recording = read_recording;
                  const parity::Report report = parity::run(options->folder, options->parity);
                  std::printf("%s", report.table().c_str());
                  return static_cast<int>(report.passed() ? kSuccess : kFailure);

@@ -1,9 +1,12 @@
 // A backend that passes everything on and keeps account of where time and arithmetic go.
 #pragma once
 
-#include <chrono>
+#include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tensor/backend.h"
 
@@ -13,16 +16,31 @@ struct OperationCount {
   int64_t calls = 0;
   double seconds = 0;
   double flops = 0;  // multiplications and additions of matrix products; 0 for other operations
+  double bytes = 0;  // that must at least be read and written
 };
 
-// Not thread safe. Tensors made through it must not outlive it.
+// Times are the device's own, between marks. Not thread safe. Tensors made through it must not
+// outlive it.
 class ProfilingBackend : public Backend {
  public:
-  explicit ProfilingBackend(Backend& inner) : inner_(inner) {}
+  // by_shape: products of other shapes count as other operations.
+  explicit ProfilingBackend(Backend& inner, bool by_shape = false)
+      : inner_(inner), by_shape_(by_shape) {}
 
-  // Since the last reset, by operation.
-  const std::map<std::string, OperationCount>& counts() const { return counts_; }
-  void reset() { counts_.clear(); }
+  // Since the last reset, by operation. Waits for the device.
+  const std::map<std::string, OperationCount>& counts() const {
+    for (const Pending& call : pending_) {
+      counts_[call.operation].seconds += inner_.seconds_between(*call.begin, *call.end);
+    }
+    pending_.clear();
+    return counts_;
+  }
+  void reset() {
+    pending_.clear();
+    counts_.clear();
+  }
+  // Without it the calls are passed on, and that is all.
+  void set_counting(bool on) { counting_ = on; }
 
   std::string name() const override { return inner_.name(); }
   std::string description() const override { return inner_.description(); }
@@ -36,119 +54,160 @@ class ProfilingBackend : public Backend {
   int64_t batch_width() const override { return inner_.batch_width(); }
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return inner_.allocate(bytes); }
   void upload(const void* host, const Tensor& to) override {
-    timed("upload", 0, [&] { inner_.upload(host, to); });
+    timed("upload", 0, bytes_of({&to}), [&] { inner_.upload(host, to); });
   }
   void download(const Tensor& from, void* host) const override { inner_.download(from, host); }
   void copy(const Tensor& from, const Tensor& to) override {
-    timed("copy", 0, [&] { inner_.copy(from, to); });
+    timed("copy", 0, bytes_of({&from, &to}), [&] { inner_.copy(from, to); });
   }
   void fill_zero(const Tensor& x) override {
-    timed("fill_zero", 0, [&] { inner_.fill_zero(x); });
+    timed("fill_zero", 0, bytes_of({&x}), [&] { inner_.fill_zero(x); });
   }
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
     std::shared_ptr<PackedWeights> packed;
-    timed("pack", 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
+    timed("pack", 0, 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
     return packed;
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
-    timed("linear", 2.0 * static_cast<double>(x.rows() * w.in() * w.out()),
-          [&] { inner_.linear(x, w, bias, accumulate, out); });
+    timed(product_name("linear", x, w), 2.0 * static_cast<double>(x.rows() * w.in() * w.out()),
+          bytes_of({&x, &out}) + bytes_of(w), [&] { inner_.linear(x, w, bias, accumulate, out); });
   }
   void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
-    timed("conv1d", 2.0 * static_cast<double>(out.rows() * w.in() * w.taps() * w.out()),
-          [&] { inner_.conv1d(x, w, bias, accumulate, out); });
+    timed(product_name("conv1d", x, w),
+          2.0 * static_cast<double>(out.rows() * w.in() * w.taps() * w.out()),
+          bytes_of({&x, &out}) + bytes_of(w), [&] { inner_.conv1d(x, w, bias, accumulate, out); });
   }
   void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
                         const Tensor& out) override {
-    timed("depthwise_conv1d", 0, [&] { inner_.depthwise_conv1d(x, w, bias, out); });
+    timed("depthwise_conv1d", 0, bytes_of({&x, &w, &out}),
+          [&] { inner_.depthwise_conv1d(x, w, bias, out); });
   }
   void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) override {
-    timed("rms_norm", 0, [&] { inner_.rms_norm(x, weight, eps, out); });
+    timed("rms_norm", 0, bytes_of({&x, &out}), [&] { inner_.rms_norm(x, weight, eps, out); });
   }
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                   const Tensor& out) override {
-    timed("layer_norm", 0, [&] { inner_.layer_norm(x, weight, bias, eps, out); });
+    timed("layer_norm", 0, bytes_of({&x, &out}),
+          [&] { inner_.layer_norm(x, weight, bias, eps, out); });
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale_row, float eps,
                 const Lanes& lanes, const Tensor& out) override {
-    timed("modulate", 0, [&] { inner_.modulate(x, shift, scale_row, eps, lanes, out); });
+    timed("modulate", 0, bytes_of({&x, &out}),
+          [&] { inner_.modulate(x, shift, scale_row, eps, lanes, out); });
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
                         const Lanes& lanes) override {
-    timed("head_norm_rotary", 0, [&] {
+    timed("head_norm_rotary", 0, bytes_of({&x, &x}), [&] {
       inner_.head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
     });
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                  const Lanes& lanes, std::span<const Sections> sections,
                  const Tensor& out) override {
-    double flops = 0;
+    double flops = 0, bytes = bytes_of({&q, &k, &v, &out});
     for (size_t lane = 0; lane < lanes.size(); ++lane) {
       int64_t keys = lanes[lane].rows;
       if (!sections.empty()) {
-        for (const KeyValueSection& section : sections[lane]) keys += section.k.rows();
+        for (const KeyValueSection& section : sections[lane]) {
+          keys += section.k.rows();
+          bytes += bytes_of({&section.k, &section.v});
+        }
       }
       flops += 4.0 * static_cast<double>(lanes[lane].rows * keys * q.cols());
     }
-    timed("attention", flops, [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
+    timed("attention", flops, bytes,
+          [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
   }
   void silu(const Tensor& x, const Tensor& out) override {
-    timed("silu", 0, [&] { inner_.silu(x, out); });
+    timed("silu", 0, bytes_of({&x, &out}), [&] { inner_.silu(x, out); });
   }
   void gelu(const Tensor& x, const Tensor& out) override {
-    timed("gelu", 0, [&] { inner_.gelu(x, out); });
+    timed("gelu", 0, bytes_of({&x, &out}), [&] { inner_.gelu(x, out); });
   }
   void tanh(const Tensor& x, const Tensor& out) override {
-    timed("tanh", 0, [&] { inner_.tanh(x, out); });
+    timed("tanh", 0, bytes_of({&x, &out}), [&] { inner_.tanh(x, out); });
   }
   void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) override {
-    timed("silu_mul", 0, [&] { inner_.silu_mul(a, b, out); });
+    timed("silu_mul", 0, bytes_of({&a, &b, &out}), [&] { inner_.silu_mul(a, b, out); });
   }
   void sigmoid_mul(const Tensor& x, const Tensor& gate) override {
-    timed("sigmoid_mul", 0, [&] { inner_.sigmoid_mul(x, gate); });
+    timed("sigmoid_mul", 0, bytes_of({&x, &x, &gate}), [&] { inner_.sigmoid_mul(x, gate); });
   }
   void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) override {
-    timed("snake", 0, [&] { inner_.snake(x, alpha, out); });
+    timed("snake", 0, bytes_of({&x, &out}), [&] { inner_.snake(x, alpha, out); });
   }
   void add(const Tensor& x, const Tensor& to) override {
-    timed("add", 0, [&] { inner_.add(x, to); });
+    timed("add", 0, bytes_of({&x, &to, &to}), [&] { inner_.add(x, to); });
   }
   void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
                  const Tensor& to) override {
-    timed("add_gated", 0, [&] { inner_.add_gated(x, gate, lanes, to); });
+    timed("add_gated", 0, bytes_of({&x, &to, &to}), [&] { inner_.add_gated(x, gate, lanes, to); });
   }
   void scale(const Tensor& x, float factor) override {
-    timed("scale", 0, [&] { inner_.scale(x, factor); });
+    timed("scale", 0, bytes_of({&x, &x}), [&] { inner_.scale(x, factor); });
   }
   void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {
-    timed("gather_rows", 0, [&] { inner_.gather_rows(table, ids, out); });
+    timed("gather_rows", 0, bytes_of({&out, &out}), [&] { inner_.gather_rows(table, ids, out); });
   }
   void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
-    timed("nearest_rows", 0, [&] { inner_.nearest_rows(x, table, ids); });
+    timed("nearest_rows", 0, bytes_of({&x, &table}), [&] { inner_.nearest_rows(x, table, ids); });
   }
   void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
                    const GuidedStep& step) override {
-    timed("guided_step", 0, [&] { inner_.guided_step(x, v, v_text, v_speaker, step); });
+    timed("guided_step", 0, bytes_of({&x, &x, &v, &v_text, &v_speaker}),
+          [&] { inner_.guided_step(x, v, v_text, v_speaker, step); });
   }
 
  private:
-  template <class F>
-  void timed(const char* operation, double flops, F f) {
-    const auto begin = std::chrono::steady_clock::now();
-    f();
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    OperationCount& count = counts_[operation];
-    ++count.calls;
-    count.seconds += elapsed.count();
-    count.flops += flops;
+  static double bytes_of(std::initializer_list<const Tensor*> tensors) {
+    double bytes = 0;
+    for (const Tensor* x : tensors) {
+      bytes += static_cast<double>(x->size()) * static_cast<double>(dtype_size(x->dtype()));
+    }
+    return bytes;
+  }
+  static double bytes_of(const PackedWeights& w) {
+    return static_cast<double>(w.out() * w.in() * w.taps()) *
+           static_cast<double>(dtype_size(w.dtype()));
+  }
+  std::string product_name(const char* operation, const Tensor& x, const PackedWeights& w) const {
+    if (!by_shape_) return operation;
+    std::string name = std::string(operation) + " " + std::to_string(x.rows()) + "x" +
+                       std::to_string(w.in()) + "x" + std::to_string(w.out());
+    if (w.taps() > 1) {
+      name += " taps " + std::to_string(w.taps()) + "/" + std::to_string(w.stride()) + "/" +
+              std::to_string(w.dilation());
+    }
+    return name;
   }
 
+  template <class F>
+  void timed(const std::string& operation, double flops, double bytes, F f) {
+    if (!counting_) return f();
+    Pending call{operation, inner_.mark(), nullptr};
+    f();
+    call.end = inner_.mark();
+    OperationCount& count = counts_[operation];
+    ++count.calls;
+    count.flops += flops;
+    count.bytes += bytes;
+    pending_.push_back(std::move(call));
+  }
+
+  struct Pending {
+    std::string operation;
+    std::shared_ptr<TimeMark> begin, end;
+  };
+
   Backend& inner_;
-  std::map<std::string, OperationCount> counts_;
+  const bool by_shape_;
+  bool counting_ = true;
+  mutable std::map<std::string, OperationCount> counts_;
+  mutable std::vector<Pending> pending_;
 };
 
 }  // namespace echo::bench

@@ -96,6 +96,7 @@ EngineStatus Engine::status() const {
   status.trajectories = trajectories_;
   status.voices = voices.voices;
   status.voice_bytes = voices.bytes;
+  status.memory = core_->models().backend.memory();
   return status;
 }
 

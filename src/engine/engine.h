@@ -86,6 +86,7 @@ struct EngineStatus {
   size_t trajectories = 0;
   size_t voices = 0;  // in memory
   size_t voice_bytes = 0;
+  MemoryUse memory;  // of the device
 };
 
 // Const from outside: any thread may call any function at any time. One thread of its own drives

@@ -161,9 +161,10 @@ NoiseFloor GoldenSet::require_floor(std::string_view name) const {
   throw_not_found("golden data " + folder_.string() + ": no noise floor for " + quoted_name(name));
 }
 
-GoldenDifference GoldenSet::compare(std::string_view name, std::span<const float> computed) const {
+GoldenDifference GoldenSet::compare(std::string_view name, std::span<const float> computed,
+                                    double multiple) const {
   const std::vector<float> expected = floats(name);
-  return {relative_l2(computed, expected), kFloat32Multiple * require_floor(name).float32};
+  return {relative_l2(computed, expected), multiple * require_floor(name).float32};
 }
 
 GoldenDifference GoldenSet::compare_bfloat16(std::string_view name,

@@ -31,6 +31,8 @@ struct NoiseFloor {
 // A correct float32 implementation rounds in another order than the recorded one, so it lands
 // within a small multiple of the floor; below 3 a bound means nothing, above 10 it hides mistakes.
 inline constexpr double kFloat32Multiple = 10;
+// A GPU adds in tiles and has functions of its own for exponentials and sines.
+inline constexpr double kGpuFloat32Multiple = 20;
 // A correct bfloat16 implementation rounds at other places than the recorded one; the two
 // deviations from float32 are independent and of equal size, so they are sqrt(2) apart.
 inline constexpr double kBFloat16Multiple = 2;
@@ -77,9 +79,9 @@ class GoldenSet {
   // missing.
   std::vector<std::string> results() const;
 
-  // How far `computed` lies from the recorded tensor, with kFloat32Multiple times its floor as the
-  // limit. Errors: kNotFound when the set has no such tensor or no floor for it.
-  GoldenDifference compare(std::string_view name, std::span<const float> computed) const;
+  // How far `computed` lies from the recorded tensor, with `multiple` times its floor as the limit. Errors: kNotFound when the set has no such tensor or no floor for it.
+  GoldenDifference compare(std::string_view name, std::span<const float> computed,
+                           double multiple = kFloat32Multiple) const;
   // The same for a run in bfloat16: compared with a recorded float32 run (of the same t), with
   // kBFloat16Multiple times the recorded bfloat16 distance as the limit.
   GoldenDifference compare_bfloat16(std::string_view name, std::span<const float> computed) const;

@@ -189,8 +189,8 @@ void compare_audio(const Comparison& run, const std::string& prefix, const std::
   }
   // With |computed - expected| <= limit * |expected|, the sum of squares is off by no more than
   // twice the limit, and the sum by no more than limit * sqrt(n * sum of squares).
-  const double limit =
-      run.bfloat16() ? kBFloat16Multiple * *floor->bfloat16 : kFloat32Multiple * floor->float32;
+  const double limit = run.bfloat16() ? kBFloat16Multiple * *floor->bfloat16
+                                      : run.report.float32_multiple() * floor->float32;
   const auto n = static_cast<double>(audio.size());
   const double squares = std::inner_product(audio.begin(), audio.end(), audio.begin(), 0.0);
   const double sum = std::accumulate(audio.begin(), audio.end(), 0.0);

@@ -22,6 +22,7 @@ namespace {
 // A set, its models, and where results go.
 struct Session {
   const GoldenSet& set;
+  const ParityOptions& options;
   RecordedModels models;
   Report report;
 
@@ -48,7 +49,7 @@ struct Session {
 void text_group(Session& s) { check_text(s.set, s.report); }
 
 void audio_group(Session& s) {
-  s.part("reference audio", [&] { check_load_audio(s.set, s.report); });
+  s.part("reference audio", [&] { check_load_audio(s.set, s.options.read_recording, s.report); });
   s.part("joining", [&] { check_joining(s.set, s.report); });
 }
 
@@ -221,7 +222,8 @@ Report run(const GoldenSet& set, const ParityOptions& options) {
                     quoted_name(name));
     }
   }
-  Session session{set, RecordedModels(set, options.device), {}};
+  Session session{set, options, RecordedModels(set, options.device), Report()};
+  if (session.models.backend().name() != "cpu") session.report = Report(kGpuFloat32Multiple);
   for (const Group& group : kGroups) {
     const bool wanted = options.groups.empty() ||
                         std::count(options.groups.begin(), options.groups.end(), group.name) > 0;

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "engine/device.h"
+#include "parity/audio_parity.h"
 #include "parity/report.h"
 
 namespace echo::parity {
 
 struct ParityOptions {
   DeviceOptions device;
+  // Without it, recordings of references are left out.
+  RecordingReader read_recording;
   // Names of parity_groups(); empty: all of them.
   std::vector<std::string> groups;
 };

@@ -56,7 +56,7 @@ StageResult& Report::row(std::string_view stage) {
 
 void Report::compare(std::string_view stage, const GoldenSet& set, std::string_view tensor,
                      std::span<const float> computed) {
-  add(stage, tensor, set.compare(tensor, computed));
+  add(stage, tensor, set.compare(tensor, computed, float32_multiple_));
 }
 
 void Report::compare_bfloat16(std::string_view stage, const GoldenSet& set, std::string_view tensor,

@@ -31,6 +31,11 @@ double largest_difference(std::span<const float> computed, std::span<const float
 // Collects comparisons into rows. Rows keep the order of their first case.
 class Report {
  public:
+  // float32_multiple: how many times its noise floor a float32 result may be away.
+  explicit Report(double float32_multiple = kFloat32Multiple)
+      : float32_multiple_(float32_multiple) {}
+  double float32_multiple() const { return float32_multiple_; }
+
   // `computed` against a recorded tensor, see GoldenSet::compare.
   void compare(std::string_view stage, const GoldenSet& set, std::string_view tensor,
                std::span<const float> computed);
@@ -67,6 +72,7 @@ class Report {
  private:
   StageResult& row(std::string_view stage);
 
+  double float32_multiple_;
   std::vector<StageResult> stages_;
   std::vector<Note> failures_, left_out_;
   std::set<std::string, std::less<>> names_;

@@ -95,7 +95,7 @@ class Backend {
   virtual std::string name() const = 0;  // "cpu", "cuda"
   // The device as found, in one line, for reports.
   virtual std::string description() const { return name(); }
-  virtual MemoryUse memory() const { return {}; }
+  virtual MemoryUse memory() const { return {}; }  // any thread may ask
   // Marks the present moment, on the device's own clock; does not wait for the device.
   virtual std::shared_ptr<TimeMark> mark();
   // Waits until the device has come to both. Marks are of this backend's mark().

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "audio/voice.h"
 #include "parity/parity.h"
 
 namespace echo::parity {
@@ -10,6 +11,11 @@ namespace echo::parity {
 // One group of stages; all for an empty name.
 inline ParityOptions group_options(const std::string& group) {
   ParityOptions options;
+  options.read_recording = [](const std::string& bytes, double max_seconds) {
+    DecodeOptions decoding;
+    decoding.max_seconds = max_seconds;
+    return load_voice_bytes(bytes, "recording", decoding).samples;
+  };
   if (!group.empty()) options.groups = {group};
 #ifdef __SANITIZE_THREAD__
   // ThreadSanitizer does not see the barriers of libgomp and takes every parallel loop for a race.

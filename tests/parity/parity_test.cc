@@ -57,5 +57,15 @@ INSTANTIATE_TEST_SUITE_P(
                       GroupCase{"real-slice", "", 239}, GroupCase{"randn", "", 288}),
     [](const auto& test) { return name_of(test.param); });
 
+TEST(Parity, RecordingsAreLeftOutByAProgramThatReadsNone) {
+  ParityOptions options = group_options("audio");
+  options.read_recording = nullptr;
+  const Report report = run(golden("tiny"), options);
+  EXPECT_TRUE(report.passed()) << report.table();
+  EXPECT_EQ(tensors_left_out(report), std::vector<std::string>());
+  ASSERT_EQ(report.left_out().size(), 1u) << report.table();
+  EXPECT_EQ(report.left_out()[0].name, "load_audio/*");
+}
+
 }  // namespace
 }  // namespace echo::parity

@@ -2,35 +2,9 @@
 
 #include <map>
 
-#include "cpu/cpu_backend.h"
-
 namespace echo {
-namespace {
-
-std::shared_ptr<Backend> make_cpu(const std::string& name) {
-  for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
-    if (name == "cpu_" + std::string(kernels->name)) {
-      cpu::CpuOptions options;
-      options.kernels = kernels;
-      return cpu::make_cpu_backend(options);
-    }
-  }
-  return nullptr;
-}
-
-}  // namespace
 
 void PrintTo(const TestBackend& backend, std::ostream* out) { *out << backend.name; }
-
-std::vector<TestBackend> test_backends(Device device) {
-  std::vector<TestBackend> found;
-  if (device == Device::kCpu) {
-    for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
-      found.push_back({"cpu_" + std::string(kernels->name), make_cpu});
-    }
-  }
-  return found;
-}
 
 std::vector<TestBackend> best_backend(Device device) {
   std::vector<TestBackend> found = test_backends(device);

@@ -1,0 +1,24 @@
+// The devices of a program for machines that have a GPU and little else: it has no CPU backend,
+// whose libraries are missing there. Stands in for engine/device.cc.
+#include "engine/device.h"
+
+#include "base/error.h"
+#include "cuda/loader/loader.h"
+
+namespace echo {
+
+bool is_device_name(const std::string& name) { return name == "auto" || name == "cuda"; }
+
+std::unique_ptr<Backend> make_device(const DeviceOptions& options) {
+  if (!is_device_name(options.name)) {
+    throw_invalid("device: found \"" + options.name.substr(0, 40) +
+                  "\", expected \"cuda\": this program has no other backend");
+  }
+  cuda::CudaOptions gpu;
+  gpu.memory_limit = options.gpu_memory_limit;
+  gpu.batch_width = options.batch_width;
+  gpu.algorithm_folder = options.algorithm_folder.string();
+  return cuda::open_backend(options.cuda_module, gpu);
+}
+
+}  // namespace echo

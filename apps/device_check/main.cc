@@ -1,0 +1,160 @@
+// What has to be looked at on a machine with a GPU, by a program that needs nothing else there.
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+
+#include "apps/device_check/device_bench.h"
+#include "apps/device_check/noise_file.h"
+#include "base/error.h"
+#include "engine/device.h"
+#include "models/random_checkpoint.h"
+#include "parity/parity.h"
+
+namespace echo::device_check {
+namespace {
+
+constexpr int kFailure = 1, kUsage = 2, kNoDevice = 3;
+
+// Whether there is a GPU that works; says in one line why not.
+bool device_works() {
+  try {
+    std::printf("device: %s\n", make_device({})->description().c_str());
+    return true;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "echo-device-check: %s\n", error.what());
+    return false;
+  }
+}
+
+int run_operations(const char* program, const std::string& filter) {
+  std::string name = program, choice = "--gtest_filter=" + filter, brief = "--gtest_brief=1";
+  char* arguments[] = {name.data(), choice.data(), brief.data(), nullptr};
+  int count = 3;
+  testing::InitGoogleTest(&count, arguments);
+  return RUN_ALL_TESTS() == 0 ? 0 : kFailure;
+}
+
+int run_parity(const std::vector<std::string>& folders, int repetitions) {
+  bool passed = true;
+  for (const std::string& folder : folders) {
+    for (int i = 0; i < repetitions; ++i) {
+      const parity::Report report = parity::run(folder);
+      std::printf("%s\n%s\n", folder.c_str(), report.table().c_str());
+      passed = passed && report.passed();
+    }
+  }
+  std::printf("parity: %s\n", passed ? "passed" : "FAILED");
+  return passed ? 0 : kFailure;
+}
+
+int bench(const BenchOptions& options, const std::string& json) {
+  const BenchResult result = run_bench(
+      options, [](const std::string& what) { std::fprintf(stderr, "bench: %s\n", what.c_str()); });
+  std::printf("%s", result.table().c_str());
+  if (!json.empty()) {
+    std::ofstream file(json);
+    file << result.json().dump(2) << "\n";
+    if (!file.flush()) throw_unavailable(json + ": cannot be written");
+  }
+  return 0;
+}
+
+int make_model(const std::string& folder, const std::string& size) {
+  RandomCheckpointOptions options;
+  options.size = *parse_model_size(size);
+  write_random_checkpoint(folder, options);
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Looks at Echo-TTS on a GPU: comparisons with recorded runs, tests of operations, "
+      "speed and memory. Without a GPU the exit code is 3.",
+      "echo-device-check"};
+  app.require_subcommand(1);
+  std::function<int()> action;
+  bool needs_device = true;
+
+  app.add_subcommand("device", "Name the device as found")->callback([&] {
+    action = [] { return 0; };
+  });
+
+  std::string filter = "*";
+  CLI::App* operations = app.add_subcommand("operations", "Run the tests of every operation");
+  operations->add_option("--filter", filter, "Which, as GoogleTest names them");
+  operations->callback([&] { action = [&] { return run_operations(argv[0], filter); }; });
+
+  std::vector<std::string> folders;
+  int repetitions = 1;
+  CLI::App* parity = app.add_subcommand("parity", "Compare with recorded runs");
+  parity->add_option("folders", folders, "Folders of recorded data")->required();
+  parity->add_option("--repetitions", repetitions, "Each so many times")->check(CLI::Range(1, 100));
+  parity->callback([&] { action = [&] { return run_parity(folders, repetitions); }; });
+
+  BenchOptions options;
+  std::string precision = "auto", codec_precision = "bf16", json;
+  CLI::App* measure = app.add_subcommand("bench", "Measure speed and memory");
+  measure->add_option("--model", options.model, "Directory of the checkpoints")->required();
+  measure->add_option("--precision", precision, "Of the transformer")
+      ->check(CLI::IsMember(precision_names()));
+  measure->add_option("--codec-precision", codec_precision, "Of the autoencoder")
+      ->check(CLI::IsMember({"auto", "float32", "bf16"}));
+  measure->add_option("--wide-blocks", options.wide_blocks, "Last blocks in bf16")
+      ->check(CLI::Range(0, 1000));
+  measure->add_option("--algorithms", options.algorithm_folder,
+                      "Folder that remembers the fastest matrix algorithms");
+  measure->add_option("--repetitions", options.repetitions, "The median counts")
+      ->check(CLI::Range(1, 100));
+  measure->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
+  measure->add_option("--json", json, "File for the results");
+  measure->callback([&] {
+    options.precision = *parse_precision(precision);
+    options.codec_precision = *parse_precision(codec_precision);
+    action = [&] { return bench(options, json); };
+  });
+
+  std::string folder, size = "full";
+  CLI::App* model = app.add_subcommand("make-model", "Write a checkpoint of random weights");
+  model->add_option("folder", folder, "Directory to write into")->required();
+  model->add_option("--size", size, "tiny, full (7.5 GB) or real-slice")
+      ->check(CLI::IsMember({"tiny", "full", "real-slice"}));
+  model->callback([&] {
+    needs_device = false;
+    action = [&] { return make_model(folder, size); };
+  });
+
+  CLI::App* noise = app.add_subcommand(
+      "noise", "Write the random numbers of some seeds, to be compared with torch.randn");
+  noise->add_option("file", folder, "File to write: float32 values, one draw after the other")
+      ->required();
+  noise->callback([&] {
+    needs_device = false;
+    action = [&] {
+      write_noise(folder);
+      return 0;
+    };
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (needs_device && !device_works()) return kNoDevice;
+  return action();
+}
+
+}  // namespace
+}  // namespace echo::device_check
+
+int main(int argc, char** argv) {
+  try {
+    return echo::device_check::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "echo-device-check: %s\n", error.what());
+    return 1;
+  }
+}
