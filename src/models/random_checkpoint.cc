@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <exception>
 #include <memory>
@@ -26,10 +27,23 @@ constexpr int64_t kChunkElements = 1 << 20;  // generated and written at a time,
 constexpr const char* kOriginKey = "origin";
 constexpr const char* kOrigin = "random weights";
 
+// Every 61st channel, of `channel` elements each, is larger by a power of two.
+struct Outliers {
+  int64_t channel = 0;  // 0: none
+  float factor = 1;
+
+  // Of element `index` of the tensor.
+  float factor_at(int64_t index) const {
+    constexpr int64_t kEvery = 61, kFirst = 7;
+    return channel > 0 && index / channel % kEvery == kFirst ? factor : 1.0f;
+  }
+};
+
 // What the tensors of a file are filled with.
 struct RandomFill {
   RandomTensor values;
   bool rounded = false;  // float32 that bfloat16 can hold
+  Outliers outliers = {};
 };
 struct RotaryTable {};  // cosines and sines, (positions, head_dim / 2, 2)
 struct Constant {
@@ -50,15 +64,39 @@ struct FilePlan {
   }
 };
 
-FilePlan plan_dit(const fs::path& folder, ModelSize size, const std::string& prefix) {
+// "blocks.N.": N; -1 for other tensors.
+int64_t block_of(std::string_view name) {
+  constexpr std::string_view kBlocks = "blocks.";
+  if (!name.starts_with(kBlocks)) return -1;
+  int64_t block = 0;
+  std::from_chars(name.data() + kBlocks.size(), name.data() + name.size(), block);
+  return block;
+}
+
+// What a tensor of a model of so many blocks has when outliers are asked for.
+Outliers planted_outliers(const TensorSpec& spec, int64_t blocks) {
+  constexpr int64_t kMostBlocks = 4;
+  constexpr float kResidual = 32, kKeys = 64;
+  if (block_of(spec.name) < std::max(int64_t{1}, blocks - kMostBlocks)) return {};
+  const std::string_view name = spec.name;
+  if (name.ends_with("attention.wo.weight") || name.ends_with("mlp.w2.weight")) {
+    return {spec.shape[1], kResidual};
+  }
+  if (name.ends_with("k_norm.weight")) return {1, kKeys};
+  return {};
+}
+
+FilePlan plan_dit(const fs::path& folder, ModelSize size, bool outliers,
+                  const std::string& prefix) {
   FilePlan plan{folder / "echo-tts-base" / "pytorch_model.safetensors", {}, {}};
   const bool slice = size == ModelSize::kRealSlice;
   const FileDType dtype = slice ? FileDType::kFloat32 : FileDType::kBFloat16;
-  for (const TensorSpec& spec : echo_dit_layout(echo_dit_config(size))) {
+  const EchoDitConfig config = echo_dit_config(size);
+  for (const TensorSpec& spec : echo_dit_layout(config)) {
     plan.add(spec.name, dtype, spec.shape,
              RandomFill{RandomTensor(slice ? kGoldenWeightPrefix : std::string_view(prefix),
                                      spec.name, echo_dit_distribution(spec)),
-                        slice});
+                        slice, outliers ? planted_outliers(spec, config.num_layers) : Outliers()});
   }
   return plan;
 }
@@ -153,6 +191,7 @@ class ChunkFiller {
         } else {
           random->values.values(first, floats_);
         }
+        raise(random->outliers, chunk, [&](size_t i, float factor) { floats_[i] *= factor; });
       } else {
         std::fill(floats_.begin(), floats_.end(), std::get<Constant>(*chunk.fill).value);
       }
@@ -161,6 +200,9 @@ class ChunkFiller {
     halves_.resize(count);
     if (const auto* random = std::get_if<RandomFill>(chunk.fill)) {
       random->values.values(first, halves_);
+      raise(random->outliers, chunk, [&](size_t i, float factor) {
+        halves_[i] = float_to_bfloat16(bfloat16_to_float(halves_[i]) * factor);
+      });
     } else {
       rotary_values(chunk.first, halves_);
     }
@@ -168,6 +210,16 @@ class ChunkFiller {
   }
 
  private:
+  // f(index in the chunk, factor) for its outliers.
+  template <class F>
+  void raise(const Outliers& outliers, const Chunk& chunk, F f) {
+    if (outliers.channel == 0) return;
+    for (int64_t i = 0; i < chunk.count; ++i) {
+      const float factor = outliers.factor_at(chunk.first + i);
+      if (factor != 1.0f) f(static_cast<size_t>(i), factor);
+    }
+  }
+
   uint64_t write(const Chunk& chunk, std::span<const std::byte> bytes) {
     const uint64_t element = bytes.size() / static_cast<uint64_t>(chunk.count);
     chunk.writer->write(chunk.tensor, static_cast<uint64_t>(chunk.first) * element, bytes);
@@ -332,13 +384,14 @@ S1DacConfig s1_dac_config(ModelSize size) {
 
 ModelFiles write_random_checkpoint(const fs::path& folder, const RandomCheckpointOptions& options) {
   const std::string prefix = "echo-random-v1/" + std::to_string(options.seed) + "/";
-  const FilePlan plans[] = {plan_dit(folder, options.size, prefix),
+  const FilePlan plans[] = {plan_dit(folder, options.size, options.outliers, prefix),
                             plan_codec(folder, options.size, prefix),
                             plan_pca(folder, options.size, prefix)};
   const std::map<std::string, std::string> metadata = {
       {"format", "pt"},
       {kOriginKey, std::string(kOrigin) + ", size " + size_name(options.size) + ", seed " +
-                       std::to_string(options.seed)}};
+                       std::to_string(options.seed) +
+                       (options.outliers ? ", planted outliers" : "")}};
 
   std::vector<std::unique_ptr<SafetensorsWriter>> writers;
   std::vector<Chunk> chunks;

@@ -32,6 +32,10 @@ struct RandomCheckpointOptions {
   // Called now and then with bytes written and bytes in all, by one thread at a time. What it
   // throws ends the writing and leaves no file.
   std::function<void(uint64_t done, uint64_t total)> progress;
+  // The transformer's last blocks, at most four and never the first, get what a trained model has
+  // there: in a few channels the residual stream grows to 32 times the others, and keys to 64
+  // times. For tests of low precision.
+  bool outliers = false;
 };
 
 // Writes folder/echo-tts-base/{pytorch_model,pca_state}.safetensors and

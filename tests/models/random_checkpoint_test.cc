@@ -150,6 +150,33 @@ TEST_F(RandomCheckpointTest, DependsOnTheSeedAlone) {
   }
 }
 
+TEST_F(RandomCheckpointTest, PlantsOutliersInTheLastBlocksOnly) {
+  RandomCheckpointOptions options = tiny(7);
+  const ModelFiles plain = write_random_checkpoint(folder_ / "plain", options);
+  options.outliers = true;
+  const ModelFiles planted = write_random_checkpoint(folder_ / "planted", options);
+  EXPECT_TRUE(content(plain.codec) == content(planted.codec));
+  const auto before = SafetensorsFile::open(plain.dit), after = SafetensorsFile::open(planted.dit);
+  size_t changed = 0;
+  for (const TensorView& tensor : after->tensors()) {
+    const std::vector<float> old = before->tensor(tensor.name).to_float32();
+    const std::vector<float> values = tensor.to_float32();
+    const bool keys = tensor.name.ends_with("k_norm.weight");
+    const bool expected =
+        (tensor.name.starts_with("blocks.1.") || tensor.name.starts_with("blocks.2.")) &&
+        (keys || tensor.name.ends_with("attention.wo.weight") ||
+         tensor.name.ends_with("mlp.w2.weight"));
+    EXPECT_EQ(values != old, expected) << tensor.name;
+    changed += expected;
+    const size_t width = keys ? 1 : static_cast<size_t>(tensor.shape[1]);
+    for (size_t i = 0; i < values.size(); ++i) {
+      const bool raised = expected && i / width % 61 == 7;
+      ASSERT_EQ(values[i], old[i] * (raised ? keys ? 64.0f : 32.0f : 1.0f)) << tensor.name;
+    }
+  }
+  EXPECT_EQ(changed, 6u);
+}
+
 TEST_F(RandomCheckpointTest, ReplacesItsOwnFilesButNoOthers) {
   write_random_checkpoint(folder_, tiny(1));
   const ModelFiles files = write_random_checkpoint(folder_, tiny(2));
