@@ -9,6 +9,7 @@
 #include "cuda/kernels.h"
 #include "cuda/matrix_products.h"
 #include "cuda/memory_pool.h"
+#include "cuda/narrow_products.h"
 #include "cuda/staging.h"
 #include "cuda/weights.h"
 
@@ -30,6 +31,29 @@ std::string identity_of(const cudaDeviceProp& device) {
          " driver " + std::to_string(driver);
 }
 
+// "NVIDIA H100 80GB HBM3, compute capability 9.0, ...".
+std::string description_of(const cudaDeviceProp& device, int index) {
+  const auto attribute = [&](cudaDeviceAttr name) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, name, index), "asking for the device's attributes");
+    return value;
+  };
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "asking for the driver's version");
+  constexpr int kKiloHertz = 1000;  // in a megahertz
+  return std::string(device.name) + ", compute capability " + std::to_string(device.major) + "." +
+         std::to_string(device.minor) + ", " + std::to_string(device.multiProcessorCount) +
+         " multiprocessors, " + std::to_string(device.totalGlobalMem >> 20) + " MiB, up to " +
+         std::to_string(attribute(cudaDevAttrClockRate) / kKiloHertz) + " MHz, memory " +
+         std::to_string(attribute(cudaDevAttrMemoryClockRate) / kKiloHertz) +
+         " MHz, driver for CUDA " + std::to_string(driver / 1000) + "." +
+         std::to_string(driver % 1000 / 10) + ", cuBLASLt " + std::to_string(cublasLtGetVersion());
+}
+
+struct EventMark : TimeMark {
+  Event event = make_event(cudaEventDefault);
+};
+
 class CudaBackend : public Backend {
  public:
   explicit CudaBackend(const CudaOptions& options)
@@ -37,9 +61,36 @@ class CudaBackend : public Backend {
         properties_((use_device(options.device), properties_of(options.device))),
         stream_(make_stream()),
         pool_(options.memory_limit),
-        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure) {}
+        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure),
+        narrow_(pool_, products_, options.measure) {}
 
   std::string name() const override { return "cuda"; }
+  std::string description() const override { return description_of(properties_, options_.device); }
+  MemoryUse memory() const override {
+    const MemoryPool::Statistics pool = pool_.statistics();
+    return {pool.used_bytes, pool.held_bytes, pool.held_bytes};  // none is given back
+  }
+  std::shared_ptr<TimeMark> mark() override {
+    const cudaStream_t on = stream();
+    auto made = std::make_shared<EventMark>();
+    check(cudaEventRecord(made->event.get(), on), "marking a moment");
+    return made;
+  }
+  double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
+    stream();
+    const auto& first = dynamic_cast<const EventMark&>(begin);
+    const auto& last = dynamic_cast<const EventMark&>(end);
+    check(cudaEventSynchronize(last.event.get()), "waiting for a moment");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, first.event.get(), last.event.get()), "timing");
+    return double{milliseconds} / 1e3;
+  }
+  bool packs(DType narrow) const override {
+    constexpr int kLeastForFloat8 = 89;
+    return narrow == DType::kInt8 ||
+           (narrow == DType::kFloat8 &&
+            10 * properties_.major + properties_.minor >= kLeastForFloat8);
+  }
   DType compute_dtype(DType wanted) const override { return wanted; }
   int64_t batch_width() const override {
     if (batch_width_ == 0) batch_width_ = choose_batch_width();
@@ -63,6 +114,14 @@ class CudaBackend : public Backend {
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
+    if (precision == DType::kInt8 || precision == DType::kFloat8) {
+      if (!NarrowProducts::can_pack(weights, precision)) {
+        return pack(weights, stride, dilation, DType::kBFloat16);
+      }
+      const Tensor raw = make(weights.out, weights.in, weights.dtype);
+      upload(weights.data, raw);
+      return narrow_.pack(weights, view(raw), precision, this->stream());
+    }
     const Tensor packed = make(weights.out, weights.taps * weights.in, precision);
     const bool as_is = weights.taps == 1 && weights.dtype == precision;
     const Tensor raw = as_is ? packed : make(weights.out, weights.taps * weights.in, weights.dtype);
@@ -72,6 +131,9 @@ class CudaBackend : public Backend {
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
+    if (const auto* narrow = dynamic_cast<const NarrowWeights*>(&w)) {
+      return narrow_.multiply(view(x), *narrow, row_data(bias), accumulate, view(out), stream());
+    }
     const auto& dense = dynamic_cast<const DenseWeights&>(w);
     multiply({view(x), dense.view(), row_data(bias), accumulate, view(out)});
   }
@@ -227,6 +289,7 @@ class CudaBackend : public Backend {
   MemoryPool pool_;
   mutable Staging staging_;
   MatrixProducts products_;
+  NarrowProducts narrow_;
   mutable int64_t batch_width_ = 0;  // not known yet
 };
 

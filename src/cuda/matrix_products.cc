@@ -19,7 +19,11 @@ void check(cublasStatus_t status, const char* what) {
   fail("CUDA: cuBLASLt: " + std::string(what) + ": " + cublasLtGetStatusString(status));
 }
 
-cudaDataType_t type_of(DType dtype) { return dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_32F; }
+cudaDataType_t type_of(DType dtype) {
+  return dtype == DType::kFloat8     ? CUDA_R_8F_E4M3
+         : dtype == DType::kBFloat16 ? CUDA_R_16BF
+                                     : CUDA_R_32F;
+}
 
 using Description = Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy>;
 using Layout = Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy>;
@@ -95,6 +99,16 @@ class MatrixProducts::Plan {
       set(made, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int32_t{CUDA_R_32F});
       set(made, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
     }
+    if (product.w_scale) {
+      // Fewer bits in the sums than float32 has, many more than e4m3 has.
+      set(made, CUBLASLT_MATMUL_DESC_FAST_ACCUM, int8_t{1});
+      set_scales(product);
+    }
+  }
+
+  void set_scales(const MatrixProduct& product) const {
+    set(description.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, product.w_scale);
+    set(description.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, product.x_scale);
   }
 
   // Whether the algorithm computes exactly this product within the workspace.
@@ -220,6 +234,7 @@ cublasStatus_t MatrixProducts::run(const Plan& plan, const cublasLtMatmulAlgo_t&
   if (product.bias) {
     set(plan.description.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
   }
+  if (product.w_scale) plan.set_scales(product);
   const float one = 1, old = product.accumulate ? 1.0f : 0.0f;
   return cublasLtMatmul(handle_, plan.description.get(), &one, product.w.data, plan.w.get(),
                         product.x.data, plan.x.get(), &old, product.out.data, plan.out.get(),

@@ -15,12 +15,14 @@
 namespace echo::cuda {
 
 // out = x w^T + bias (+ out): x (rows, depth), w (outputs, depth) of x's type, contiguous or not.
-// float32 is multiplied in float32 without TF32, bfloat16 summed in float32.
+// float32 is multiplied in float32 without TF32, bfloat16 summed in float32. Factors in e4m3 are
+// times their scales, have sizes that are multiples of 16, and no bias.
 struct MatrixProduct {
   View x, w;
   const float* bias = nullptr;  // with a float32 result only
   bool accumulate = false;
-  View out;  // float32, or bfloat16 of bfloat16 factors
+  View out;                                            // float32, or bfloat16 of narrower factors
+  const float *x_scale = nullptr, *w_scale = nullptr;  // on the device, of e4m3 factors
 };
 
 // Takes the library's algorithms for a class of shapes, times them once and keeps the fastest, also

@@ -28,6 +28,9 @@ void quantize_int8(const View& weights, const Int8Matrix& to, cudaStream_t strea
 void int8_matmul(const View& x, const Int8Matrix& w, const float* bias, bool accumulate,
                  const View& out, cudaStream_t stream);
 
+// to = code times scale, rounded to bfloat16; rows as wide as the matrix' own.
+void expand_int8(const Int8Matrix& from, const View& to, cudaStream_t stream);
+
 // Whether rows can be copied by 16 bytes: aligned, and a multiple of 16 bytes long.
 bool is_whole(const View& x);
 // Copies rows of x to rows of `to`, which are at least as wide, and puts zeros behind them. Both

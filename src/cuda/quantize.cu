@@ -50,6 +50,25 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) scales[blockIdx.x] = largest / kLargestCode;
 }
 
+// A thread for four codes; strides are multiples of four.
+__global__ void __launch_bounds__(kThreads)
+    expand_int8_kernel(const int8_t* codes, int64_t code_stride, const float* scales,
+                       __nv_bfloat16* to, int64_t to_stride) {
+  const int64_t row = blockIdx.y;
+  const int64_t i = (int64_t{blockIdx.x} * kThreads + threadIdx.x) * 4;
+  if (i >= code_stride) return;
+  const char4 four = *reinterpret_cast<const char4*>(codes + row * code_stride + i);
+  const float scale = scales[row];
+  const float values[4] = {static_cast<float>(four.x) * scale, static_cast<float>(four.y) * scale,
+                           static_cast<float>(four.z) * scale, static_cast<float>(four.w) * scale};
+  uint32_t pairs[2];
+  for (int k = 0; k < 2; ++k) {
+    pairs[k] = uint32_t{__bfloat16_as_ushort(__float2bfloat16_rn(values[2 * k]))} |
+               uint32_t{__bfloat16_as_ushort(__float2bfloat16_rn(values[2 * k + 1]))} << 16;
+  }
+  *reinterpret_cast<uint2*>(to + row * to_stride + i) = make_uint2(pairs[0], pairs[1]);
+}
+
 __global__ void __launch_bounds__(kThreads)
     pad_columns_kernel(const __nv_bfloat16* x, int64_t x_stride, int cols, __nv_bfloat16* to,
                        int64_t to_stride, int to_cols) {
@@ -123,6 +142,15 @@ void quantize_int8(const View& weights, const Int8Matrix& to, cudaStream_t strea
     launch(quantize_int8_kernel<T>, block_for_each(weights.rows), stream, elements, weights.stride,
            static_cast<int>(weights.cols), to.codes, to.stride(), to.scales);
   });
+}
+
+void expand_int8(const Int8Matrix& from, const View& to, cudaStream_t stream) {
+  constexpr int64_t kCodes = 4 * kThreads;  // of a block
+  const LaunchShape shape{dim3(static_cast<unsigned>((from.stride() + kCodes - 1) / kCodes),
+                               static_cast<unsigned>(from.out)),
+                          dim3(kThreads)};
+  launch(expand_int8_kernel, shape, stream, from.codes, from.stride(), from.scales,
+         static_cast<__nv_bfloat16*>(to.data), to.stride);
 }
 
 bool is_whole(const View& x) {

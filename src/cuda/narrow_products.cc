@@ -1,0 +1,153 @@
+#include "cuda/narrow_products.h"
+
+#include <string>
+
+#include "base/error.h"
+#include "cuda/handles.h"
+#include "cuda/kernels.h"
+
+namespace echo::cuda {
+namespace {
+
+// cuBLASLt multiplies e4m3 in sixteens only.
+constexpr int64_t kFloat8Multiple = 16;
+// Fewer rows than this read each expanded weight too seldom.
+constexpr int64_t kLeastExpandedRows = 256;
+
+int64_t rounded_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+bool is_aligned(const View& x) {
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 &&
+         x.stride * static_cast<int64_t>(dtype_size(x.dtype)) % 16 == 0;
+}
+
+// Milliseconds of f(), which puts work on the stream.
+template <class F>
+float milliseconds_of(cudaStream_t stream, F f) {
+  constexpr int kRuns = 3;
+  const Event begin = make_event(cudaEventDefault), end = make_event(cudaEventDefault);
+  f();
+  check(cudaEventRecord(begin.get(), stream), "timing");
+  for (int i = 0; i < kRuns; ++i) f();
+  check(cudaEventRecord(end.get(), stream), "timing");
+  check(cudaEventSynchronize(end.get()), "timing");
+  float milliseconds = 0;
+  check(cudaEventElapsedTime(&milliseconds, begin.get(), end.get()), "timing");
+  return milliseconds;
+}
+
+}  // namespace
+
+bool NarrowProducts::can_pack(const HostWeights& weights, DType type) {
+  if (weights.taps != 1) return false;
+  if (type == DType::kInt8) return true;
+  return type == DType::kFloat8 && weights.in % kFloat8Multiple == 0 &&
+         weights.out % kFloat8Multiple == 0;
+}
+
+std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights, const View& raw,
+                                                    DType type, cudaStream_t stream) {
+  const bool int8 = type == DType::kInt8;
+  const int64_t stride = int8 ? narrow_stride(weights.in) : weights.in;
+  auto codes = pool_.allocate(static_cast<size_t>(weights.out * stride));
+  auto scales = pool_.allocate(sizeof(float) * static_cast<size_t>(int8 ? weights.out : 1));
+  auto packed = std::make_shared<NarrowWeights>(weights, type, std::move(codes), std::move(scales));
+  if (int8) {
+    quantize_int8(
+        raw, {static_cast<int8_t*>(packed->codes()), packed->scales(), raw.rows, raw.cols}, stream);
+  } else {
+    const auto largest = pool_.allocate(sizeof(uint32_t));
+    float8_scale(raw, static_cast<uint32_t*>(largest->data()), packed->scales(), stream);
+    quantize_float8(raw, packed->scales(), static_cast<uint8_t*>(packed->codes()), raw.rows, stride,
+                    stream);
+  }
+  return packed;
+}
+
+void NarrowProducts::multiply(const View& x, const NarrowWeights& w, const float* bias,
+                              bool accumulate, const View& out, cudaStream_t stream) {
+  if (w.type() == DType::kFloat8) {
+    return multiply_float8(x, w, bias, accumulate, out, stream);
+  }
+  const Int8Matrix matrix{static_cast<int8_t*>(w.codes()), w.scales(), w.out(), w.in()};
+  if (expansion_pays(x, matrix, out, stream) &&
+      multiply_expanded(x, matrix, bias, accumulate, out, stream)) {
+    return;
+  }
+  multiply_int8(x, matrix, bias, accumulate, out, stream);
+}
+
+void NarrowProducts::multiply_int8(const View& x, const Int8Matrix& w, const float* bias,
+                                   bool accumulate, const View& out, cudaStream_t stream) {
+  if (is_whole(x)) return int8_matmul(x, w, bias, accumulate, out, stream);
+  View padded{nullptr, x.rows, w.stride(), w.stride(), DType::kBFloat16};
+  const auto buffer =
+      pool_.allocate(static_cast<size_t>(padded.rows * padded.cols) * dtype_size(padded.dtype));
+  padded.data = buffer->data();
+  pad_columns(x, padded, stream);
+  int8_matmul(padded, w, bias, accumulate, out, stream);
+}
+
+bool NarrowProducts::multiply_expanded(const View& x, const Int8Matrix& w, const float* bias,
+                                       bool accumulate, const View& out, cudaStream_t stream) {
+  // The library adds a float32 bias to float32 results only.
+  if (bias && out.dtype != DType::kFloat32) return false;
+  View expanded{nullptr, w.out, w.in, w.stride(), DType::kBFloat16};
+  const auto buffer = pool_.allocate(static_cast<size_t>(expanded.rows * expanded.stride) *
+                                     dtype_size(expanded.dtype));
+  expanded.data = buffer->data();
+  expand_int8(w, expanded, stream);
+  return products_.multiply({x, expanded, bias, accumulate, out}, stream);
+}
+
+bool NarrowProducts::expansion_pays(const View& x, const Int8Matrix& w, const View& out,
+                                    cudaStream_t stream) {
+  if (x.rows < kLeastExpandedRows) return false;
+  if (!measure_) return true;
+  const Size size{row_class(x.rows), w.out, w.in};
+  const auto found = expansion_pays_.find(size);
+  if (found != expansion_pays_.end()) return found->second;
+  const auto buffer =
+      pool_.allocate(static_cast<size_t>(out.rows * out.stride) * dtype_size(out.dtype));
+  View trial = out;
+  trial.data = buffer->data();
+  bool possible = true;
+  const float expanded = milliseconds_of(stream, [&] {
+    possible = possible && multiply_expanded(x, w, nullptr, false, trial, stream);
+  });
+  const float direct =
+      milliseconds_of(stream, [&] { multiply_int8(x, w, nullptr, false, trial, stream); });
+  return expansion_pays_[size] = possible && expanded < direct;
+}
+
+void NarrowProducts::multiply_float8(const View& x, const NarrowWeights& w, const float* bias,
+                                     bool accumulate, const View& out, cudaStream_t stream) {
+  const int64_t rows = rounded_up(x.rows, kFloat8Multiple);
+  const auto scratch = pool_.allocate(2 * sizeof(float));
+  auto* const largest = static_cast<uint32_t*>(scratch->data());
+  float* const scale = static_cast<float*>(scratch->data()) + 1;
+  const auto codes = pool_.allocate(static_cast<size_t>(rows * x.cols));
+  float8_scale(x, largest, scale, stream);
+  quantize_float8(x, scale, static_cast<uint8_t*>(codes->data()), rows, x.cols, stream);
+
+  MatrixProduct product;
+  product.x = {codes->data(), rows, x.cols, x.cols, DType::kFloat8};
+  product.w = {w.codes(), w.out(), w.in(), w.in(), DType::kFloat8};
+  product.x_scale = scale;
+  product.w_scale = w.scales();
+  product.accumulate = accumulate;
+  product.out = out;
+  if (rows == x.rows && !bias && is_aligned(out) && products_.multiply(product, stream)) return;
+
+  product.accumulate = false;
+  product.out = {nullptr, rows, w.out(), w.out(), DType::kFloat32};
+  const auto wide = pool_.allocate(static_cast<size_t>(rows * w.out()) * sizeof(float));
+  product.out.data = wide->data();
+  if (!products_.multiply(product, stream)) {
+    throw_unavailable("CUDA: cuBLASLt has no product in fp8 of " + std::to_string(x.rows) + " x " +
+                      std::to_string(w.in()) + " and " + std::to_string(w.out()) + " outputs");
+  }
+  add_bias(rows_of(product.out, 0, x.rows), bias, accumulate, out, stream);
+}
+
+}  // namespace echo::cuda
