@@ -59,8 +59,8 @@ Staging::Piece& Staging::next_piece() {
 void Staging::upload(const void* host, const View& to, cudaStream_t stream) {
   for_each_part(to, kPieceBytes, [&](const ByteRows& part, size_t before) {
     Piece& piece = next_piece();
-    std::memcpy(piece.memory.get(), static_cast<const char*>(host) + before,
-                part.width * part.height);
+    readers_.copy(piece.memory.get(), static_cast<const char*>(host) + before,
+                  part.width * part.height);
     check_copy(part.height == 1
                    ? cudaMemcpyAsync(part.data, piece.memory.get(), part.width,
                                      cudaMemcpyHostToDevice, stream)

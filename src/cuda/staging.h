@@ -4,12 +4,13 @@
 #include <array>
 
 #include "cuda/handles.h"
+#include "cuda/readers.h"
 #include "cuda/view.h"
 
 namespace echo::cuda {
 
-// Copies between pageable host memory and the device, through pieces of pinned memory. One thread
-// at a time.
+// Copies between pageable host memory and the device, through pieces of pinned memory: while the
+// device takes one, several threads fill the next. One caller at a time.
 class Staging {
  public:
   Staging();
@@ -25,12 +26,13 @@ class Staging {
     PinnedMemory memory;
     Event used;  // the device has read it
   };
-  static constexpr size_t kPieceBytes = size_t{4} << 20;
+  static constexpr size_t kPieceBytes = size_t{8} << 20;
 
   Piece& next_piece();
 
   std::array<Piece, 4> pieces_;
   size_t next_ = 0;
+  Readers readers_;
 };
 
 }  // namespace echo::cuda
