@@ -21,7 +21,7 @@ constexpr const char* kAllowed[] = {"linux-vdso.", "libc.",    "libm.",     "lib
                                     "ld-linux",    "libasan.", "libubsan.", "libtsan."};
 
 TEST(DeviceCheck, NeedsNoLibraryButTheSystems) {
-  const ProcessResult result = run_process({"ldd", ECHO_DEVICE_CHECK});
+  const ProcessResult result = run_process({"/usr/bin/ldd", ECHO_DEVICE_CHECK});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::istringstream lines(result.out);
   std::string line;
@@ -65,7 +65,7 @@ TEST(DeviceCheck, WritesWhatTheMeasurementsNeed) {
 TEST(DeviceCheck, RefusesWhatItDoesNotKnow) {
   const ProcessResult result = run_process({ECHO_DEVICE_CHECK, "dance"});
   EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("dance"));
+  EXPECT_THAT(result.err, HasSubstr("subcommand"));
 }
 
 }  // namespace

@@ -155,7 +155,6 @@ TEST_F(RandomCheckpointTest, PlantsOutliersInTheLastBlocksOnly) {
   const ModelFiles plain = write_random_checkpoint(folder_ / "plain", options);
   options.outliers = true;
   const ModelFiles planted = write_random_checkpoint(folder_ / "planted", options);
-  EXPECT_TRUE(content(plain.codec) == content(planted.codec));
   const auto before = SafetensorsFile::open(plain.dit), after = SafetensorsFile::open(planted.dit);
   size_t changed = 0;
   for (const TensorView& tensor : after->tensors()) {
