@@ -1,16 +1,17 @@
-// The two kernels of attention.
+// The kernels of attention, by width of a head.
 #pragma once
 
 #include "cuda/kernels.h"
 
 namespace echo::cuda {
 
-// bfloat16 on tensor cores, heads of up to 128 elements.
-inline constexpr int kMostTensorCoreWidth = 128;
+inline constexpr int64_t kMostTiledWidth = 128;
+// bfloat16 on tensor cores.
 void attention_bfloat16(const AttentionCall& call, const AttentionTable& table,
                         cudaStream_t stream);
-// float32 arithmetic for either type, heads of up to 256 elements; slow.
-inline constexpr int kMostPlainWidth = 256;
-void attention_plain(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream);
+// float32.
+void attention_float32(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream);
+// Either type, any width that fits shared memory twice.
+void attention_wide(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream);
 
 }  // namespace echo::cuda

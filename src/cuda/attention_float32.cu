@@ -2,7 +2,6 @@
 // head, four threads each.
 #include "cuda/attention.h"
 #include "cuda/attention_tiles.cuh"
-#include "cuda/elements.cuh"
 #include "cuda/launch.h"
 #include "cuda/ptx.cuh"
 
@@ -25,18 +24,17 @@ struct Shared {
 };
 
 // kMost rows to shared memory; those that do not exist become zero.
-template <int kWidth, int kMost, class T>
-__device__ void copy_rows(const T* from, int64_t stride, int rows, int width, float* to) {
+template <int kWidth, int kMost>
+__device__ void copy_rows(const float* from, int64_t stride, int rows, int width, float* to) {
   for (int i = static_cast<int>(threadIdx.x); i < kMost * width; i += kThreads) {
     const int row = i / width, column = i - row * width;
-    to[row * Shared<kWidth>::kStride + column] =
-        row < rows ? to_float(from[row * stride + column]) : 0.0f;
+    to[row * Shared<kWidth>::kStride + column] = row < rows ? from[row * stride + column] : 0.0f;
   }
 }
 
-template <int kWidth, class T>
+template <int kWidth>
 __global__ void __launch_bounds__(kThreads)
-    attention_plain_kernel(AttentionCall call, AttentionTable table) {
+    attention_float32_kernel(AttentionCall call, AttentionTable table) {
   constexpr int kStride = Shared<kWidth>::kStride;
   auto& shared = *shared_memory<Shared<kWidth>>();
   const QueryTile tile = query_tile(table, static_cast<int>(blockIdx.x), kQueries);
@@ -50,7 +48,7 @@ __global__ void __launch_bounds__(kThreads)
   float* probabilities = shared.probabilities + query * (kKeys + 1);
 
   copy_rows<kWidth, kQueries>(
-      static_cast<const T*>(call.q.data) + first_row * call.q.stride + column, call.q.stride,
+      static_cast<const float*>(call.q.data) + first_row * call.q.stride + column, call.q.stride,
       tile.rows, width, shared.q);
   const float factor = 1.0f / sqrtf(static_cast<float>(width));
   const int position = lane.earlier + tile.begin + query;
@@ -60,10 +58,12 @@ __global__ void __launch_bounds__(kThreads)
   for (KeyTiles keys(call, table, tile, kKeys); !keys.done(); keys.next(table)) {
     const AttentionPart& part = table.parts[keys.part()];
     __syncthreads();  // the last tile has been read
-    copy_rows<kWidth, kKeys>(static_cast<const T*>(part.k) + keys.begin() * part.k_stride + column,
-                             part.k_stride, keys.rows(), width, shared.k);
-    copy_rows<kWidth, kKeys>(static_cast<const T*>(part.v) + keys.begin() * part.v_stride + column,
-                             part.v_stride, keys.rows(), width, shared.v);
+    copy_rows<kWidth, kKeys>(
+        static_cast<const float*>(part.k) + keys.begin() * part.k_stride + column, part.k_stride,
+        keys.rows(), width, shared.k);
+    copy_rows<kWidth, kKeys>(
+        static_cast<const float*>(part.v) + keys.begin() * part.v_stride + column, part.v_stride,
+        keys.rows(), width, shared.v);
     __syncthreads();
 
     float scores[kKeysPerThread] = {};  // of keys part_of_query, + 4, ...
@@ -113,11 +113,11 @@ __global__ void __launch_bounds__(kThreads)
   total += __shfl_xor_sync(0xffffffffu, total, 2);
   if (query >= tile.rows) return;
   const float inverse = total == 0 ? 0.0f : 1.0f / total;
-  T* out = static_cast<T*>(call.out.data) + (first_row + query) * call.out.stride + column;
+  float* out = static_cast<float*>(call.out.data) + (first_row + query) * call.out.stride + column;
 #pragma unroll
   for (int i = 0; i < kWidth / kThreadsPerQuery; ++i) {
     const int c = i * kThreadsPerQuery + part_of_query;
-    if (c < width) out[c] = from_float<T>(sums[i] * inverse);
+    if (c < width) out[c] = sums[i] * inverse;
   }
 }
 
@@ -126,30 +126,21 @@ void start(const AttentionCall& call, const AttentionTable& table, cudaStream_t 
   const LaunchShape shape{
       dim3(static_cast<unsigned>(query_tiles(table, kQueries)), static_cast<unsigned>(call.heads)),
       dim3(kThreads), sizeof(Shared<kWidth>)};
-  with_float_type(call.q.dtype, [&](auto element) {
-    launch(attention_plain_kernel<kWidth, decltype(element)>, shape, stream, call, table);
-  });
+  launch(attention_float32_kernel<kWidth>, shape, stream, call, table);
 }
 
 }  // namespace
 
-void attention_plain(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream) {
-  const int64_t width = call.q.cols / call.heads;
-  if (width <= 64) return start<64>(call, table, stream);
-  if (width <= 128) return start<128>(call, table, stream);
-  start<256>(call, table, stream);
+void attention_float32(const AttentionCall& call, const AttentionTable& table,
+                       cudaStream_t stream) {
+  if (call.q.cols / call.heads <= 64) return start<64>(call, table, stream);
+  start<128>(call, table, stream);
 }
 
 void attention(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream) {
-  const int64_t width = call.q.cols / call.heads;
-  if (width > kMostPlainWidth) {
-    throw_internal("attention: heads of " + std::to_string(width) + " elements found, at most " +
-                   std::to_string(kMostPlainWidth) + " expected");
-  }
-  if (call.q.dtype == DType::kBFloat16 && width <= kMostTensorCoreWidth) {
-    return attention_bfloat16(call, table, stream);
-  }
-  attention_plain(call, table, stream);
+  if (call.q.cols / call.heads > kMostTiledWidth) return attention_wide(call, table, stream);
+  if (call.q.dtype == DType::kBFloat16) return attention_bfloat16(call, table, stream);
+  attention_float32(call, table, stream);
 }
 
 }  // namespace echo::cuda
