@@ -20,18 +20,14 @@ WORKDIR /src
 COPY docker/package-sources docker/
 COPY scripts/setup scripts/
 RUN docker/package-sources "${APT_SNAPSHOT}" && scripts/setup --build ccache
-COPY CMakeLists.txt CMakePresets.json LICENSE ./
-COPY cmake cmake
-COPY src src
-COPY bench bench
-COPY apps apps
-COPY docker docker
-COPY scripts/sbom scripts/
+# What .dockerignore lets through: sources and the scripts below.
+COPY . .
 # AUTO builds the CUDA module where the toolkit is, ON insists, OFF does not.
 ARG ECHO_CUDA=AUTO
 # Ampere, Ada, Hopper, Blackwell; the last also as code for what comes after it.
 ARG ECHO_CUDA_ARCHITECTURES="80-real;86-real;89-real;90-real;100-real;120"
-ENV CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_DIR=/var/cache/ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+ENV LANG=C.UTF-8 CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_DIR=/var/cache/ccache \
+    CMAKE_CXX_COMPILER_LAUNCHER=ccache
 RUN --mount=type=cache,target=/var/cache/ccache \
     cmake --preset release -DECHO_TESTS=OFF -DECHO_BENCHMARKS=OFF \
       -DECHO_CUDA="${ECHO_CUDA}" -DECHO_CUDA_ARCHITECTURES="${ECHO_CUDA_ARCHITECTURES}" && \
