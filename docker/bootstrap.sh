@@ -92,7 +92,7 @@ if [ "$(id -u)" -eq 0 ] && [ "$user" != root ]; then
   drop=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --no-new-privs)
   if [ -d "$volume" ]; then
     for dir in "$volume/echo-tts" "$volume/echo-tts/logs" "$volume/echo-tts/voice_cache" \
-      "$volume/echo-tts/served_audio" "$volume/huggingface-cache" "$volume/huggingface-cache/hub" \
+      "$volume/echo-tts/cache" "$volume/echo-tts/served_audio" "$volume/huggingface-cache" "$volume/huggingface-cache/hub" \
       "${AUDIO_VOICES_DIR:-$volume/echo-tts/audio_voices}" \
       "${OUTPUT_AUDIO_DIR:-$volume/echo-tts/output_audio}"; do
       hand_over "$dir"
@@ -164,6 +164,8 @@ if [ -z "${ECHO_LOG_FILE:-}" ]; then
 fi
 keep OUTPUT_AUDIO_DIR "$volume/echo-tts/output_audio" "$local_dir/output_audio"
 keep ECHO_VOICE_CACHE "$volume/echo-tts/voice_cache" "$local_dir/voice_cache"
+# Which matrix algorithms are the fastest on a device is measured once.
+keep XDG_CACHE_HOME "$volume/echo-tts/cache" "$local_dir/cache"
 keep HF_HUB_CACHE "${HF_HOME:-$volume/huggingface-cache}/hub" "$local_dir/huggingface/hub"
 export HF_HOME=${HF_HOME:-$volume/huggingface-cache}
 # Voices are only read.
