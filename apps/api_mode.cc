@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "apps/command.h"
+#include "apps/speech_metrics.h"
 #include "base/error.h"
 #include "net/directory_store.h"
 #include "runpod/shutdown_signals.h"
@@ -16,8 +17,6 @@
 
 namespace echo::apps {
 namespace {
-
-constexpr std::chrono::minutes kDrainPatience{10};
 
 std::vector<std::string> keys_of(const std::string& list) {
   std::vector<std::string> keys;
@@ -85,6 +84,7 @@ class StopReason {
 int serve_api(ApiModeOptions options, const Environment& environment, HttpClient& http,
               Logger& logger) {
   const auto begin = std::chrono::steady_clock::now();
+  const int64_t patience = environment.integer("ECHO_DRAIN_SECONDS", 600, 0, 86'400);
   StopReason reason;
   std::atomic<int> signals{0};
   const runpod::ShutdownSignals on_signal([&](int signal) {
@@ -101,6 +101,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
     options.system.store = files.get();
   }
   server::Metrics metrics;
+  observe(options.system, metrics);
   std::unique_ptr<SpeechSystem> system;
   server::ApiServer api(server_options(options, environment),
                         {.logger = logger,
@@ -123,12 +124,15 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
     metrics.build_info(ECHO_VERSION, "", "");
     metrics.cold_start(
         "ready", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    api.set_ready(system->handler());
+    metrics.on_scrape([&](server::Metrics& sampled) {
+      sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
+    });
+    api.set_ready(system->handler(), system->concurrency());
     logger.info("Ready");
   }
   const int exit_code = reason.wait();
   logger.info("Shutting down");
-  api.shutdown(exit_code == kSuccess ? kDrainPatience : std::chrono::minutes(0));
+  api.shutdown(std::chrono::seconds(exit_code == kSuccess ? patience : 0));
   return exit_code;
 }
 

@@ -1,5 +1,6 @@
 #include "apps/speech_system.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "apps/speech_handler.h"
@@ -65,6 +66,20 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
   return lines;
 }
 
+std::vector<std::string> settings_problems(const SpeechSystemOptions& options) {
+  std::vector<std::string> lines;
+  const OutputDirectory output(options.output);
+  const auto check = [&](const std::string& what, const std::string& path) {
+    if (!output.overlaps(path)) return;
+    lines.push_back(what + " (" + path + ") and OUTPUT_AUDIO_DIR (" + options.output.path +
+                    "): one is the other or lies in it, expected two directories apart from each "
+                    "other, since old files in OUTPUT_AUDIO_DIR are removed");
+  };
+  check("AUDIO_VOICES_DIR", options.voices_directory);
+  check("--storage", options.storage_directory);
+  return lines;
+}
+
 SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http, Logger& logger)
     : logger_(logger) {
   for (const std::string& line : settings_of(options)) logger_.info(line);
@@ -89,6 +104,8 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);
   engine_ = Engine::load(engine_options);
   const EngineInfo& info = engine_->info();
+  const auto width = static_cast<size_t>(std::max<int64_t>(1, info.batch_width));
+  concurrency_ = static_cast<int>(options.max_requests > 0 ? options.max_requests : width);
   logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
                info.precision + ", codec " + info.codec_precision);
 
@@ -108,6 +125,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   service.limits = options.limits;
   service.model = model.name;
   service.device = info.device;
+  service.finished = options.finished;
   service_ = std::make_unique<SpeechService>(
       service,
       SpeechServiceParts{

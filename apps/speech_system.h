@@ -1,8 +1,10 @@
 // Engine, voices, storage and service put together, for whatever serves jobs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/engine_options.h"
 #include "base/log.h"
@@ -24,6 +26,7 @@ struct SpeechSystemOptions {
   JobLimits limits;
   bool may_download = true;
   size_t max_requests = 0;  // in the engine at a time; 0: its own choice
+  std::function<void(const JobReport&)> finished = {};  // after every job
 };
 
 // Options from flags that were parsed and the environment. Errors: kInvalidArgument.
@@ -31,6 +34,10 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
 
 // One line for each setting, secrets as "set".
 std::vector<std::string> settings_of(const SpeechSystemOptions& options);
+
+// One line for each thing that must be changed before anything is loaded: directories that are
+// cleaned must hold nothing else.
+std::vector<std::string> settings_problems(const SpeechSystemOptions& options);
 
 class SpeechSystem {
  public:
@@ -43,6 +50,8 @@ class SpeechSystem {
 
   runpod::Handler handler();
   Engine& engine() { return *engine_; }
+  // Jobs at once: what the environment says, or as many as the engine gains from.
+  int concurrency() const { return concurrency_; }
   SpeechService& service() { return *service_; }
 
   // One short synthesis, so that the first job finds everything packed and mapped.
@@ -50,6 +59,7 @@ class SpeechSystem {
 
  private:
   Logger& logger_;
+  int concurrency_ = 1;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<VoiceDirectory> voice_directory_;
   std::unique_ptr<VoiceLibrary> voices_;

@@ -4,6 +4,7 @@
 #include "apps/api_mode.h"
 #include "apps/command.h"
 #include "apps/log_settings.h"
+#include "apps/speech_metrics.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
 #include "net/curl_http_client.h"
@@ -12,6 +13,8 @@
 #include "runpod/local_run.h"
 #include "runpod/shutdown_signals.h"
 #include "runpod/worker.h"
+#include "server/metrics.h"
+#include "server/monitor_server.h"
 
 namespace echo::apps {
 namespace {
@@ -19,6 +22,9 @@ namespace {
 struct Options {
   EngineFlags engine;
   std::string storage_directory;
+  std::string mode = "auto";
+  int metrics_port = 0;
+  std::string metrics_host = "127.0.0.1";
   bool warm_up = false;
   CLI::App* command = nullptr;
 };
@@ -45,6 +51,17 @@ bool complete(const S3Options& s3, Logger& logger) {
   return problems.empty();
 }
 
+// A bucket that is described in part was meant to be used.
+void warn_of_incomplete_bucket(const S3Options& s3, std::vector<std::string>& warnings) {
+  if (s3.endpoint_url.empty() && s3.access_key_id.empty() && s3.secret_access_key.empty() &&
+      s3.bucket.empty()) {
+    return;
+  }
+  for (const std::string& problem : s3_problems(s3)) {
+    warnings.push_back("Results go to a folder. | " + problem);
+  }
+}
+
 // After the banner, which is the first line.
 void tell(const Process& process, Logger& logger) {
   for (const std::string& warning : process.warnings) logger.warn(warning);
@@ -65,22 +82,68 @@ int run_local(const Process& process, const SpeechSystemOptions& options, HttpCl
   return runpod::run_local_job(process.arguments, handler, ".", logger);
 }
 
-int run_queue_worker(const Process& process, SpeechSystemOptions options, bool warm_up,
+// The port for whoever watches the worker; null without.
+std::unique_ptr<server::MonitorServer> monitor_of(const Options& options,
+                                                  server::Metrics& metrics) {
+  if (options.metrics_port == 0) return nullptr;
+  server::HttpServerOptions http;
+  http.host = options.metrics_host;
+  http.port = options.metrics_port;
+  return std::make_unique<server::MonitorServer>(http, metrics);
+}
+
+int run_queue_worker(const Process& process, const Options& flags, SpeechSystemOptions options,
                      HttpClient& http, Logger& logger) {
   runpod::check_worker_options(process.worker);
   if (options.storage_directory.empty() && !complete(options.s3, logger)) return kFailure;
-  std::unique_ptr<SpeechSystem> system;
+  server::Metrics metrics;
+  metrics.build_info(ECHO_VERSION, "", "");
+  observe(options, metrics);
+  std::unique_ptr<SpeechSystem> system;  // outlives the worker and whoever watches it
   runpod::Worker worker(process.worker, http, logger);
-  const runpod::ShutdownSignals signals([&](int signal) { worker.request_shutdown(signal); });
+  const auto monitor = monitor_of(flags, metrics);
+  const runpod::ShutdownSignals signals([&](int signal) {
+    if (monitor) monitor->set_draining();
+    worker.request_shutdown(signal);
+  });
+  if (monitor) monitor->start();  // now: its threads leave the signals alone
   runpod::WorkerSetup setup;
   setup.system_checks = runpod::system_fitness_checks(process.fitness, {}, logger);
   setup.load = [&] {
     tell(process, logger);
     system = std::make_unique<SpeechSystem>(options, http, logger);
-    if (warm_up) system->warm_up();
     return system->handler();
   };
+  setup.concurrency = [&] { return system->concurrency(); };
+  setup.ready = [&] {
+    metrics.on_scrape([&](server::Metrics& sampled) {
+      sampled.set_queue_depth(static_cast<double>(worker.queued()));
+      sampled.set_in_flight(static_cast<double>(worker.jobs() - worker.queued()));
+      sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
+    });
+    if (monitor) monitor->set_ready();
+  };
+  setup.finished = [&](const runpod::FinishedJob& job) {
+    metrics.job_finished("queue", job.status, job.seconds, job.output);
+    if (*job.cause) metrics.cancelled(job.cause);
+  };
   return worker.run(setup);
+}
+
+// The mode that was asked for by name, or what the environment looks like.
+runpod::Mode mode_of(const std::string& name, const Process& process,
+                     const Environment& environment) {
+  if (name == "queue") return runpod::Mode::kQueueWorker;
+  if (name == "load-balancer") return runpod::Mode::kLoadBalancer;
+  if (name == "api") return runpod::Mode::kLocalApi;
+  if (name == "local") return runpod::Mode::kLocalRun;
+  if (name != "auto") {
+    throw_invalid("ECHO_WORKER_MODE: found \"" + name.substr(0, 40) +
+                  "\", expected auto, queue, load-balancer, api or local");
+  }
+  return runpod::choose_mode(
+      process.arguments, process.worker,
+      {environment.find("PORT").has_value() || environment.find("PORT_HEALTH").has_value()});
 }
 
 int run_worker(const Options& options, const Environment& environment) {
@@ -95,12 +158,12 @@ int run_worker(const Options& options, const Environment& environment) {
   process.worker = runpod::worker_options_from(variable, &process.warnings);
   if (process.arguments.log_level) process.worker.log_level = *process.arguments.log_level;
   process.worker.debugger = process.arguments.debugger;
+  process.worker.timing.drain_limit =
+      std::chrono::seconds(environment.integer("ECHO_DRAIN_SECONDS", 0, 0, 86'400));
   process.fitness = runpod::fitness_options_from(variable, &process.warnings);
   process.fitness.network_url = process.worker.take_url;
 
-  const runpod::Mode mode = runpod::choose_mode(
-      process.arguments, process.worker,
-      {environment.find("PORT").has_value() || environment.find("PORT_HEALTH").has_value()});
+  const runpod::Mode mode = mode_of(options.mode, process, environment);
   const LogOptions log = log_options(process.worker);
   Logger logger(log, log_sink_of(environment, log.json));
   SpeechSystemOptions system_options = speech_system_options(options.engine, environment);
@@ -109,7 +172,17 @@ int run_worker(const Options& options, const Environment& environment) {
   if (mode != runpod::Mode::kQueueWorker && system_options.storage_directory.empty() &&
       !s3_problems(system_options.s3).empty()) {
     system_options.storage_directory = "echo-tts-output";
+    warn_of_incomplete_bucket(system_options.s3, process.warnings);
   }
+  if (mode == runpod::Mode::kLoadBalancer && !system_options.storage_directory.empty() &&
+      !environment.find("ECHO_PUBLIC_URL")) {
+    process.warnings.push_back(
+        "Results go to a folder of this worker, and links to them point to this machine: set "
+        "S3_ENDPOINT_URL and its like, or ECHO_PUBLIC_URL");
+  }
+  const std::vector<std::string> problems = settings_problems(system_options);
+  for (const std::string& problem : problems) logger.error(problem);
+  if (!problems.empty()) return kFailure;
   const std::unique_ptr<HttpClient> http = make_http_client();
   if (options.warm_up) {
     SpeechSystem(system_options, *http, logger).warm_up();
@@ -117,9 +190,7 @@ int run_worker(const Options& options, const Environment& environment) {
   }
   switch (mode) {
     case runpod::Mode::kQueueWorker:
-      process.worker.concurrency =
-          static_cast<int>(std::max<size_t>(1, system_options.max_requests));
-      return run_queue_worker(process, system_options, false, *http, logger);
+      return run_queue_worker(process, options, system_options, *http, logger);
     case runpod::Mode::kLocalRun:
       return run_local(process, system_options, *http, logger);
     default:
@@ -144,8 +215,26 @@ void add_worker(CommandLine& line) {
   command.allow_extras();
   options->command = &command;
   options->engine.add_to(command, environment);
+  options->mode = environment.text("ECHO_WORKER_MODE", "auto");
+  options->metrics_port = static_cast<int>(environment.integer("ECHO_METRICS_PORT", 0, 0, 65535));
+  options->metrics_host = environment.text("ECHO_METRICS_HOST", "127.0.0.1");
   command.add_option("--storage", options->storage_directory,
                      "Put results into this folder instead of a bucket");
+  command
+      .add_option("--mode", options->mode,
+                  "Instead of what the environment looks like (or ECHO_WORKER_MODE)")
+      ->check(CLI::IsMember({"auto", "queue", "load-balancer", "api", "local"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--metrics-port", options->metrics_port,
+          "Of the queue worker: /metrics, /ping and /health (or ECHO_METRICS_PORT); 0: none")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command
+      .add_option("--metrics-host", options->metrics_host,
+                  "Address of that port (or ECHO_METRICS_HOST)")
+      ->capture_default_str();
   command.add_flag("--warmup", options->warm_up,
                    "Find or download the model, load it, speak once, and exit");
 }

@@ -111,6 +111,7 @@ HttpResponse S3Client::send(const S3Request& request) {
       if (request.stop.stop_requested()) response.error = TransportError::kCancelled;
       fail(request, response, backoff.failures());
     }
+    if (request.method == "PUT" && options_.upload_retried) options_.upload_retried();
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -35,7 +36,8 @@ struct S3Options {
                     .first_delay = std::chrono::milliseconds(200),
                     .max_delay = std::chrono::milliseconds(10'000),
                     .total = std::chrono::milliseconds(180'000)};
-  bool public_hosts_only = false;  // for endpoints that a stranger names
+  bool public_hosts_only = false;             // for endpoints that a stranger names
+  std::function<void()> upload_retried = {};  // before each attempt to put after the first
 };
 
 // Throws kInvalidArgument for anything but "auto", "path", "virtual" (any case; empty is auto).

@@ -59,12 +59,18 @@ JobEnd JobRunner::run(ActiveJob& job) const {
     ShapedResult result;
     result.error = "internal: the result could not be reported";
     reporter_.post_result(job, result, options_.streaming_handler);
-    return {};
+    JobEnd end;
+    end.failed = true;
+    return end;
   }
 }
 
 JobEnd JobRunner::run_and_report(ActiveJob& job) const {
-  if (job.silenced()) return {};
+  if (job.silenced()) {
+    JobEnd end;
+    end.cancelled = job.cancel_reason();
+    return end;
+  }
   logger_.info("Started.", job.scope);
   const auto started = SystemClock::now();
   job.start();
@@ -79,6 +85,7 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
 
   JobEnd end;
   end.fatal = outcome.fatal;
+  end.cancelled = job.cancel_reason();
   if (end.fatal) end.fatal_reason = outcome.error.substr(0, outcome.error.find('\n'));
   if (job.silenced()) {
     if (job.cancel_reason() == CancelReason::kStopped) {
@@ -109,6 +116,10 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   end.stop_pod = result.stop_pod;
   reporter_.post_result(job, result, is_stream);
   logger_.info("Finished.", job.scope);
+  end.failed = !result.error.empty();
+  // A time that was up does not matter to a handler that made it.
+  if (!timed_out || !end.failed) end.cancelled = CancelReason::kNone;
+  if (result.output) end.output = std::move(*result.output);
   return end;
 }
 

@@ -20,6 +20,9 @@ struct JobEnd {
   bool fatal = false;        // the device or process is broken
   bool stop_pod = false;     // the platform was told to stop the pod
   std::string fatal_reason;  // for the unhealthy report: free of user text
+  bool failed = false;       // an error was posted
+  CancelReason cancelled = CancelReason::kNone;
+  Json output;  // what was posted beside an error; null without
 };
 
 // Threads: any number of jobs at once.

@@ -17,6 +17,20 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Milliseconds kLookEvery{100};      // at deadlines and the watchdog
 constexpr Milliseconds kFrozenAfter{5'000};  // a look this late means the process was frozen
 
+FinishedJob finished_job(const JobEnd& end, double seconds) {
+  switch (end.cancelled) {
+    case CancelReason::kStopped:
+      return {"cancelled", "platform", seconds, end.output};
+    case CancelReason::kShutdown:
+      return {"cancelled", "shutdown", seconds, end.output};
+    case CancelReason::kDeadline:
+      return {"timed_out", "timeout", seconds, end.output};
+    case CancelReason::kNone:
+      break;
+  }
+  return {end.failed ? "failed" : "completed", "", seconds, end.output};
+}
+
 }  // namespace
 
 Worker::Worker(WorkerOptions options, HttpClient& http, Logger& logger, ExitNow exit_now)
@@ -38,7 +52,7 @@ int Worker::run(const WorkerSetup& setup) {
     if (draining_since_) return exit_code_;
     serving_ = true;
   }
-  serve(handler);
+  serve(handler, setup);
   return exit_code_;
 }
 
@@ -52,7 +66,10 @@ bool Worker::prepare(const WorkerSetup& setup, Handler* handler) {
     report_unhealthy(client_, endpoints_, options_, "load", "RuntimeError: " + reason);
     return false;
   }
-  return fit(setup.own_checks);
+  if (!fit(setup.own_checks)) return false;
+  if (setup.concurrency) options_.concurrency = setup.concurrency();
+  check_worker_options(options_);
+  return true;
 }
 
 bool Worker::fit(const std::vector<FitnessCheck>& checks) {
@@ -64,18 +81,19 @@ bool Worker::fit(const std::vector<FitnessCheck>& checks) {
   return false;
 }
 
-void Worker::serve(const Handler& handler) {
+void Worker::serve(const Handler& handler, const WorkerSetup& setup) {
   const Reporter reporter(client_, endpoints_, options_, logger_);
   const JobRunner runner(handler, reporter, options_, logger_);
   JobTaker taker(client_, endpoints_, reporter, options_, table_, logger_);
   StopChannel stop_channel(client_, endpoints_, options_, table_, logger_);
 
+  if (setup.ready) setup.ready();
   slots_left_ = options_.concurrency;
   last_look_ = SteadyClock::now();
   heartbeat_.start();
   std::vector<std::jthread> slots;
   for (int i = 0; i < options_.concurrency; ++i) {
-    slots.emplace_back([this, &runner] { run_slot(runner); });
+    slots.emplace_back([this, &runner, &setup] { run_slot(runner, setup); });
   }
   std::jthread stop_thread(
       [&stop_channel](std::stop_token stop) { stop_channel.run(std::move(stop)); });
@@ -103,9 +121,14 @@ void Worker::serve(const Handler& handler) {
   heartbeat_.stop();  // last: the worker is alive until here
 }
 
-void Worker::run_slot(const JobRunner& runner) {
+void Worker::run_slot(const JobRunner& runner, const WorkerSetup& setup) {
   while (const auto job = table_.next()) {
-    after_job(runner.run(*job));
+    const JobEnd end = runner.run(*job);
+    if (setup.finished) {
+      const std::chrono::duration<double> time = SteadyClock::now() - job->job.received;
+      setup.finished(finished_job(end, time.count()));
+    }
+    after_job(end);
     table_.remove(*job);
     logger_.info("Jobs in progress: " + std::to_string(table_.size()));
   }

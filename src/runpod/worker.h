@@ -25,11 +25,24 @@ namespace echo::runpod {
 class JobRunner;
 struct JobEnd;
 
+// A job that the worker is done with.
+struct FinishedJob {
+  const char* status;  // "completed", "failed", "cancelled", "timed_out"
+  const char* cause;   // of the last two: "platform", "shutdown", "timeout"; else empty
+  double seconds = 0;  // from its receipt to the resolved result
+  const Json& output;  // what was posted; null without
+};
+
 // How a worker becomes ready, in this order.
 struct WorkerSetup {
   std::vector<FitnessCheck> system_checks;  // before anything is loaded
   std::function<Handler()> load;            // may take minutes; throws when it cannot be done
   std::vector<FitnessCheck> own_checks;     // of what was loaded: model files, a warm-up
+  // Asked once, after that: jobs at once. Absent: as the options say.
+  std::function<int()> concurrency = {};
+  std::function<void()> ready = {};  // the first take is about to be made
+  // Threads: the jobs' own.
+  std::function<void(const FinishedJob&)> finished = {};
 };
 
 class Worker {
@@ -51,23 +64,24 @@ class Worker {
   // call: the process ends at once with 128 + signal. Threads: any, but not a signal handler.
   void request_shutdown(int signal = 0);
 
-  // Jobs that the worker holds.
+  // Jobs that the worker holds, and those of them that wait for a slot.
   size_t jobs() const { return table_.size(); }
+  size_t queued() const { return table_.queued(); }
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
 
   bool prepare(const WorkerSetup& setup, Handler* handler);
   bool fit(const std::vector<FitnessCheck>& checks);
-  void serve(const Handler& handler);
-  void run_slot(const JobRunner& runner);
+  void serve(const Handler& handler, const WorkerSetup& setup);
+  void run_slot(const JobRunner& runner, const WorkerSetup& setup);
   void after_job(const JobEnd& end);
   void watch(TimePoint now);
   void watch_job(ActiveJob& job, TimePoint now);
   void cut_off_jobs();
   void begin_drain();
 
-  const WorkerOptions options_;
+  WorkerOptions options_;  // constant once the worker serves
   Logger& logger_;
   const ExitNow exit_now_;
   const Endpoints endpoints_;

@@ -139,8 +139,8 @@ std::string ApiServer::url() const {
   return "http://" + host + ":" + std::to_string(port());
 }
 
-void ApiServer::set_ready(runpod::Handler handler) {
-  queue_->set_handler(std::move(handler));
+void ApiServer::set_ready(runpod::Handler handler, int concurrency) {
+  queue_->set_handler(std::move(handler), concurrency);
   State loading = State::kLoading;
   state_.compare_exchange_strong(loading, State::kReady);
 }

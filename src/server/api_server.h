@@ -75,8 +75,8 @@ class ApiServer final : private HttpService {
   int health_port() const;
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
 
-  // Jobs are done from now on.
-  void set_ready(runpod::Handler handler);
+  // Jobs are done from now on, at least `concurrency` of them at once. Once.
+  void set_ready(runpod::Handler handler, int concurrency = 0);
   // No job will be done: those that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
 

@@ -9,10 +9,14 @@ namespace echo::server {
 
 JobQueue::JobQueue(JobQueueOptions options, Hooks hooks, Logger& logger, Clock& clock)
     : options_(std::move(options)), hooks_(std::move(hooks)), logger_(logger), clock_(clock) {
-  for (int i = 0; i < std::max(1, options_.concurrency); ++i) {
+  add_slots(std::max(1, options_.concurrency));
+  threads_.emplace_back([this](std::stop_token stop) { keep_time(stop); });
+}
+
+void JobQueue::add_slots(int count) {
+  for (; slots_ < count; ++slots_) {
     threads_.emplace_back([this](std::stop_token stop) { run_jobs(stop); });
   }
-  threads_.emplace_back([this](std::stop_token stop) { keep_time(stop); });
 }
 
 JobQueue::~JobQueue() {
@@ -21,7 +25,8 @@ JobQueue::~JobQueue() {
   for (std::jthread& thread : threads_) thread.request_stop();
 }
 
-void JobQueue::set_handler(runpod::Handler handler) {
+void JobQueue::set_handler(runpod::Handler handler, int concurrency) {
+  add_slots(concurrency);
   const std::lock_guard lock(mutex_);
   handler_ = std::move(handler);
   work_.notify_all();

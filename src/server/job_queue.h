@@ -82,8 +82,9 @@ class JobQueue {
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
-  // Jobs wait until there is a handler.
-  void set_handler(runpod::Handler handler);
+  // Jobs wait until there is a handler. From then on at least `concurrency` of them run at once.
+  // Not from two threads at once.
+  void set_handler(runpod::Handler handler, int concurrency = 0);
 
   Submitted submit(Submission submission);
   std::optional<JobView> find(const std::string& id);
@@ -126,6 +127,7 @@ class JobQueue {
   using Records = std::map<std::string, std::shared_ptr<Record>>;
   using Wakes = std::vector<std::function<void()>>;
 
+  void add_slots(int count);
   void run_jobs(std::stop_token stop);
   void keep_time(std::stop_token stop);
   std::shared_ptr<Attempt> next_attempt(std::stop_token stop);
@@ -170,6 +172,7 @@ class JobQueue {
   size_t running_ = 0;  // handlers that have not returned
   QueueCounts totals_;
   TimePoint due_ = TimePoint::max();
+  int slots_ = 0;
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/process_metrics.h"
+#include "speech/job_failure.h"
 
 namespace echo::server {
 
@@ -32,20 +33,10 @@ const Histogram::BucketBoundaries kAnswerSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 
 const Histogram::BucketBoundaries kRealTimeFactor{0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5,
                                                   0.75, 1,    1.5,  2.5, 5,   10};
 
-// What a stage is called in a result, and as a label.
-constexpr std::pair<const char*, const char*> kStages[] = {
-    {"queue", "queue"},   {"voice", "speaker"}, {"text", "text"},    {"diffusion", "diffusion"},
-    {"decode", "decode"}, {"encode", "encode"}, {"upload", "upload"}};
-
 constexpr const char* kFormats[] = {"ogg", "opus", "mp3", "wav", "flac", "m4a", "aac", "pcm"};
 
-double number_or(const Json& object, const char* name, double otherwise) {
-  const auto found = object.is_object() ? object.find(name) : object.end();
-  return found != object.end() && found->is_number() ? found->get<double>() : otherwise;
-}
-
 std::string format_of(const Json& output) {
-  const auto name = output.find("filename");
+  const auto name = output.is_object() ? output.find("filename") : output.end();
   if (name == output.end() || !name->is_string()) return "none";
   const auto& text = name->get_ref<const std::string&>();
   for (const char* format : kFormats) {
@@ -134,35 +125,31 @@ void Metrics::request_finished(const std::string& route, const std::string& form
 
 void Metrics::job_finished(const std::string& route, const std::string& status, double seconds,
                            const Json& output) {
-  const auto metadata = output.is_object() ? output.find("metadata") : output.end();
-  if (metadata == output.end() || !metadata->is_object()) {
-    return request_finished(route, "none", status, seconds);
-  }
   request_finished(route, format_of(output), status, seconds);
-  double made_in = 0;
-  if (const auto timings = metadata->find("timings"); timings != metadata->end()) {
-    for (const auto& [name, label] : kStages) {
-      const double time = number_or(*timings, name, -1);
-      if (time < 0) continue;
-      stage(label, time);
-      if (label == std::string_view("upload")) {
-        upload(time);
-      } else if (label != std::string_view("queue")) {
-        made_in += time;
-      }
+}
+
+void Metrics::speech_finished(const JobReport& report) {
+  const StageTimings& times = report.timings;
+  if (report.first_audio_seconds) first_audio(*report.first_audio_seconds);
+  if (report.audio_seconds > 0) {
+    stage("queue", times.queue);
+    stage("speaker", times.voice);
+    stage("text", times.text);
+    stage("diffusion", times.diffusion);
+    stage("decode", times.decode);
+    stage("encode", report.encode_seconds);
+    audio_generated(report.audio_seconds, times.voice + times.text + times.diffusion +
+                                              times.decode + report.encode_seconds);
+    chunks(static_cast<double>(report.chunks));
+    if (report.voice_cache != VoiceCacheUse::kNoVoice) {
+      voice_cache(report.voice_cache == VoiceCacheUse::kHit);
     }
   }
-  if (const double length = number_or(*metadata, "duration", 0); length > 0) {
-    audio_generated(length, made_in);
+  if (report.upload_seconds > 0) {
+    stage("upload", report.upload_seconds);
+    upload(report.upload_seconds);
   }
-  if (const auto pieces = metadata->find("chunks");
-      pieces != metadata->end() && pieces->is_array()) {
-    chunks(static_cast<double>(pieces->size()));
-  }
-  if (const auto cache = metadata->find("voice_cache"); cache != metadata->end()) {
-    if (*cache == "hit") voice_cache(true);
-    if (*cache == "miss") voice_cache(false);
-  }
+  if (report.kind == job_kind::kStorageUnavailable) upload_failed();
 }
 
 void Metrics::first_audio(double seconds) { families_->first_audio.Observe(seconds); }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "runpod/job.h"
+#include "speech/job_report.h"
 
 namespace echo::server {
 
@@ -29,11 +30,12 @@ class Metrics {
   // `format`: "ogg", "none", ...; `status`: "completed", "failed", "cancelled", "timed_out".
   void request_finished(const std::string& route, const std::string& format,
                         const std::string& status, double seconds);
-  // The same for a job that is over, with what the result of a speech job says of itself in
-  // `metadata`: timings, duration, chunks, voice cache, codec. Anything else than such a result
-  // counts as a request alone.
+  // The same for a job that is over, whose `output` may name the file.
   void job_finished(const std::string& route, const std::string& status, double seconds,
                     const runpod::Json& output);
+  // Everything that a speech job tells of itself: stages, audio, chunks, voice cache, upload.
+  // Beside request_finished(), which counts it.
+  void speech_finished(const JobReport& report);
 
   void first_audio(double seconds);
   // "queue", "speaker", "text", "diffusion", "decode", "encode", "upload"

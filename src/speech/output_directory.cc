@@ -191,11 +191,14 @@ OutputDirectoryState OutputDirectory::check() const {
 
 bool OutputDirectory::overlaps(const std::string& path) const {
   std::error_code failure;
-  if (options_.path.empty()) return false;
-  fs::path ours = fs::weakly_canonical(fs::absolute(options_.path), failure);
+  if (options_.path.empty() || path.empty()) return false;
+  const auto resolved = [&](const std::string& name) {
+    const fs::path whole = fs::weakly_canonical(fs::absolute(name), failure);
+    return whole.has_filename() ? whole : whole.parent_path();  // "/results/", not there yet
+  };
+  const fs::path ours = resolved(options_.path);
   if (failure) return false;
-  if (!ours.has_filename()) ours = ours.parent_path();  // "/results/", not there yet
-  const fs::path theirs = fs::canonical(path, failure);
+  const fs::path theirs = resolved(path);
   if (failure) return false;
   const auto [a, b] = std::mismatch(ours.begin(), ours.end(), theirs.begin(), theirs.end());
   return a == ours.end() || b == theirs.end();

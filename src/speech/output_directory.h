@@ -48,7 +48,7 @@ class OutputDirectory {
   OutputDirectoryState check() const;
 
   // Whether the directory of that path is this one, below it or above it: then cleaning might
-  // remove files of others. False for a path that does not exist.
+  // remove files of others. Neither has to exist yet.
   bool overlaps(const std::string& path) const;
 
   const std::string& path() const { return options_.path; }

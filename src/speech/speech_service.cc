@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "audio/encode.h"
 #include "base/error.h"
 #include "speech/audio_quality.h"
+#include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
 #include "text/utf8.h"
@@ -28,14 +28,6 @@ const Json& member(const Json& object, const char* name) {
   return found == object.end() ? kNull : *found;
 }
 
-double rounded(double seconds) { return std::round(seconds * 1e4) / 1e4; }
-
-std::string seconds_text(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f s", seconds);
-  return text;
-}
-
 std::string_view codec_name(AudioFormat format) {
   switch (format) {
     case AudioFormat::kOggOpus:
@@ -49,11 +41,6 @@ std::string_view codec_name(AudioFormat format) {
       break;
   }
   return "pcm_s16le";
-}
-
-Json cache_use(VoiceCacheUse use) {
-  if (use == VoiceCacheUse::kNoVoice) return nullptr;
-  return use == VoiceCacheUse::kHit ? "hit" : "miss";
 }
 
 void add_once(std::vector<std::string>& list, const std::vector<std::string>& more) {
@@ -105,6 +92,7 @@ std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
 JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   std::vector<std::string> secrets;
   JobReport report;
+  report.job_id = context.scope.job_id;
   const Time start = parts_.clock.now();
   JobFailure failure;
   try {
@@ -133,6 +121,10 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   // Everything that can be refused is refused before there is work for the device.
   const JobInput input = parse_job_input(member(job, "input"), options_.limits);
   report.format = input.output.format;
+  report.session_id = input.session_id;
+  report.text_chars = count_code_points(input.text);
+  report.seed = input.parameters.seed;
+  report.input_warnings = input.warnings.size();
   std::unique_ptr<ObjectStore> job_store;
   ObjectStore* store = parts_.store;
   if (const Json& config = member(job, "s3Config"); !config.is_null()) {
@@ -153,24 +145,40 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.audio_seconds = speech.seconds();
   report.chunks = speech.chunks.size();
   report.voice_cache = speech.voice_cache;
+  report.input_warnings = spoken.input_warnings;
+  for (size_t i = spoken.input_warnings; i < speech.warnings.size(); ++i) {
+    report.warnings.push_back(public_text(speech.warnings[i], secrets));
+  }
+  if (spoken.first_audio_seconds) {
+    report.first_audio_seconds = context.queue_seconds + *spoken.first_audio_seconds;
+  }
   report.total_seconds = context.queue_seconds + lap();
 
   const std::string bytes = encode_audio(speech.samples, input.output, kModelRate);
   report.encode_seconds = lap();
+  report.bytes = bytes.size();
   throw_if_stopped(context);
-  const DeliveredAudio delivered =
-      deliver(*store, parts_.output, input.file_name(), bytes,
-              std::string(mime_type(input.output.format)), secrets, context.stop);
+  const auto upload = [&] {
+    try {
+      return deliver(*store, parts_.output, input.file_name(), bytes,
+                     std::string(mime_type(input.output.format)), secrets, context.stop);
+    } catch (...) {
+      report.upload_seconds = lap();
+      throw;
+    }
+  };
+  const DeliveredAudio delivered = upload();
   report.upload_seconds = lap();
   report.total_seconds += report.encode_seconds + report.upload_seconds;
   return {{"status", "completed"},
           {"filename", input.file_name()},
           {"url", delivered.url},
           {"s3_key", delivered.key},
-          {"metadata", metadata_of(input, speech, report, bytes.size(), secrets)}};
+          {"metadata", metadata_of(input, speech, report, secrets)}};
 }
 
 SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
+  const Time start = parts_.clock.now();
   std::stop_source stop;
   const std::stop_callback forward(context.stop, [&stop] { stop.request_stop(); });
   ProgressReport progress(context.progress
@@ -184,19 +192,26 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
     request.voice = parts_.voices.find(*input.voice, voice_report, stop.get_token());
   }
   throw_if_stopped(context);
+  SpokenJob spoken;
   SpeechCallbacks callbacks;
-  callbacks.audio = context.audio;
+  callbacks.audio = [&](std::span<const float> samples) {
+    if (!spoken.first_audio_seconds) {
+      spoken.first_audio_seconds =
+          std::chrono::duration<double>(parts_.clock.now() - start).count();
+    }
+    if (context.audio) context.audio(samples);
+  };
   callbacks.progress = [&](const SpeechProgress& state) {
     if (context.cancelled && context.cancelled()) stop.request_stop();
     if (!stop.stop_requested()) progress.report(state);
   };
 
-  SpokenJob spoken;
   spoken.speech = parts_.speak(std::move(request), std::move(callbacks), stop.get_token());
   throw_if_stopped(context);
   spoken.voice_seconds = voice_report->seconds;
   std::vector<std::string> warnings = input.warnings;
   add_once(warnings, voice_report->warnings);
+  spoken.input_warnings = warnings.size();
   add_once(warnings, spoken.speech.warnings);
   try {
     add_once(warnings,
@@ -210,61 +225,45 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
 }
 
 Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speech,
-                                const JobReport& report, size_t bytes,
+                                const JobReport& report,
                                 std::span<const std::string> secrets) const {
   Json chunks = Json::array();
   for (const SpokenChunk& chunk : speech.chunks) {
     chunks.push_back({{"text_chars", chunk.text_chars},
                       {"seed", chunk.seed},
-                      {"duration", rounded(chunk.seconds)}});
+                      {"duration", rounded_seconds(chunk.seconds)}});
   }
   Json warnings = Json::array();
   for (const std::string& warning : speech.warnings) {
     warnings.push_back(public_text(warning, secrets));
   }
   // Formats without a bit rate to choose have one all the same.
-  const long bitrate = input.output.bitrate > 0
-                           ? input.output.bitrate
-                           : std::lround(8.0 * static_cast<double>(bytes) / speech.seconds());
+  const long bitrate =
+      input.output.bitrate > 0
+          ? input.output.bitrate
+          : std::lround(8.0 * static_cast<double>(report.bytes) / speech.seconds());
   return {{"sample_rate", input.output.sample_rate},
           {"codec", codec_name(input.output.format)},
           {"bitrate", bitrate},
-          {"duration", rounded(speech.seconds())},
+          {"duration", rounded_seconds(speech.seconds())},
           {"seed", input.parameters.seed},
           {"device", options_.device},
           {"model", options_.model},
           {"chunks", std::move(chunks)},
-          {"voice_cache", cache_use(speech.voice_cache)},
+          {"voice_cache", voice_cache_of(report)},
           {"warnings", std::move(warnings)},
-          {"timings",
-           {{"queue", rounded(report.timings.queue)},
-            {"voice", rounded(report.timings.voice)},
-            {"text", rounded(report.timings.text)},
-            {"diffusion", rounded(report.timings.diffusion)},
-            {"decode", rounded(report.timings.decode)},
-            {"encode", rounded(report.encode_seconds)},
-            {"upload", rounded(report.upload_seconds)},
-            {"total", rounded(report.total_seconds)}}}};
+          {"timings", timings_of(report)}};
 }
 
 void SpeechService::finish(const JobReport& report, const JobFailure* failure,
                            const LogScope& scope) {
   try {
-    if (!failure) {
-      parts_.logger.info("Spoke " + seconds_text(report.audio_seconds) + " of audio in " +
-                             seconds_text(report.total_seconds) + ": " +
-                             std::to_string(report.chunks) + " chunks, diffusion " +
-                             seconds_text(report.timings.diffusion) + ", decode " +
-                             seconds_text(report.timings.decode) + ", upload " +
-                             seconds_text(report.upload_seconds) + ".",
-                         scope);
-    } else if (failure->fatal || failure->kind == job_kind::kInternal ||
-               failure->kind == job_kind::kStorageUnavailable) {
+    if (failure && (failure->fatal || failure->kind == job_kind::kInternal ||
+                    failure->kind == job_kind::kStorageUnavailable)) {
+      // The other failures repeat what the client sent, and are for the client alone.
       parts_.logger.error("Job failed. | " + failure->message(), scope);
-    } else {
-      // The rest repeats what the client sent, and is for the client alone.
-      parts_.logger.info("Job failed. | " + failure->kind, scope);
     }
+    parts_.logger.info(report_line(report), scope);
     if (options_.finished) options_.finished(report);
     clean_sometimes();
   } catch (const std::exception&) {

@@ -19,6 +19,7 @@
 #include "speech/health_check.h"
 #include "speech/job_failure.h"
 #include "speech/job_input.h"
+#include "speech/job_report.h"
 #include "speech/output_directory.h"
 #include "speech/speech_function.h"
 #include "speech/voice_library.h"
@@ -36,19 +37,6 @@ struct SpeechContext {
   std::stop_token stop = {};
   double queue_seconds = 0;  // that the job waited before it came here
   LogScope scope = {};
-};
-
-// What a job came to, for metrics.
-struct JobReport {
-  std::string kind;      // of the failure; empty: it succeeded
-  StageTimings timings;  // of the engine; queue and voice include what happens around it
-  double encode_seconds = 0;
-  double upload_seconds = 0;
-  double total_seconds = 0;  // from the moment that the job was queued
-  double audio_seconds = 0;
-  size_t chunks = 0;
-  VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
-  AudioFormat format = AudioFormat::kOggOpus;
 };
 
 struct SpeechServiceOptions {
@@ -83,8 +71,10 @@ struct JobResult {
 
 // Speech before it is encoded.
 struct SpokenJob {
-  SpeechResult speech;       // warnings: everything that the client should know
-  double voice_seconds = 0;  // finding and decoding the voice, beside the engine's own part
+  SpeechResult speech;        // warnings: everything that the client should know
+  double voice_seconds = 0;   // finding and decoding the voice, beside the engine's own part
+  size_t input_warnings = 0;  // how many of the warnings, the first ones, are about the input
+  std::optional<double> first_audio_seconds;  // from the call to the first final samples
 };
 
 // Threads: every member may be called from any thread; jobs run on the threads of their callers.
@@ -110,7 +100,7 @@ class SpeechService {
   Json do_job(const Json& job, const SpeechContext& context, std::span<const std::string> secrets,
               JobReport& report);
   Json metadata_of(const JobInput& input, const SpeechResult& speech, const JobReport& report,
-                   size_t bytes, std::span<const std::string> secrets) const;
+                   std::span<const std::string> secrets) const;
   void finish(const JobReport& report, const JobFailure* failure, const LogScope& scope);
   void clean_sometimes();
 

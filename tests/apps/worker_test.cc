@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "audio/decode.h"
 #include "audio/encode.h"
@@ -30,6 +31,18 @@ std::string voice_file() {
   EncodeOptions options;
   options.format = AudioFormat::kWav;
   return encode_audio(samples, options);
+}
+
+// The report about a job in a log of platform lines.
+nlohmann::json report_of(const std::string& log, const std::string& id) {
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const auto parsed = nlohmann::json::parse(line, nullptr, false);
+    if (!parsed.is_object() || parsed.value("requestId", nlohmann::json()) != id) continue;
+    const auto report = nlohmann::json::parse(parsed.value("message", ""), nullptr, false);
+    if (report.is_object() && report.value("event", "") == "job") return report;
+  }
+  return nlohmann::json::object();
 }
 
 class NetWorkerProcess : public ::testing::Test {
@@ -65,6 +78,7 @@ class NetWorkerProcess : public ::testing::Test {
 };
 
 TEST_F(NetWorkerProcess, JobBecomesAPlayableFileBehindALink) {
+  environment_.push_back("RUNPOD_ENDPOINT_ID=ep1");
   ChildProcess worker(command(), environment_);
   const nlohmann::json parameters = {{"num_steps", "3"}, {"sequence_length", 48}};
   platform_.add_job("job-1", {{"text", kCanaryText},
@@ -101,7 +115,12 @@ TEST_F(NetWorkerProcess, JobBecomesAPlayableFileBehindALink) {
   EXPECT_EQ(worker.wait(), 0);
   const std::string log = worker.read_all();
   EXPECT_EQ(log.rfind("--- Starting Serverless Worker |", 0), 0U) << log;
-  EXPECT_NE(log.find("job-1"), log.npos);
+  const nlohmann::json report = report_of(log, "job-1");
+  EXPECT_EQ(report.value("status", ""), "completed");
+  EXPECT_EQ(report.value("session_id", ""), "session-7");
+  EXPECT_EQ(report.value("text_chars", 0U), kCanaryText.size());
+  EXPECT_EQ(report.value("bytes", 0U), fetched.body.size());
+  EXPECT_EQ(report_of(log, "job-3").value("status", ""), "invalid_input");
   for (const std::string& canary : {kCanaryText, kCanarySecret, request.url}) {
     EXPECT_EQ(log.find(canary), log.npos) << log;
   }

@@ -103,6 +103,18 @@ TEST_F(S3StoreTest, PassingFaultsAreTriedAgain) {
   }
 }
 
+TEST_F(S3StoreTest, RepeatedUploadsAreTold) {
+  HttpPeer peer(scripted({{.status = 503}, {.status = 500}, {}, {.status = 503}, {}}));
+  int repeated = 0;
+  S3Options options = test_s3_options(peer.url());
+  options.upload_retried = [&] { ++repeated; };
+  auto s3 = store(options);
+  s3.put("x", "data", "audio/ogg");
+  EXPECT_EQ(repeated, 2);
+  s3.get("x");
+  EXPECT_EQ(repeated, 2) << "nothing was uploaded";
+}
+
 TEST_F(S3StoreTest, LastingFaultsEndAfterTheAttempts) {
   HttpPeer peer(scripted({{.status = 503, .body = xml_error("SlowDown", "Reduce your rate")}}));
   auto s3 = store(peer);

@@ -49,6 +49,15 @@ class JobQueueTest : public ::testing::Test {
   std::unique_ptr<JobQueue> queue_;
 };
 
+TEST_F(JobQueueTest, AHandlerBringsItsSlots) {
+  queue_ = std::make_unique<JobQueue>(JobQueueOptions{}, JobQueue::Hooks{}, logger_, clock_);
+  for (const char* id : {"a", "b", "c", "d"}) submit(id, {{"wait", true}});
+  queue_->set_handler(handler_.handler(), 3);
+  ASSERT_TRUE(handler_.wait_for_started(3));
+  EXPECT_EQ(queue_->counts().running, 3u);
+  EXPECT_EQ(queue_->counts().queued, 1u);
+}
+
 TEST_F(JobQueueTest, M45ExecutionTimeoutIsTimedOutAndStopsTheHandler) {
   make();
   submit("a", {{"wait", true}});

@@ -399,21 +399,7 @@ TEST(ServiceRoutes, MetricsCountJobsAndRequests) {
   TestServer::Setup setup;
   setup.metrics = &metrics;
   TestServer server(std::move(setup));
-  const Json speech = {{"status", "completed"},
-                       {"filename", "canary-voice.ogg"},
-                       {"metadata",
-                        {{"duration", 4.0},
-                         {"chunks", {{{"text_chars", 5}}, {{"text_chars", 6}}}},
-                         {"voice_cache", "hit"},
-                         {"timings",
-                          {{"queue", 9.0},
-                           {"voice", 0.5},
-                           {"text", 0.0},
-                           {"diffusion", 1.0},
-                           {"decode", 0.25},
-                           {"encode", 0.25},
-                           {"upload", 0.1},
-                           {"total", 11.1}}}}}};
+  const Json speech = {{"status", "completed"}, {"filename", "canary-voice.ogg"}};
   server.post("/v2/ep/runsync", {{"input", {{"return", speech}}}});
   server.post("/v2/ep/runsync", {{"input", {{"error", "x"}}}});
   server.get("/v2/ep/status/canary-id");
@@ -424,11 +410,6 @@ TEST(ServiceRoutes, MetricsCountJobsAndRequests) {
   for (const char* line :
        {"echotts_requests_total{format=\"ogg\",route=\"runsync\",status=\"completed\"} 1\n",
         "echotts_requests_total{format=\"none\",route=\"runsync\",status=\"failed\"} 1\n",
-        "echotts_audio_generated_seconds_total 4\n", "echotts_chunks_total 2\n",
-        "echotts_voice_cache_hits_total 1\n", "echotts_voice_cache_misses_total 0\n",
-        "echotts_stage_duration_seconds_sum{stage=\"diffusion\"} 1\n",
-        "echotts_stage_duration_seconds_sum{stage=\"speaker\"} 0.5\n",
-        "echotts_real_time_factor_ratio_sum 0.5\n", "echotts_upload_duration_seconds_count 1\n",
         "echotts_queue_depth 0\n", "echotts_requests_in_flight 0\n",
         "route=\"/v2/{endpoint}/status/{id}\"", "# TYPE process_cpu_seconds_total counter\n",
         "process_resident_memory_bytes ", "process_open_fds ", "process_start_time_seconds "}) {
@@ -465,11 +446,42 @@ TEST(MetricsTest, EveryEventHasItsName) {
   }
 }
 
+TEST(MetricsTest, ASpeechJobTellsItsStages) {
+  Metrics metrics;
+  JobReport report;
+  report.timings = {
+      .queue = 9, .voice = 0.5, .text = 0, .diffusion = 1, .decode = 0.25, .total = 11};
+  report.encode_seconds = 0.25;
+  report.upload_seconds = 0.125;
+  report.first_audio_seconds = 1.5;
+  report.audio_seconds = 4;
+  report.chunks = 2;
+  report.voice_cache = VoiceCacheUse::kHit;
+  metrics.speech_finished(report);
+  report.kind = "storage_unavailable";
+  report.voice_cache = VoiceCacheUse::kMiss;
+  metrics.speech_finished(report);
+  JobReport refused;  // nothing was spoken
+  refused.kind = "invalid_input";
+  metrics.speech_finished(refused);
+  const std::string text = metrics.text();
+  for (const char* line :
+       {"echotts_audio_generated_seconds_total 8\n", "echotts_chunks_total 4\n",
+        "echotts_voice_cache_hits_total 1\n", "echotts_voice_cache_misses_total 1\n",
+        "echotts_stage_duration_seconds_sum{stage=\"diffusion\"} 2\n",
+        "echotts_stage_duration_seconds_sum{stage=\"speaker\"} 1\n",
+        "echotts_stage_duration_seconds_count{stage=\"queue\"} 2\n",
+        "echotts_stage_duration_seconds_sum{stage=\"upload\"} 0.25\n",
+        "echotts_real_time_factor_ratio_sum 1\n", "echotts_upload_duration_seconds_count 2\n",
+        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum 3\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
 TEST(MetricsTest, AnyJsonIsAJobsOutput) {
   Metrics metrics;
   for (const char* text :
-       {"null", "5", "[]", "{}", R"({"metadata":5})", R"({"metadata":{"timings":5}})",
-        R"({"metadata":{"timings":{"queue":"x"},"duration":"y","chunks":{},"voice_cache":1}})"}) {
+       {"null", "5", "[]", "{}", R"({"filename":5})", R"({"filename":null})", R"("x.ogg")"}) {
     metrics.job_finished("run", "completed", 1, Json::parse(text));
   }
   EXPECT_THAT(metrics.text(),

@@ -221,6 +221,11 @@ TEST_F(OutputDirectoryTest, KnowsWhenItSharesFilesWithAnother) {
   EXPECT_FALSE(output.overlaps((root_ / "results2").string()));
   EXPECT_FALSE(output.overlaps((root_ / "absent").string()));
   EXPECT_FALSE(OutputDirectory({}).overlaps(path()));
+  EXPECT_FALSE(output.overlaps(""));
+  OutputDirectory absent({.path = (root_ / "later/").string()});
+  EXPECT_TRUE(absent.overlaps((root_ / "later").string())) << "before either is there";
+  EXPECT_TRUE(absent.overlaps((root_ / "later/voices").string()));
+  EXPECT_FALSE(absent.overlaps((root_ / "later2").string()));
 }
 
 TEST_F(OutputDirectoryTest, ManyThreadsKeepOneWholeFile) {

@@ -256,7 +256,7 @@ TEST_F(SpeechServiceFaults, NoTextAndNoSecretLeaves) {
     EXPECT_THAT(all, Not(HasSubstr(canary)));
   }
   EXPECT_THAT(all, HasSubstr("kept as \\\"a.ogg\\\""));
-  EXPECT_THAT(log_->text(), HasSubstr("Spoke "));
+  EXPECT_THAT(log_->text(), HasSubstr("\"status\":\"completed\""));
 }
 
 TEST_F(SpeechServiceFaults, AnObserverThatThrowsDoesNotHarmTheJob) {

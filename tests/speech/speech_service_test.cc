@@ -1,6 +1,7 @@
 #include "speech/speech_service.h"
 
 #include <atomic>
+#include <sstream>
 #include <thread>
 
 #include "audio/decode.h"
@@ -17,6 +18,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 using SpeechServiceTest = ServiceFixture;
@@ -219,11 +221,81 @@ TEST_F(SpeechServiceTest, JobsRunSideBySide) {
   EXPECT_EQ(store_.objects().size(), 20u);
 }
 
-TEST_F(SpeechServiceTest, TheLogSaysWhatBelongsToWhichJob) {
+// The reports in a log: the lines' messages that are JSON.
+std::vector<Json> reports_in(const std::string& log) {
+  std::vector<Json> reports;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t begin = line.find('{');
+    if (begin != line.npos) reports.push_back(Json::parse(line.substr(begin)));
+  }
+  return reports;
+}
+
+TEST_F(SpeechServiceTest, OneLineTellsTheOperatorOfEachJob) {
+  write_file(root_ / "voices" / "anna.wav",
+             encode_audio(FakeSpeech::tone(4 * kModelRate), {.format = AudioFormat::kWav}));
+  speech_.warnings = {"chunk 1: speech did not end"};
   SpeechContext context;
   context.scope.job_id = "job-7";
-  run({{"input", {{"text", "Hello."}}}}, context);
-  EXPECT_THAT(log_->text(), AllOf(HasSubstr("job-7"), HasSubstr("Spoke 0.50 s of audio")));
+  context.queue_seconds = 2;
+  const std::string text = "Words of the user that nobody else should read.";
+  run({{"input",
+        {{"text", text},
+         {"session_id", "s-1"},
+         {"speaker_voice", "anna.wav"},
+         {"parameters", {{"seed", 5}, {"secret name", 1}, {"output_format", "wav"}}}}}},
+      context);
+  const std::vector<Json> reports = reports_in(log_->text());
+  ASSERT_EQ(reports.size(), 1u) << log_->text();
+  const Json& report = reports[0];
+  EXPECT_THAT(log_->text(), HasSubstr("job-7 | {\"event\":\"job\",\"id\":\"job-7\""));
+  EXPECT_EQ(report["session_id"], "s-1");
+  EXPECT_EQ(report["status"], "completed");
+  EXPECT_EQ(report["text_chars"], text.size());
+  EXPECT_EQ(report["chunks"], 1);
+  EXPECT_EQ(report["seed"], 5);
+  EXPECT_EQ(report["format"], "wav");
+  EXPECT_EQ(report["bytes"], store_.objects().at("results/s-1.wav").data.size());
+  EXPECT_NEAR(report["audio_seconds"].get<double>(), static_cast<double>(text.size()) / 12, 0.01);
+  EXPECT_EQ(report["voice_cache"], "miss");
+  EXPECT_EQ(report["input_warnings"], 1) << "the parameter without meaning";
+  EXPECT_EQ(report["warnings"], Json({"chunk 1: speech did not end"}));
+  const Json timings = result_.value["metadata"]["timings"];
+  for (const auto& item : timings.items()) EXPECT_EQ(report["timings"][item.key()], item.value());
+  EXPECT_GE(report["timings"]["first_audio"], 2.0) << "the wait counts";
+  for (const char* canary : {"Words of the user", "secret name", "anna"}) {
+    EXPECT_THAT(log_->text(), Not(HasSubstr(canary)));
+  }
+}
+
+TEST_F(SpeechServiceTest, FailedJobsHaveTheirLineToo) {
+  run({{"input", {{"text", "Hi."}, {"speaker_voice", "absent.wav"}, {"session_id", "a"}}}});
+  run({{"input", {{"text", 5}}}});
+  store_.fail_always("storage: status 503");
+  run({{"input", {{"text", "Hello."}, {"session_id", "b"}}}});
+  run({{"input", {{"action", "health_check"}}}});
+  const std::vector<Json> reports = reports_in(log_->text());
+  ASSERT_EQ(reports.size(), 3u) << "a health check is no job\n" << log_->text();
+  EXPECT_EQ(reports[0]["status"], "voice_not_found");
+  EXPECT_EQ(reports[0]["session_id"], "a");
+  EXPECT_EQ(reports[0]["text_chars"], 3);
+  EXPECT_EQ(reports[1]["status"], "invalid_input");
+  EXPECT_EQ(reports[1]["session_id"], "");
+  EXPECT_EQ(reports[2]["status"], "storage_unavailable");
+  EXPECT_GT(reports[2]["bytes"], 100) << "it was spoken";
+}
+
+TEST_F(SpeechServiceTest, ManyWarningsStayOneWholeLine) {
+  speech_.warnings.clear();
+  for (int i = 0; i < 40; ++i) {
+    speech_.warnings.push_back("chunk " + std::to_string(i) + ": " + std::string(400, 'w'));
+  }
+  say("Hello.");
+  const std::vector<Json> reports = reports_in(log_->text());
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0]["warnings"].size(), 5u);
+  EXPECT_EQ(result_.value["metadata"]["warnings"].size(), 40u) << "the client sees all";
 }
 
 TEST_F(SpeechServiceTest, KeptFilesAreCleanedNowAndThen) {
