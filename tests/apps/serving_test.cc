@@ -117,7 +117,13 @@ TEST_F(Serving, AQueueWorkerShowsItsNumbersOnAPortOfItsOwn) {
   platform_.add_job("a", kShort);
   platform_.add_job("b", {{"text", ""}});
   ASSERT_TRUE(platform_.wait_for_results(2, 2min));
-  const std::string numbers = ask(monitor + "/metrics").body;
+  // The platform has a result before it is counted.
+  std::string numbers;
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (numbers.find("status=\"failed\"") == numbers.npos &&
+         std::chrono::steady_clock::now() < deadline) {
+    numbers = ask(monitor + "/metrics").body;
+  }
   for (const char* line :
        {"echotts_requests_total{format=\"ogg\",route=\"queue\",status=\"completed\"} 1\n",
         "echotts_requests_total{format=\"none\",route=\"queue\",status=\"failed\"} 1\n",
@@ -200,9 +206,11 @@ TEST_F(Serving, M39ATestJobEndsTheProcessWithItsFate) {
   const std::string log = good.read_all();
   EXPECT_THAT(log, HasSubstr("{\"event\":\"job\",\"id\":\"local_test\""));
   EXPECT_THAT(log, HasSubstr("Job result: {\"output\":"));
-  ChildProcess bad(command({"--test_input", R"({"input": {"text": ""}})"}), environment());
+  ChildProcess bad(command({"--test_input", json{{"input", kShort}}.dump()}),
+                   environment({"MAX_TEXT_CHARS=5"}));
   EXPECT_EQ(bad.wait(), 1);
-  EXPECT_THAT(bad.read_all(), HasSubstr("Job local_test failed with error: invalid_input: text"));
+  EXPECT_THAT(bad.read_all(), HasSubstr("Job local_test failed with error: invalid_input: text: "
+                                        "found 18 characters, expected at most 5"));
   ChildProcess broken(command({"--test_input", "{"}), environment());
   EXPECT_EQ(broken.wait(), 1);
   ChildProcess usage(command({"--rp_api_port", "many"}), environment());

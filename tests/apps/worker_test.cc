@@ -126,6 +126,29 @@ TEST_F(NetWorkerProcess, JobBecomesAPlayableFileBehindALink) {
   }
 }
 
+TEST_F(NetWorkerProcess, StorageCheckReportsEachStep) {
+  ProcessOptions options;
+  options.environment = environment_;
+  const ProcessResult good = run_process({kProgram, "storage", "check"}, options);
+  EXPECT_EQ(good.exit_code, 0) << good.out << good.err;
+  for (const char* step : {"put", "link", "fetch", "delete"}) {
+    EXPECT_NE(good.out.find(step), good.out.npos) << good.out;
+  }
+  EXPECT_NE(good.out.find("pass"), good.out.npos);
+  EXPECT_EQ(good.out.find("FAIL"), good.out.npos);
+
+  options.environment.insert(options.environment.begin(), "S3_SECRET_ACCESS_KEY=another-secret");
+  const ProcessResult bad = run_process({kProgram, "storage", "check"}, options);
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_NE(bad.out.find("put      FAIL"), bad.out.npos) << bad.out;
+  EXPECT_EQ((bad.out + bad.err).find("another-secret"), std::string::npos);
+
+  options.environment = {"S3_BUCKET_NAME=tts"};
+  const ProcessResult incomplete = run_process({kProgram, "storage", "check"}, options);
+  EXPECT_EQ(incomplete.exit_code, 2);
+  EXPECT_NE(incomplete.err.find("S3_ENDPOINT_URL"), incomplete.err.npos) << incomplete.err;
+}
+
 TEST_F(NetWorkerProcess, RefusesToStartWithoutABucketOneLineForEachName) {
   std::vector<std::string> environment;
   for (const std::string& entry : environment_) {

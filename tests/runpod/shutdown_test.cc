@@ -32,6 +32,7 @@ TEST(Shutdown, S10_M37_ARunningJobIsFinishedAndPosted) {
     EXPECT_EQ(platform.requests(Route::kPing).back().parameter("job_id"), "a") << "still alive";
     gate.open();
     EXPECT_EQ(worker.exit_code(), 0);
+    ASSERT_TRUE(platform.wait_for_results(1));
     EXPECT_EQ(platform.result_of("a"), Json({{"output", "finished"}}));
     EXPECT_EQ(platform.requests(Route::kTake).size(), takes) << "no further take";
     EXPECT_EQ(platform.queued(), 1u) << "the other job is left alone";
@@ -86,6 +87,7 @@ TEST(Shutdown, S11_M38_AnAnswerThatHasBegunIsReadAndItsJobRun) {
   std::this_thread::sleep_for(milliseconds(150));  // the head is there, the body is not
   worker.shut_down();
   EXPECT_EQ(worker.exit_code(), 0);
+  ASSERT_TRUE(platform.wait_for_results(1));
   EXPECT_EQ(platform.result_of("handed-out"), Json({{"output", "x"}}));
   EXPECT_EQ(platform.requests(Route::kTake).size(), 1u);
 }
@@ -127,6 +129,7 @@ TEST(Shutdown, M38_QueuedJobsAreRunToo) {
   worker.shut_down();
   gate.open();
   EXPECT_EQ(worker.exit_code(), 0);
+  EXPECT_TRUE(platform.wait_for_results(2));
   EXPECT_EQ(platform.results().size(), 2u);
 }
 
@@ -196,6 +199,8 @@ TEST(Shutdown, S12_M21_RefreshAfterEveryJob) {
     platform.add_job("first", 1);
     platform.add_job("second", 1);
     EXPECT_EQ(worker.exit_code(), 0);
+    // The platform notes an answer after the worker has it.
+    ASSERT_TRUE(platform.wait_for_results(1));
     EXPECT_EQ(platform.result_of("first")->at("stopPod"), true) << kind;
     EXPECT_EQ(platform.results().size(), 1u);
     EXPECT_EQ(platform.queued(), 1u) << "no second job";
@@ -214,6 +219,7 @@ TEST(Shutdown, S12_M21_RefreshOfAStream) {
   });
   platform.add_job("first", 1);
   EXPECT_EQ(worker.exit_code(), 0);
+  ASSERT_TRUE(platform.wait_for_results(1));
   EXPECT_EQ(platform.results().at(0).body, R"({"output": [], "stopPod": true})");
 }
 
