@@ -26,16 +26,18 @@ function(echo_library name)
   endif()
 endfunction()
 
-# echo_test(NAME [LABEL label] LIBRARIES library...): every *_test.cc of the folder becomes the
-# program NAME_test, and each of its cases a test with that label (default: unit). Suites whose
-# names start with Golden, Net, Gpu or Slow carry that label instead.
+# echo_test(NAME [LABEL label] [SOURCES file...] LIBRARIES library...): every *_test.cc of the folder,
+# and SOURCES of other folders, become the program NAME_test, and each of its cases a test with that
+# label (default: unit). Suites whose names start with Golden, Net, Gpu or Slow carry that label
+# instead.
 function(echo_test name)
-  cmake_parse_arguments(ARG "" "LABEL" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   list(FILTER sources EXCLUDE REGEX "_fuzz\\.cc$")
+  list(APPEND sources ${ARG_SOURCES})
   if(NOT sources)
     return()
   endif()

@@ -68,7 +68,8 @@ __device__ inline void put_pair(const TensorShape& shape, const Rows<Out>& out, 
   }
 }
 
-template <class Tile, int warp_outs, int out_groups, class Out>
+// few_rows: groups of 16 rows that are not there are left out.
+template <class Tile, bool few_rows, int warp_outs, int out_groups, class Out>
 __global__ void __launch_bounds__(Tile::kThreads, 1)
     conv1d_tensor_kernel(Rows<const __nv_bfloat16> x, const __nv_bfloat16* w, TensorShape shape,
                          Rows<Out> out) {
@@ -111,13 +112,13 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
     if (step < steps) load_step(step);
     cp_async_commit();
   }
-  const bool has_rows = first_row + warp_row < shape.rows;
+  const int64_t row_groups = (shape.rows - first_row - warp_row + 15) / 16;
   for (int step = 0; step < steps; ++step) {
     cp_async_wait<kWeightStages - 2>();
     __syncthreads();
     if (step + kWeightStages - 1 < steps) load_step(step + kWeightStages - 1);
     cp_async_commit();
-    if (!has_rows) continue;
+    if (row_groups <= 0) continue;
 
     const int channel_step = step / shape.taps, tap = step - channel_step * shape.taps;
     const __nv_bfloat16* const weights =
@@ -135,6 +136,7 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       }
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
+        if (few_rows && i >= row_groups) break;
         uint32_t a[4];
         ldmatrix_x4(a, rows + tile_offset(x_row + 16 * i, 2 * half + lane / 16));
 #pragma unroll
@@ -178,7 +180,7 @@ void start(const View& x, const Convolution& convolution, const View& out, cudaS
   const int elements = (kWeightStages * Tile::kOuts + shape.x_stages * shape.x_rows) * kChannels;
   with_float_type(out.dtype, [&](auto result) {
     using Out = decltype(result);
-    launch(conv1d_tensor_kernel<Tile, warp_outs, out_groups, Out>,
+    launch(conv1d_tensor_kernel<Tile, warp_rows == 1, warp_outs, out_groups, Out>,
            {dim3(static_cast<unsigned>(row_tiles * out_tiles)), dim3(Tile::kThreads),
             static_cast<size_t>(elements) * sizeof(__nv_bfloat16)},
            stream, rows_as<const __nv_bfloat16>(x),

@@ -14,6 +14,7 @@ namespace echo {
 struct TestBackend {
   std::string name;  // of a test's parameter: cpu_avx2, ...
   std::shared_ptr<Backend> (*make)(const std::string& name);
+  bool emulated = false;  // thousands of times slower than the device that it stands for
 };
 
 void PrintTo(const TestBackend& backend, std::ostream* out);
@@ -29,6 +30,7 @@ std::vector<TestBackend> best_backend(Device device);
 class BackendTest : public testing::TestWithParam<TestBackend> {
  protected:
   static Backend& backend();
+  static bool emulated() { return GetParam().emulated; }
   // float32, and bfloat16 where the backend multiplies it.
   static std::vector<DType> matrix_types();
   static constexpr DType kFloatTypes[] = {DType::kFloat32, DType::kBFloat16};

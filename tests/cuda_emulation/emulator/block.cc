@@ -321,7 +321,8 @@ void Block::collective(const char* operation, Complete complete, uint32_t mask, 
   for (unsigned i = 0; all && i < kWarp; ++i) {
     if ((mask >> i & 1u) == 0) continue;
     const Thread& other = *self.threads[first + i];
-    all = other.mask == mask && std::strcmp(other.operation, operation) == 0;
+    all = other.mask == mask &&
+          (other.operation == operation || std::strcmp(other.operation, operation) == 0);
   }
   if (!all) return self.suspend(State::kAtCollective);
 
