@@ -54,6 +54,7 @@ api_port=8000
 api_host_given=false
 storage_given=false
 local_run=false
+mode=${ECHO_WORKER_MODE:-auto}
 arguments=()
 command=worker
 if [ $# -gt 0 ] && [[ $1 != -* ]]; then
@@ -72,6 +73,8 @@ while [ $# -gt 0 ]; do
     --rp_api_host | --rp_api_host=*) api_host_given=true ;;
     --storage | --storage=*) storage_given=true ;;
     --test_input | --test_input=*) local_run=true ;;
+    --mode=*) mode=${1#*=} ;;
+    --mode) mode=${2:-} ;;
   esac
   arguments+=("$1")
   shift
@@ -224,7 +227,12 @@ for name in S3_ENDPOINT_URL BUCKET_ENDPOINT_URL HF_ENDPOINT ECHO_PUBLIC_URL; do 
 [[ ! ${HF_TOKEN:-} =~ [[:space:]] ]] || wrong "HF_TOKEN has a space or a line break, which no token has"
 
 # As the worker itself chooses.
-if [ "$serve_api" != false ]; then
+if [ "$mode" = load-balancer ]; then
+  mode=balancer
+elif [ "$mode" != auto ]; then
+  [[ $mode =~ ^(queue|api|local)$ ]] ||
+    wrong "ECHO_WORKER_MODE: found \"${mode:0:40}\", expected auto, queue, load-balancer, api or local"
+elif [ "$serve_api" != false ]; then
   mode=api
 elif [ "${RUNPOD_REALTIME_PORT:-0}" != 0 ]; then
   mode=realtime
@@ -235,10 +243,10 @@ elif [ -n "${RUNPOD_WEBHOOK_GET_JOB:-}" ]; then
   mode=queue
 elif [ -n "${PORT:-}${PORT_HEALTH:-}" ] && [ -n "${RUNPOD_ENDPOINT_ID:-}" ]; then
   mode=balancer
-  api_port=${PORT_HEALTH:-$PORT}
 else
   mode=local
 fi
+[ "$mode" != balancer ] || api_port=${PORT_HEALTH:-${PORT:-80}}
 
 bucket_problems=()
 for name in S3_ENDPOINT_URL S3_ACCESS_KEY_ID S3_SECRET_ACCESS_KEY S3_BUCKET_NAME; do
@@ -259,7 +267,7 @@ case $mode in
     ;;
   api)
     # Inside a container nobody else reaches the loopback address.
-    [ "$serve_api" = asked ] || arguments+=(--rp_serve_api)
+    [ "$serve_api" != true ] || arguments+=(--rp_serve_api)
     [ "$api_host_given" = true ] || arguments+=(--rp_api_host 0.0.0.0)
     ;;&
   api | realtime | balancer)
@@ -324,6 +332,7 @@ fi
 case $mode in
   api | realtime) health="$api_port /ping" ;;
   balancer) health="$api_port ${HEALTH_CHECK_PATH:-/ping}" ;;
+  queue) health=${ECHO_METRICS_PORT:+$ECHO_METRICS_PORT /ping} ;;
   *) health= ;;
 esac
 printf '%s %s\n' $$ "$health" 2>/dev/null >"$health_file" || true

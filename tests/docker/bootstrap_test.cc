@@ -295,6 +295,31 @@ TEST_F(Bootstrap, ALoadBalancersPortAndPathAreWhatIsChecked) {
   EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 8081 /alive"));
 }
 
+TEST_F(Bootstrap, AModeThatIsNamedOverrulesTheEnvironment) {
+  set_queue();
+  set("PORT=8080");
+  set("ECHO_WORKER_MODE=load-balancer");
+  ProcessResult result = run();
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_THAT(result.out, Not(HasSubstr("called download")));
+  EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 8080 /ping"));
+  result = run({"--mode", "queue"});
+  EXPECT_THAT(read_file(dir_ / "health"), Not(HasSubstr("ping")));
+  EXPECT_THAT(result.out, HasSubstr("called worker --mode queue\n"));
+  result = run({"--mode=api"});
+  EXPECT_THAT(result.out, HasSubstr("called worker --mode=api --rp_api_host 0.0.0.0\n"));
+  result = run({"--mode=other"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.out, HasSubstr("ECHO_WORKER_MODE: found \"other\", expected"));
+}
+
+TEST_F(Bootstrap, AQueueWorkersOwnPortIsWhatIsChecked) {
+  set_queue();
+  set("ECHO_METRICS_PORT=9100");
+  EXPECT_EQ(run().exit_code, 0);
+  EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 9100 /ping"));
+}
+
 TEST_F(Bootstrap, LinesAreJsonOnThePlatformAndAlsoInTheLogFile) {
   set("RUNPOD_ENDPOINT_ID=ep");
   set("S3_ENDPOINT_URL=nonsense \"quoted\" \\ \n and more");
