@@ -8,6 +8,7 @@
 
 #include "apps/device_check/device_bench.h"
 #include "apps/device_check/noise_file.h"
+#include "apps/device_check/request_soak.h"
 #include "base/error.h"
 #include "engine/device.h"
 #include "models/random_checkpoint.h"
@@ -62,6 +63,15 @@ int bench(const BenchOptions& options, const std::string& json) {
   return 0;
 }
 
+int run_requests(const SoakOptions& options) {
+  const SoakResult result = run_soak(options, [](const std::string& what) {
+    std::fprintf(stderr, "\rrequests: %s", what.c_str());
+  });
+  std::fprintf(stderr, "\n");
+  std::printf("%s", result.text().c_str());
+  return result.passed() ? 0 : kFailure;
+}
+
 int make_model(const std::string& folder, const std::string& size) {
   RandomCheckpointOptions options;
   options.size = *parse_model_size(size);
@@ -114,6 +124,18 @@ int run(int argc, char** argv) {
     options.precision = *parse_precision(precision);
     options.codec_precision = *parse_precision(codec_precision);
     action = [&] { return bench(options, json); };
+  });
+
+  SoakOptions soak;
+  CLI::App* requests = app.add_subcommand(
+      "requests", "Random requests in a row: memory stays, the same request gives the same speech");
+  requests->add_option("--model", soak.model, "Directory of the checkpoints")->required();
+  requests->add_option("--count", soak.requests, "Requests")->check(CLI::Range(20, 1000000));
+  requests->add_option("--precision", precision, "Of the transformer")
+      ->check(CLI::IsMember(precision_names()));
+  requests->callback([&] {
+    soak.precision = *parse_precision(precision);
+    action = [&] { return run_requests(soak); };
   });
 
   std::string folder, size = "full";
