@@ -35,7 +35,8 @@ struct EngineOptions {
   // trained model have their outliers there.
   int64_t wide_blocks = 4;
   NoiseKind noise = NoiseKind::kCuda;
-  bool blockwise = true;  // load what block_sizes needs, where the checkpoint has it
+  // Allow what block_sizes needs, where the checkpoint has it; it is loaded when first used.
+  bool blockwise = true;
 
   size_t voice_cache_bytes = size_t{512} << 20;
   std::filesystem::path voice_store;  // folder of encoded voices; empty: none

@@ -28,6 +28,11 @@ const PcaState& checked(const Weights& dac, const PcaState& pca) {
 
 }  // namespace
 
+CodecTiles CodecTiles::of(const Backend& backend) {
+  if (backend.name() == "cpu") return {};
+  return {.encode_frames = 64, .decode_frames = 64};
+}
+
 Codec::Codec(const LayerContext& context, const Weights& dac, const PcaState& pca,
              const CodecTiles& tiles)
     : backend_(context.backend),

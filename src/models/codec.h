@@ -15,6 +15,9 @@ namespace echo {
 struct CodecTiles {
   int64_t encode_frames = 16;
   int64_t decode_frames = 16;
+
+  // Few frames stay in a processor's cache; a GPU, which pays for each kernel's start, gets more.
+  static CodecTiles of(const Backend& backend);
 };
 
 // Fish S1-DAC and the PCA. Audio is mono, 44,100 Hz, in [-1, 1]; a latent frame stands for
@@ -27,8 +30,10 @@ struct CodecTiles {
 class Codec {
  public:
   // dac: the root of the checkpoint. Errors: kCorrupt, listing all that is missing or misshapen.
+  Codec(const LayerContext& context, const Weights& dac, const PcaState& pca)
+      : Codec(context, dac, pca, CodecTiles::of(context.backend)) {}
   Codec(const LayerContext& context, const Weights& dac, const PcaState& pca,
-        const CodecTiles& tiles = {});
+        const CodecTiles& tiles);
 
   Backend& backend() const { return backend_; }
   int64_t samples_per_frame() const { return encoder_.hop() * quantizer_.reduction(); }

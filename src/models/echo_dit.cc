@@ -103,8 +103,21 @@ DitBlock::DitBlock(const LayerContext& context, const Weights& w)
       attention_adaln(context.wide(), w["attention_adaln"]),
       mlp_adaln(context.wide(), w["mlp_adaln"]) {}
 
+LatentPrefix::LatentPrefix(const LayerContext& context, const Weights& w, int64_t narrow_blocks)
+    : encoder(context, w["latent_encoder"], kMaxLatentFrames, true),
+      in_proj(context.wide(), w["latent_encoder"]["in_proj"]),
+      norm(load_vector(context, w.tensor("latent_norm.weight"))) {
+  for (int64_t i = 0; i < w["blocks"].count(); ++i) {
+    const LayerContext own = i < narrow_blocks ? context : context.wide();
+    const Weights attention = w["blocks"][i]["attention"];
+    wk.emplace_back(own, attention["wk_latent"]);
+    wv.emplace_back(own, attention["wv_latent"]);
+  }
+}
+
 EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks)
-    : backend_(context.backend),
+    : context_(context),
+      backend_(context.backend),
       precision_(context.precision),
       text_embedding_(load_matrix(context, w.tensor("text_encoder.text_embedding.weight"))),
       text_encoder_(context, w["text_encoder"], kMaxTextRows, false),
@@ -120,20 +133,11 @@ EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, 
       out_proj_(context.wide(), w["out_proj"]) {
   patch_ = speaker_in_proj_.in() / latent_size();
   const int64_t layers = w["blocks"].count();
+  narrow_blocks_ = layers - wide_blocks;
   for (int64_t i = 0; i < layers; ++i) {
-    const Weights block = w["blocks"][i];
-    const LayerContext own = i < layers - wide_blocks ? context : context.wide();
-    blocks_.emplace_back(own, block);
-    if (blockwise) {
-      blocks_.back().attention.wk_latent.emplace(own, block["attention"]["wk_latent"]);
-      blocks_.back().attention.wv_latent.emplace(own, block["attention"]["wv_latent"]);
-    }
+    blocks_.emplace_back(i < narrow_blocks_ ? context : context.wide(), w["blocks"][i]);
   }
-  if (blockwise) {
-    latent_encoder_.emplace(context, w["latent_encoder"], kMaxLatentFrames, true);
-    latent_in_proj_ = Linear(context.wide(), w["latent_encoder"]["in_proj"]);
-    latent_norm_ = load_vector(context, w.tensor("latent_norm.weight"));
-  }
+  if (blockwise) blockwise_ = w;
   rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),
                          kRotaryTheta, false);
 }
@@ -159,8 +163,8 @@ KeyValueCache EchoDit::encode_text(std::span<const int32_t> ids, const Probe& pr
 }
 
 KeyValueCache EchoDit::patches_to_cache(const Tensor& latent, int64_t rows, const Linear& in_proj,
-                                        const Encoder& encoder, const Tensor& norm, bool prefix,
-                                        const Probe& probe) const {
+                                        const Encoder& encoder, const Tensor& norm,
+                                        const LatentPrefix* prefix, const Probe& probe) const {
   if (latent.cols() != latent_size() || latent.rows() % patch_ != 0) {
     throw_internal("latents: (" + std::to_string(latent.rows()) + ", " +
                    std::to_string(latent.cols()) + ") found, a multiple of " +
@@ -176,11 +180,11 @@ KeyValueCache EchoDit::patches_to_cache(const Tensor& latent, int64_t rows, cons
   // The encoder is causal: rows that nobody sees change nothing before them.
   const Tensor visible = state.row_range(0, rows);
   KeyValueCache cache;
-  for (const DitBlock& block : blocks_) {
-    const JointAttention& a = block.attention;
-    cache.layers.push_back(prefix
-                               ? a.condition(*a.wk_latent, *a.wv_latent, visible, &rotary_, patch_)
-                               : a.condition(a.wk_speaker, a.wv_speaker, visible, nullptr, 1));
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const JointAttention& a = blocks_[i].attention;
+    cache.layers.push_back(
+        prefix ? a.condition(prefix->wk[i], prefix->wv[i], visible, &rotary_, patch_)
+               : a.condition(a.wk_speaker, a.wv_speaker, visible, nullptr, 1));
   }
   return cache;
 }
@@ -192,14 +196,22 @@ KeyValueCache EchoDit::encode_speaker(const Tensor& latent, int64_t valid_frames
                   std::to_string(kMaxSpeakerFrames) + " expected");
   }
   const int64_t rows = (std::min(valid_frames, latent.rows()) + patch_ - 1) / patch_;
-  return patches_to_cache(latent, rows, speaker_in_proj_, speaker_encoder_, speaker_norm_, false,
+  return patches_to_cache(latent, rows, speaker_in_proj_, speaker_encoder_, speaker_norm_, nullptr,
                           probe);
 }
 
+const LatentPrefix& EchoDit::latent_prefix() const {
+  if (!blockwise_) throw_internal("the model was loaded without its blockwise tensors");
+  if (!latent_prefix_) {
+    latent_prefix_ = std::make_unique<LatentPrefix>(context_, *blockwise_, narrow_blocks_);
+  }
+  return *latent_prefix_;
+}
+
 KeyValueCache EchoDit::encode_latent_prefix(const Tensor& latent, const Probe& probe) const {
-  if (!blockwise()) throw_internal("the model was loaded without its blockwise tensors");
-  return patches_to_cache(latent, latent.rows() / patch_, latent_in_proj_, *latent_encoder_,
-                          latent_norm_, true, probe);
+  const LatentPrefix& prefix = latent_prefix();
+  return patches_to_cache(latent, latent.rows() / patch_, prefix.in_proj, prefix.encoder,
+                          prefix.norm, &prefix, probe);
 }
 
 Tensor EchoDit::modulation(std::span<const float> t, const Probe& probe) const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -51,7 +52,6 @@ struct JointAttention {
 
   AttentionProjections self;
   Linear wk_text, wv_text, wk_speaker, wv_speaker;
-  std::optional<Linear> wk_latent, wv_latent;  // blockwise generation only
 };
 
 // Adaptive layer norm: shift, scale and gate from the timestep, each refined at low rank.
@@ -71,18 +71,30 @@ struct DitBlock {
   LowRankAdaLn attention_adaln, mlp_adaln;
 };
 
+// What only blockwise generation needs: the encoder of the latents before a block, and what makes
+// keys and values of them for each block of the DiT.
+struct LatentPrefix {
+  LatentPrefix(const LayerContext& context, const Weights& w, int64_t narrow_blocks);
+
+  Encoder encoder;
+  Linear in_proj;
+  Tensor norm;
+  std::vector<Linear> wk, wv;
+};
+
 // Const after construction; one thread at a time (the backend's rule).
 class EchoDit {
  public:
-  // w: the checkpoint's root, its layout checked. Without `blockwise` the tensors that only
-  // blockwise generation needs are not loaded. A narrow type of the context is that of the encoders
+  // w: the checkpoint's root, its layout checked; with `blockwise` its file stays open, and the
+  // tensors that only blockwise generation needs, a tenth of it, are read when they are first
+  // used. A narrow type of the context is that of the encoders
   // and of all blocks but the last `wide_blocks`, whose activations have outliers.
   EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks = 0);
 
   int64_t latent_size() const { return out_proj_.out(); }
   int64_t layers() const { return static_cast<int64_t>(blocks_.size()); }
   int64_t patch() const { return patch_; }
-  bool blockwise() const { return latent_encoder_.has_value(); }
+  bool blockwise() const { return blockwise_.has_value(); }
   Backend& backend() const { return backend_; }
 
   // ids: at most kMaxTextRows. Stages: "embedding", "block0", ..., "state".
@@ -108,18 +120,22 @@ class EchoDit {
 
  private:
   KeyValueCache patches_to_cache(const Tensor& latent, int64_t rows, const Linear& in_proj,
-                                 const Encoder& encoder, const Tensor& norm, bool prefix,
-                                 const Probe& probe) const;
+                                 const Encoder& encoder, const Tensor& norm,
+                                 const LatentPrefix* prefix, const Probe& probe) const;
+  const LatentPrefix& latent_prefix() const;
   Sections sections_of(const DitLane& lane, int64_t layer) const;
 
+  LayerContext context_;
   Backend& backend_;
   DType precision_;
+  std::optional<Weights> blockwise_;                     // where the latent prefix is read from
+  mutable std::unique_ptr<LatentPrefix> latent_prefix_;  // once it was used
+  int64_t narrow_blocks_ = 0;
   int64_t patch_;
   Tensor text_embedding_;  // (256, C) float32
   Encoder text_encoder_, speaker_encoder_;
-  std::optional<Encoder> latent_encoder_;
-  Linear speaker_in_proj_, latent_in_proj_;
-  Tensor text_norm_, speaker_norm_, latent_norm_;
+  Linear speaker_in_proj_;
+  Tensor text_norm_, speaker_norm_;
   Linear cond_module_0_, cond_module_2_, cond_module_4_;
   Linear in_proj_;
   std::vector<DitBlock> blocks_;

@@ -117,7 +117,7 @@ TEST(NarrowProducts, SizesThatCannotBeStayBFloat16) {
 // A forward pass of three lanes at t = 0.75.
 std::vector<float> velocity(const LayerContext& context, const Weights& weights,
                             int64_t wide_blocks) {
-  constexpr int64_t kFrames = 12, kVoiceFrames = 16;
+  constexpr int64_t kFrames = 8, kVoiceFrames = 8;
   const EchoDit dit(context, weights, false, wide_blocks);
   const std::vector<int32_t> ids = {0, 'H', 'e', 'l', 'l', 'o', '.'};
   const KeyValueCache text = dit.encode_text(ids);
@@ -186,8 +186,6 @@ TEST(NarrowPrecision, PlantedOutliers) {
   const TempDir folder;
   RandomCheckpointOptions options;
   options.seed = 5;
-  const ModelFiles plain = write_random_checkpoint(folder / "plain", options);
-  expect_in_proportion(distances("random weights", Weights::open(plain.dit)));
   options.outliers = true;
   const ModelFiles planted = write_random_checkpoint(folder / "planted", options);
   expect_in_proportion(distances("planted outliers", Weights::open(planted.dit)));
