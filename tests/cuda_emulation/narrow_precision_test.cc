@@ -1,5 +1,4 @@
-// What weights of 8 bits cost: products of the backend, then whole models, with and without
-// outliers.
+// What weights of 8 bits cost whole models, with and without outliers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -12,7 +11,6 @@
 #include "models/random_weights.h"
 #include "nn/golden_set.h"
 #include "support/golden.h"
-#include "support/reference_ops.h"
 #include "support/temp_dir.h"
 
 namespace echo::cuda {
@@ -22,97 +20,6 @@ Backend& gpu() {
   static const auto backend = make_cuda_backend({});
   return *backend;
 }
-
-// ---- Products. ----
-
-// The unit roundoffs of one factor: half a step of 1/127 of a row's largest weight, and of four
-// significant bits.
-constexpr double kInt8Rounding = 0.5 / 127, kFloat8Rounding = 0x1p-4;
-
-double largest(const Matrix& x, int64_t row) {
-  double result = 0;
-  for (int64_t c = 0; c < x.cols; ++c) result = std::max(result, std::abs(x.at(row, c)));
-  return result;
-}
-
-// The most that rounding moves an element of x w^T: for int8 that of the weights, for fp8 that of
-// both factors, whose smallest numbers are 2^-10 of the scale, itself at most 2^-7 of the largest.
-double bound(DType type, const Matrix& x, const Matrix& w, int64_t row, int64_t out,
-             double largest_x, double largest_w) {
-  double sum = 0;
-  const double step = largest(w, out) * kInt8Rounding;
-  for (int64_t i = 0; i < x.cols; ++i) {
-    const double a = std::abs(x.at(row, i)), b = std::abs(w.at(out, i));
-    if (type == DType::kInt8) {
-      sum += a * (step + 0x1p-8 * b);  // expanded weights are rounded to bfloat16
-    } else {
-      const double da = std::max(a * kFloat8Rounding, largest_x * 0x1p-17);
-      const double db = std::max(b * kFloat8Rounding, largest_w * 0x1p-17);
-      sum += a * db + b * da + da * db;
-    }
-  }
-  return sum;
-}
-
-struct Size {
-  int64_t rows, out, in;
-};
-
-TEST(NarrowProducts, LieWithinTheRoundingOfTheirTypes) {
-  ASSERT_TRUE(gpu().packs(DType::kInt8));
-  ASSERT_TRUE(gpu().packs(DType::kFloat8));
-  // The last has rows enough to be multiplied through expanded weights.
-  for (const Size size : {Size{5, 32, 48}, Size{16, 48, 96}, Size{33, 16, 80}, Size{260, 16, 32}}) {
-    for (const DType type : {DType::kInt8, DType::kFloat8}) {
-      for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
-        for (const bool with_bias : {false, true}) {
-          SCOPED_TRACE(std::to_string(size.rows) + " x " + std::to_string(size.in) + " to " +
-                       std::to_string(size.out) + ", " + std::string(dtype_name(type)));
-          const Matrix x = random_matrix(size.rows, size.in, 1, 1, DType::kBFloat16);
-          Matrix w = random_matrix(size.out, size.in, 2, 0.1);
-          for (int64_t i = 0; i < size.in; ++i) w.at(3, i) *= 40;  // an output of its own size
-          const Matrix bias = with_bias ? random_matrix(1, size.out, 3) : Matrix();
-          const Matrix before = random_matrix(size.rows, size.out, 4, 1, out);
-          const auto packed =
-              gpu().pack({w.floats().data(), DType::kFloat32, size.out, size.in}, 1, 1, type);
-          EXPECT_EQ(packed->dtype(), DType::kBFloat16);
-          const Tensor input = on_device(gpu(), x, DType::kBFloat16);
-          const Tensor b = with_bias ? on_device(gpu(), bias) : Tensor();
-          const Matrix y = host(linear(input, *packed, b, out));
-          const Placed sum(gpu(), before, out, Layout::kColumns);
-          linear_add(input, *packed, b, *sum);
-          EXPECT_TRUE(sum.surroundings_intact());
-          const Matrix y_add = host(*sum);
-          const Matrix expected = reference::linear(x, w, bias).value;
-          double largest_x = 0, largest_w = 0, distance = 0;
-          for (int64_t r = 0; r < x.rows; ++r) largest_x = std::max(largest_x, largest(x, r));
-          for (int64_t r = 0; r < w.rows; ++r) largest_w = std::max(largest_w, largest(w, r));
-          for (int64_t r = 0; r < y.rows; ++r) {
-            for (int64_t c = 0; c < y.cols; ++c) {
-              const double value = expected.at(r, c);
-              double limit = bound(type, x, w, r, c, largest_x, largest_w) + 1e-5;
-              if (out == DType::kBFloat16) limit += (std::abs(value) + 2) * 0x1p-8;
-              ASSERT_LE(std::abs(y.at(r, c) - value), limit) << r << " " << c;
-              ASSERT_LE(std::abs(y_add.at(r, c) - value - before.at(r, c)), limit) << r << " " << c;
-              distance = std::max(distance, std::abs(y.at(r, c) - value));
-            }
-          }
-          EXPECT_GT(distance, 1e-5);  // they were rounded
-        }
-      }
-    }
-  }
-}
-
-TEST(NarrowProducts, SizesThatCannotBeStayBFloat16) {
-  const Matrix w = random_matrix(7, 24, 2, 1, DType::kBFloat16);
-  const Matrix x = random_matrix(3, 24, 1, 1, DType::kBFloat16);
-  const auto packed = gpu().pack({w.floats().data(), DType::kFloat32, 7, 24}, 1, 1, DType::kFloat8);
-  EXPECT_TRUE(is_close(linear(on_device(gpu(), x, DType::kBFloat16), *packed, {}, DType::kFloat32),
-                       reference::linear(x, w, {}), kSumUnits));
-}
-
-// ---- Models. ----
 
 // A forward pass of three lanes at t = 0.75.
 std::vector<float> velocity(const LayerContext& context, const Weights& weights,
