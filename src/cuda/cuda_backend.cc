@@ -5,6 +5,7 @@
 
 #include "cuda/attention_tables.h"
 #include "cuda/batch_width.h"
+#include "cuda/graph_repeater.h"
 #include "cuda/handles.h"
 #include "cuda/kernels.h"
 #include "cuda/matrix_products.h"
@@ -54,7 +55,7 @@ struct EventMark : TimeMark {
   Event event = make_event(cudaEventDefault);
 };
 
-class CudaBackend : public Backend {
+class CudaBackend : public Backend, public RecordingDevice {
  public:
   explicit CudaBackend(const CudaOptions& options)
       : options_(options),
@@ -102,15 +103,21 @@ class CudaBackend : public Backend {
     return pool_.allocate(bytes);
   }
   void upload(const void* host, const Tensor& to) override {
+    require_no_recording("upload");
     staging_.upload(host, view(to), stream());
   }
   void download(const Tensor& from, void* host) const override {
+    require_no_recording("download");
     staging_.download(view(from), host, stream());
   }
   void copy(const Tensor& from, const Tensor& to) override {
     cuda::copy(view(from), view(to), stream());
   }
   void fill_zero(const Tensor& x) override { cuda::fill_zero(view(x), stream()); }
+
+  std::unique_ptr<Repeater> make_repeater() override {
+    return std::make_unique<GraphRepeater>(*this, *this, pool_);
+  }
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
@@ -240,10 +247,18 @@ class CudaBackend : public Backend {
  private:
   // The calling thread's current device is a property of the thread.
   static void use_device(int device) { check(cudaSetDevice(device), "choosing the device"); }
-  cudaStream_t stream() const {
+  cudaStream_t stream() const override {
     require_healthy();
     use_device(options_.device);
     return stream_.get();
+  }
+
+  void set_recording(bool recording) override {
+    recording_ = recording;
+    products_.set_may_measure(!recording);
+  }
+  void require_no_recording(const char* operation) const {
+    if (recording_) throw_internal(std::string(operation) + ": within work that is recorded");
   }
 
   Tensor make(int64_t rows, int64_t cols, DType dtype) {
@@ -291,6 +306,7 @@ class CudaBackend : public Backend {
   MatrixProducts products_;
   NarrowProducts narrow_;
   mutable int64_t batch_width_ = 0;  // not known yet
+  bool recording_ = false;
 };
 
 }  // namespace

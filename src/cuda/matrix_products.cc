@@ -156,7 +156,7 @@ const MatrixProducts::Plan& MatrixProducts::plan_for(const MatrixProduct& produc
   const std::optional<AlgorithmBits> known = store_.find(shape);
   if (known && plan->accepts(handle_, algorithm_of(*known))) {
     plan->algorithm = algorithm_of(*known);
-  } else if (choose(*plan, shape, product, stream) && !known) {
+  } else if (choose(*plan, shape, product, stream) && !known && may_measure_) {
     store_.put(shape, bits_of(*plan->algorithm));
   }
   if (plans_.size() >= kMostPlans) plans_.clear();
@@ -188,7 +188,7 @@ bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixP
                             static_cast<double>(product.out.cols) *
                             static_cast<double>(product.x.cols);
   int chosen = count > 0 ? 0 : -1;
-  if (measure_ && count > 1 && operations > kMeasuredOperations) {
+  if (measure_ && may_measure_ && count > 1 && operations > kMeasuredOperations) {
     chosen = fastest(plan, results, count, product, stream);
   }
   if (chosen < 0) return false;

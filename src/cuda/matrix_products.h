@@ -36,6 +36,9 @@ class MatrixProducts {
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
 
+  // Whether algorithms may be timed now: not while work is recorded.
+  void set_may_measure(bool may) { may_measure_ = may; }
+
   // False, and nothing done, when the library has no algorithm for it.
   bool multiply(const MatrixProduct& product, cudaStream_t stream);
 
@@ -54,6 +57,7 @@ class MatrixProducts {
 
   MemoryPool& pool_;
   const bool measure_;
+  bool may_measure_ = true;
   AlgorithmStore store_;
   cublasLtHandle_t handle_ = nullptr;
   std::shared_ptr<Buffer> workspace_;

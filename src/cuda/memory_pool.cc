@@ -1,6 +1,7 @@
 #include "cuda/memory_pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -26,9 +27,25 @@ std::string megabytes(size_t bytes) { return std::to_string(bytes >> 20) + " MB"
 
 }  // namespace
 
+// What may be taken from the driver, by all memories together.
+class MemoryPool::Budget {
+ public:
+  explicit Budget(size_t limit) : limit_(limit) {}
+  size_t limit() const { return limit_; }
+  size_t held() const { return held_; }
+  bool allows(size_t bytes) const {
+    return !limit_ || bytes <= limit_ - std::min(limit_, held_.load());
+  }
+  void add(size_t bytes) { held_ += bytes; }
+
+ private:
+  const size_t limit_;
+  std::atomic<size_t> held_ = 0;
+};
+
 class MemoryPool::State {
  public:
-  explicit State(size_t limit) : limit_(limit) {}
+  explicit State(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
 
   // The block's address; `bytes` becomes its size.
   char* take(size_t& bytes) {
@@ -100,21 +117,23 @@ class MemoryPool::State {
     memory = from_driver(size);
     if (!memory && size > least) memory = from_driver(size = least);
     if (!memory) {
-      throw_unavailable("CUDA: out of memory: " + megabytes(least) + " more wanted, " +
-                        megabytes(statistics_.held_bytes) + " held of which " +
-                        megabytes(statistics_.used_bytes) + " are used" +
-                        (limit_ ? ", the limit is " + megabytes(limit_) : std::string()));
+      throw_unavailable(
+          "CUDA: out of memory: " + megabytes(least) + " more wanted, " +
+          megabytes(budget_->held()) + " held of which " +
+          megabytes(statistics_.held_bytes - statistics_.used_bytes) + " are free in pieces" +
+          (budget_->limit() ? ", the limit is " + megabytes(budget_->limit()) : std::string()));
     }
     char* address = static_cast<char*>(memory->get());
     arenas_.push_back(std::move(*memory));
     blocks_[address] = {size, arenas_.size(), true};
     free_.insert({size, address});
     statistics_.held_bytes += size;
+    budget_->add(size);
     statistics_.arenas = arenas_.size();
   }
 
   std::optional<DeviceMemory> from_driver(size_t bytes) const {
-    if (limit_ && bytes > limit_ - std::min(limit_, statistics_.held_bytes)) return {};
+    if (!budget_->allows(bytes)) return {};
     void* memory = nullptr;
     const cudaError_t status = cudaMalloc(&memory, bytes);
     if (status == cudaErrorMemoryAllocation) {
@@ -125,7 +144,7 @@ class MemoryPool::State {
     return DeviceMemory(memory);
   }
 
-  const size_t limit_;
+  const std::shared_ptr<Budget> budget_;
   mutable std::mutex mutex_;
   std::vector<DeviceMemory> arenas_;
   Blocks blocks_;
@@ -154,13 +173,24 @@ class PooledBuffer : public Buffer {
 
 }  // namespace
 
-MemoryPool::MemoryPool(size_t limit) : state_(std::make_shared<State>(limit)) {}
+MemoryPool::MemoryPool(size_t limit)
+    : budget_(std::make_shared<Budget>(limit)),
+      lasting_(std::make_shared<State>(budget_)),
+      work_(std::make_shared<State>(budget_)) {}
 
 std::shared_ptr<Buffer> MemoryPool::allocate(size_t bytes) {
   if (bytes > SIZE_MAX / 2) throw_unavailable("CUDA: out of memory: a tensor of nearly 2^64 bytes");
-  return std::make_shared<PooledBuffer<State>>(state_, bytes);
+  return std::make_shared<PooledBuffer<State>>(working_ ? work_ : lasting_, bytes);
 }
 
-MemoryPool::Statistics MemoryPool::statistics() const { return state_->statistics(); }
+MemoryPool::Statistics MemoryPool::statistics() const {
+  Statistics total = lasting_->statistics();
+  const Statistics work = work_->statistics();
+  total.used_bytes += work.used_bytes;
+  total.peak_used_bytes += work.peak_used_bytes;
+  total.held_bytes += work.held_bytes;
+  total.arenas += work.arenas;
+  return total;
+}
 
 }  // namespace echo::cuda

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "base/error.h"
@@ -138,6 +139,7 @@ EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, 
     blocks_.emplace_back(i < narrow_blocks_ ? context : context.wide(), w["blocks"][i]);
   }
   if (blockwise) blockwise_ = w;
+  steps_ = backend_.make_repeater();
   rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),
                          kRotaryTheta, false);
 }
@@ -251,16 +253,46 @@ Sections EchoDit::sections_of(const DitLane& lane, int64_t layer) const {
   return sections;
 }
 
+WorkKey EchoDit::key_of(std::span<const DitLane> lanes) const {
+  WorkKey key;
+  for (const DitLane& lane : lanes) {
+    for (const int64_t part : {lane.rows, lane.start_pos, lane.speaker_scaled_layers}) {
+      key.push_back(static_cast<uint64_t>(part));
+    }
+    uint32_t scale;
+    std::memcpy(&scale, &lane.speaker_scale, sizeof scale);
+    key.push_back(scale);
+    for (const KeyValueCache* cache : {lane.latent, lane.text, lane.speaker}) {
+      key.push_back(cache ? static_cast<uint64_t>(cache->rows()) : ~uint64_t{0});
+      if (!cache) continue;
+      for (const KeyValueSection& layer : cache->layers) {
+        key.push_back(reinterpret_cast<uintptr_t>(layer.k.data()));
+        key.push_back(reinterpret_cast<uintptr_t>(layer.v.data()));
+      }
+    }
+  }
+  return key;
+}
+
 Tensor EchoDit::forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
                         const Probe& probe) const {
-  Lanes rows;
   for (const DitLane& lane : lanes) {
     if (lane.start_pos + lane.rows > kMaxLatentFrames) {
       throw_invalid("frames: " + std::to_string(lane.start_pos + lane.rows) + " found, at most " +
                     std::to_string(kMaxLatentFrames) + " expected");
     }
-    rows.push_back({lane.rows, lane.start_pos});
   }
+  if (probe) return compute(x, modulation, lanes, probe);
+  const Tensor inputs[] = {x, modulation};
+  return steps_->run(key_of(lanes), inputs, [&](std::span<const Tensor> current) {
+    return compute(current[0], current[1], lanes, {});
+  });
+}
+
+Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+                        const Probe& probe) const {
+  Lanes rows;
+  for (const DitLane& lane : lanes) rows.push_back({lane.rows, lane.start_pos});
   const std::vector<Tensor> tables = modulation.split_columns(layers() * 6);
   std::vector<Sections> sections(lanes.size());
 

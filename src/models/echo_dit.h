@@ -124,6 +124,10 @@ class EchoDit {
                                  const LatentPrefix* prefix, const Probe& probe) const;
   const LatentPrefix& latent_prefix() const;
   Sections sections_of(const DitLane& lane, int64_t layer) const;
+  // What compute() depends on beside x and the modulation.
+  WorkKey key_of(std::span<const DitLane> lanes) const;
+  Tensor compute(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+                 const Probe& probe) const;
 
   LayerContext context_;
   Backend& backend_;
@@ -142,6 +146,7 @@ class EchoDit {
   Tensor out_norm_;
   Linear out_proj_;
   Tensor rotary_;
+  std::unique_ptr<Repeater> steps_;
 };
 
 }  // namespace echo

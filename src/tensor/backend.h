@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -89,6 +91,23 @@ struct MemoryUse {
   size_t most = 0;    // of held, so far
 };
 
+// What repeated work depends on beside its inputs: lengths, and addresses and scales of the tensors
+// that it reads, in the caller's order.
+using WorkKey = std::vector<uint64_t>;
+
+// Runs the same work again and again. One belongs to whatever the work belongs to, such as a model,
+// and must not outlive the backend.
+class Repeater {
+ public:
+  using Work = std::function<Tensor(std::span<const Tensor> inputs)>;
+  virtual ~Repeater() = default;
+  // work(inputs). The work asks the backend for operations and memory, moves nothing between host
+  // and device, and returns memory of its own. With an equal key and inputs of equal shapes it must
+  // ask for the same operations on the same memory but for the inputs': a backend may then repeat
+  // what it recorded instead of calling it.
+  virtual Tensor run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -114,6 +133,9 @@ class Backend {
   virtual void download(const Tensor& from, void* host) const = 0;  // waits for the device
   virtual void copy(const Tensor& from, const Tensor& to) = 0;      // converts between float types
   virtual void fill_zero(const Tensor& x) = 0;
+
+  // The default's calls the work.
+  virtual std::unique_ptr<Repeater> make_repeater();
 
   // `weights` is read during the call only. precision: float32, bfloat16, or what packs() affirms,
   // for matrices only.
