@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string_view>
 
 #include "apps/command.h"
+#include "apps/thread_waits.h"
 #include "base/error.h"
 
 namespace echo::apps {
@@ -80,6 +82,8 @@ int fail(const char* kind, const char* message) {
 
 int main(int argc, char** argv) {
   using namespace echo;
+  // Of a server: what runs alone at a terminal may spin.
+  if (argc > 1 && std::string_view(argv[1]) == "worker") apps::shorten_thread_waits(argv);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGBUS, apps::on_bus_error);
   try {
