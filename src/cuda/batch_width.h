@@ -1,21 +1,17 @@
 // How many trajectories advance together.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace echo::cuda {
 
-// What a trajectory of 640 frames with three lanes, a long text and a long voice needs beside the
-// weights: activations, caches of keys and values, and a piece that is being decoded.
-inline constexpr size_t kTrajectoryBytes = size_t{640} << 20;
-// One trajectory's three lanes nearly fill a large device already.
-inline constexpr int64_t kMostTrajectories = 8;
+// As many as fit the free memory, 1 at least.
+int64_t batch_width_for(size_t free_bytes);
 
-inline int64_t batch_width_for(size_t free_bytes) {
-  return std::clamp<int64_t>(static_cast<int64_t>(free_bytes / kTrajectoryBytes), 1,
-                             kMostTrajectories);
-}
+// The fewest trajectories, 1, 2, 4, ... up to `most`, at which rows are multiplied nearly as fast as
+// at any number. seconds(rows) is the time of one of the model's products with that many rows.
+int64_t measured_batch_width(int64_t most, const std::function<double(int64_t rows)>& seconds);
 
 }  // namespace echo::cuda

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "cuda/attention_tables.h"
 #include "cuda/batch_width.h"
@@ -287,23 +288,51 @@ class CudaBackend : public Backend, public RecordingDevice {
 
   int64_t choose_batch_width() const {
     if (options_.batch_width > 0) return options_.batch_width;
-    stream();
     size_t free = 0, total = 0;
+    stream();
     check(cudaMemGetInfo(&free, &total), "asking for the free memory");
     const MemoryPool::Statistics pool = pool_.statistics();
     if (options_.memory_limit > 0) {
       free =
           std::min(free, options_.memory_limit - std::min(options_.memory_limit, pool.held_bytes));
     }
-    return batch_width_for(free + pool.held_bytes - pool.used_bytes);
+    const int64_t most = batch_width_for(free + pool.held_bytes - pool.used_bytes);
+    if (!options_.measure || most == 1) return most;
+    // What is slower than any GPU (tests emulate one) would take minutes to measure.
+    constexpr double kMostProbeSeconds = 1e-3;
+    if (seconds_of_product(64, 512, 512) > kMostProbeSeconds) return 1;
+    return measured_batch_width(most, [this](int64_t rows) {
+      return seconds_of_product(rows, 5888, 2048);  // of the transformer's published sizes
+    });
+  }
+  double seconds_of_product(int64_t rows, int64_t outputs, int64_t depth) const {
+    constexpr int kRuns = 4;
+    const WorkMemory memory(pool_);
+    std::vector<std::shared_ptr<Buffer>> buffers;
+    const auto zeros = [&](int64_t count, int64_t width) {
+      buffers.push_back(pool_.allocate(static_cast<size_t>(count * width) * sizeof(BFloat16)));
+      const View x{buffers.back()->data(), count, width, width, DType::kBFloat16};
+      cuda::fill_zero(x, stream());
+      return x;
+    };
+    const MatrixProduct product{zeros(rows, depth), zeros(outputs, depth), nullptr, false,
+                                zeros(rows, outputs)};
+    const EventMark begin, end;
+    for (int i = -1; i < kRuns; ++i) {
+      if (i == 0) check(cudaEventRecord(begin.event.get(), stream()), "timing");
+      products_.multiply(product, stream());
+    }
+    check(cudaEventRecord(end.event.get(), stream()), "timing");
+    return seconds_between(begin, end) / kRuns;
   }
 
   const CudaOptions options_;
   const cudaDeviceProp properties_;
   const Stream stream_;
-  MemoryPool pool_;
+  // What first questions measure with, too.
+  mutable MemoryPool pool_;
   mutable Staging staging_;
-  MatrixProducts products_;
+  mutable MatrixProducts products_;
   NarrowProducts narrow_;
   mutable int64_t batch_width_ = 0;  // not known yet
   bool recording_ = false;

@@ -2,15 +2,18 @@
 
 #include <dlfcn.h>
 
+#include <iterator>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace echo::cuda {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where toolkits and distributions put cuBLASLt without telling the dynamic linker.
+// Where toolkits and distributions put cuBLASLt without telling the dynamic linker; an image has it
+// beside the module or in ../lib.
 constexpr const char* kLibraryFolders[] = {"/usr/local/cuda/lib64", "/usr/local/cuda/lib",
                                            "/usr/lib/x86_64-linux-gnu", "/usr/lib64"};
 
@@ -34,9 +37,11 @@ void* open_module(const fs::path& path) {
   const std::string error = last_error();
   const std::string missing = missing_library(error);
   if (missing.empty()) throw_unavailable("CUDA: " + path.string() + " cannot be opened: " + error);
-  // A library that is open already satisfies the module.
-  for (const char* folder : kLibraryFolders) {
-    if (!dlopen((fs::path(folder) / missing).c_str(), RTLD_NOW | RTLD_LOCAL)) continue;
+  std::vector<fs::path> folders = {path.parent_path(), path.parent_path().parent_path() / "lib"};
+  folders.insert(folders.end(), std::begin(kLibraryFolders), std::end(kLibraryFolders));
+  for (const fs::path& folder : folders) {
+    // A library that is open already satisfies the module.
+    if (!dlopen((folder / missing).c_str(), RTLD_NOW | RTLD_LOCAL)) continue;
     if (void* handle = dlopen(path.c_str(), kFlags)) return handle;
   }
   throw_unavailable("CUDA: the library " + missing + " is missing, which comes with the toolkit");
