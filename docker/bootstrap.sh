@@ -47,7 +47,6 @@ is_true() { [[ ${1,,} =~ ^(1|true|yes|on)$ ]]; }
 warm_up=false
 check_only=false
 serve_api=false
-! is_true "${ECHO_WARMUP:-}" || warm_up=true
 ! is_true "${ECHO_SERVE_API:-}" || serve_api=true
 given=("$@")
 api_port=8000

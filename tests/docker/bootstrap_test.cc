@@ -258,9 +258,8 @@ TEST_F(Bootstrap, WarmsUpFirstWhenAskedAndSaysWhenThatFails) {
   const size_t worker = result.out.find("called worker --device cpu\n");
   EXPECT_LT(warmup, worker);
   EXPECT_NE(worker, std::string::npos) << result.out;
-  set("ECHO_WARMUP=true");
   set("WARMUP_ENDS=3");
-  result = run();
+  result = run({"--warmup"});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.out, HasSubstr("ERROR  | The warm-up failed"));
   EXPECT_THAT(result.out, Not(HasSubstr("called worker\n")));
