@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "apps/speech_handler.h"
 #include "apps/storage_settings.h"
@@ -109,13 +110,19 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
                info.precision + ", codec " + info.codec_precision);
 
+  if (!std::filesystem::is_directory(options.voices_directory)) {
+    logger_.warn("There are no voices. | AUDIO_VOICES_DIR: found no directory " +
+                 options.voices_directory);
+  }
   voice_directory_ = std::make_unique<VoiceDirectory>(options.voices_directory);
   voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
   if (options.store) {
     // Whoever opened it closes it.
   } else if (!options.storage_directory.empty()) {
-    store_ = std::make_unique<DirectoryStore>(
-        DirectoryStoreOptions{.directory = options.storage_directory});
+    // Nobody serves it here, so links name the file itself.
+    const auto folder = std::filesystem::absolute(options.storage_directory).lexically_normal();
+    store_ = std::make_unique<DirectoryStore>(DirectoryStoreOptions{
+        .directory = options.storage_directory, .base_url = "file://" + folder.string()});
   } else if (s3_problems(options.s3).empty()) {
     store_ = std::make_unique<S3Store>(options.s3, http);
   }

@@ -93,6 +93,7 @@ JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   std::vector<std::string> secrets;
   JobReport report;
   report.job_id = context.scope.job_id;
+  report.timings.queue = context.queue_seconds;
   const Time start = parts_.clock.now();
   JobFailure failure;
   try {

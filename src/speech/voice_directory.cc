@@ -128,7 +128,7 @@ Descriptor VoiceDirectory::open_root() const {
   Descriptor root(::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (root) return root;
   if (errno == ENOENT || errno == ENOTDIR) {
-    throw_not_found("voices: the configured directory does not exist");
+    throw_not_found("voices: the directory that AUDIO_VOICES_DIR names does not exist");
   }
   throw_unavailable(std::string("voices: the directory cannot be opened (") + std::strerror(errno) +
                     ")");
