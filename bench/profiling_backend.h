@@ -46,6 +46,7 @@ class ProfilingBackend : public Backend {
   std::string description() const override { return inner_.description(); }
   MemoryUse memory() const override { return inner_.memory(); }
   std::shared_ptr<TimeMark> mark() override { return inner_.mark(); }
+  void wait(const TimeMark& mark) const override { inner_.wait(mark); }
   double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
     return inner_.seconds_between(begin, end);
   }

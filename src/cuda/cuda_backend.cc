@@ -53,7 +53,7 @@ std::string description_of(const cudaDeviceProp& device, int index) {
 }
 
 struct EventMark : TimeMark {
-  Event event = make_event(cudaEventDefault);
+  Event event = make_event(cudaEventBlockingSync);  // who waits leaves the processor to others
 };
 
 class CudaBackend : public Backend, public RecordingDevice {
@@ -77,6 +77,11 @@ class CudaBackend : public Backend, public RecordingDevice {
     auto made = std::make_shared<EventMark>();
     check(cudaEventRecord(made->event.get(), on), "marking a moment");
     return made;
+  }
+  void wait(const TimeMark& mark) const override {
+    stream();
+    check(cudaEventSynchronize(dynamic_cast<const EventMark&>(mark).event.get()),
+          "waiting for a moment");
   }
   double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
     stream();

@@ -8,7 +8,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "cuda/handles.h"
 
@@ -37,6 +36,7 @@ class MemoryPool::Budget {
     return !limit_ || bytes <= limit_ - std::min(limit_, held_.load());
   }
   void add(size_t bytes) { held_ += bytes; }
+  void subtract(size_t bytes) { held_ -= bytes; }
 
  private:
   const size_t limit_;
@@ -45,7 +45,8 @@ class MemoryPool::Budget {
 
 class MemoryPool::State {
  public:
-  explicit State(std::shared_ptr<Budget> budget) : budget_(std::move(budget)) {}
+  // trims: arenas may be given back when memory is short.
+  State(std::shared_ptr<Budget> budget, bool trims) : budget_(std::move(budget)), trims_(trims) {}
 
   // The block's address; `bytes` becomes its size.
   char* take(size_t& bytes) {
@@ -95,8 +96,12 @@ class MemoryPool::State {
  private:
   struct Block {
     size_t bytes = 0;
-    size_t arena = 0;
+    char* arena = nullptr;
     bool free = false;
+  };
+  struct Arena {
+    DeviceMemory memory;
+    size_t bytes = 0;
   };
   using Blocks = std::map<char*, Block>;
 
@@ -112,10 +117,10 @@ class MemoryPool::State {
 
   void add_arena(size_t bytes) {
     const size_t least = rounded_up(bytes, kArenaGranularity);
-    std::optional<DeviceMemory> memory;
     size_t size = std::max(least, kArenaBytes);
-    memory = from_driver(size);
+    std::optional<DeviceMemory> memory = from_driver(size);
     if (!memory && size > least) memory = from_driver(size = least);
+    if (!memory && trims_ && trim()) memory = from_driver(least);
     if (!memory) {
       throw_unavailable(
           "CUDA: out of memory: " + megabytes(least) + " more wanted, " +
@@ -124,12 +129,33 @@ class MemoryPool::State {
           (budget_->limit() ? ", the limit is " + megabytes(budget_->limit()) : std::string()));
     }
     char* address = static_cast<char*>(memory->get());
-    arenas_.push_back(std::move(*memory));
-    blocks_[address] = {size, arenas_.size(), true};
+    blocks_[address] = {size, address, true};
     free_.insert({size, address});
+    arenas_.emplace(address, Arena{std::move(*memory), size});
     statistics_.held_bytes += size;
     budget_->add(size);
     statistics_.arenas = arenas_.size();
+  }
+
+  // Gives arenas that nothing is in back to the driver; whether there were any. The driver waits
+  // for the device first, so this is for when there is no other way.
+  bool trim() {
+    bool any = false;
+    for (auto arena = arenas_.begin(); arena != arenas_.end();) {
+      const auto block = blocks_.find(arena->first);
+      if (!block->second.free || block->second.bytes != arena->second.bytes) {
+        ++arena;
+        continue;
+      }
+      statistics_.held_bytes -= arena->second.bytes;
+      budget_->subtract(arena->second.bytes);
+      free_.erase({block->second.bytes, block->first});
+      blocks_.erase(block);
+      arena = arenas_.erase(arena);
+      any = true;
+    }
+    statistics_.arenas = arenas_.size();
+    return any;
   }
 
   std::optional<DeviceMemory> from_driver(size_t bytes) const {
@@ -146,7 +172,8 @@ class MemoryPool::State {
 
   const std::shared_ptr<Budget> budget_;
   mutable std::mutex mutex_;
-  std::vector<DeviceMemory> arenas_;
+  std::map<char*, Arena> arenas_;
+  const bool trims_;
   Blocks blocks_;
   std::set<std::pair<size_t, char*>> free_;  // the smallest that is large enough is taken
   Statistics statistics_;
@@ -175,8 +202,9 @@ class PooledBuffer : public Buffer {
 
 MemoryPool::MemoryPool(size_t limit)
     : budget_(std::make_shared<Budget>(limit)),
-      lasting_(std::make_shared<State>(budget_)),
-      work_(std::make_shared<State>(budget_)) {}
+      lasting_(std::make_shared<State>(budget_, true)),
+      // Recordings write to memory that looks free.
+      work_(std::make_shared<State>(budget_, false)) {}
 
 std::shared_ptr<Buffer> MemoryPool::allocate(size_t bytes) {
   if (bytes > SIZE_MAX / 2) throw_unavailable("CUDA: out of memory: a tensor of nearly 2^64 bytes");

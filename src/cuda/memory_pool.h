@@ -23,7 +23,7 @@ class MemoryPool {
   struct Statistics {
     size_t used_bytes = 0;       // in buffers
     size_t peak_used_bytes = 0;  // the most so far
-    size_t held_bytes = 0;       // taken from the driver: it is never given back before the end
+    size_t held_bytes = 0;       // taken from the driver, given back only when memory is short
     size_t arenas = 0;
   };
   Statistics statistics() const;  // of both memories

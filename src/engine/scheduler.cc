@@ -124,6 +124,7 @@ void Scheduler::step(std::vector<Runner> batch) {
   Tensor v;
   try {
     v = velocities(models_.dit, modulations_, trajectories);
+    keep_pace();
   } catch (...) {
     // No trajectory has moved. Alone, the one that is to blame fails and the others do not.
     if (batch.size() == 1) {
@@ -147,6 +148,12 @@ void Scheduler::step(std::vector<Runner> batch) {
     guard(*runner.active,
           [&] { runner.active->job->apply(*runner.trajectory, part, first ? seconds : 0); });
   }
+}
+
+void Scheduler::keep_pace() {
+  const std::shared_ptr<TimeMark> before = std::move(last_step_);
+  last_step_ = models_.backend.mark();
+  if (before) models_.backend.wait(*before);
 }
 
 void Scheduler::remove_done() {

@@ -54,12 +54,16 @@ class Scheduler {
   void start_chunks();
   std::vector<Runner> runners();
   void step(std::vector<Runner> batch);
+  // Lets the device work on one step while the next is asked for, and no more: what has been asked
+  // for cannot be taken back, and progress is told when it is asked for.
+  void keep_pace();
   void remove_done();
 
   const SpeechModels& models_;
   ModulationCache& modulations_;
   std::stop_token stop_;
   std::list<Active> jobs_;  // in the order of arrival
+  std::shared_ptr<TimeMark> last_step_;
 };
 
 }  // namespace echo

@@ -23,6 +23,8 @@ std::unique_ptr<Repeater> Backend::make_repeater() { return std::make_unique<Pla
 
 std::shared_ptr<TimeMark> Backend::mark() { return std::make_shared<HostMark>(); }
 
+void Backend::wait(const TimeMark&) const {}
+
 double Backend::seconds_between(const TimeMark& begin, const TimeMark& end) const {
   const auto& first = static_cast<const HostMark&>(begin);
   const auto& last = static_cast<const HostMark&>(end);

@@ -117,6 +117,8 @@ class Backend {
   virtual MemoryUse memory() const { return {}; }  // any thread may ask
   // Marks the present moment, on the device's own clock; does not wait for the device.
   virtual std::shared_ptr<TimeMark> mark();
+  // Returns when the device has come to a mark of this backend's.
+  virtual void wait(const TimeMark& mark) const;
   // Waits until the device has come to both. Marks are of this backend's mark().
   virtual double seconds_between(const TimeMark& begin, const TimeMark& end) const;
   // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes

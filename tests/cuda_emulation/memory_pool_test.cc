@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <thread>
@@ -81,6 +82,18 @@ TEST(CudaMemoryPool, TheLimitHolds) {
   EXPECT_NE(pool.allocate(8 * kMegabyte), nullptr);
   EXPECT_LE(pool.statistics().held_bytes, 100 * kMegabyte);
   EXPECT_THROW(pool.allocate(SIZE_MAX - 100), Error);
+}
+
+TEST(CudaMemoryPool, FreeArenasAreGivenBackWhenMemoryIsShort) {
+  MemoryPool pool(200 * kMegabyte);
+  const auto kept = pool.allocate(10 * kMegabyte);  // in an arena of 64 MB
+  auto first = pool.allocate(70 * kMegabyte);
+  first.reset();
+  EXPECT_EQ(pool.statistics().held_bytes, 134 * kMegabyte);
+  const auto large = pool.allocate(120 * kMegabyte);
+  EXPECT_EQ(pool.statistics().held_bytes, 184 * kMegabyte);
+  EXPECT_EQ(pool.statistics().arenas, 2u);
+  EXPECT_THROW(pool.allocate(90 * kMegabyte), Error);
 }
 
 TEST(CudaMemoryPool, WorkHasMemoryOfItsOwnUnderTheSameLimit) {

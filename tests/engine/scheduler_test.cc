@@ -40,6 +40,20 @@ class TestBackend : public ForwardingBackend {
     }
   }
 
+  struct NumberedMark : TimeMark {
+    explicit NumberedMark(int64_t n) : number(n) {}
+    int64_t number;
+  };
+  std::shared_ptr<TimeMark> mark() override {
+    most_ahead = std::max(most_ahead, marks - reached);
+    return std::make_shared<NumberedMark>(++marks);
+  }
+  void wait(const TimeMark& mark) const override {
+    reached = dynamic_cast<const NumberedMark&>(mark).number;
+  }
+
+  int64_t marks = 0, most_ahead = 0;
+  mutable int64_t reached = 0;
   size_t most_lanes = 0;
   int64_t failing_rows = -1;
   int64_t poisoned_rows = -1;
@@ -96,6 +110,17 @@ class SchedulerTest : public ::testing::Test {
 
 // Products of other shapes round otherwise; two steps of guidance enlarge that.
 constexpr double kBatchTolerance = 2e-3;
+
+TEST_F(SchedulerTest, AsksForOneStepWhileTheDeviceIsAtWorkOnTheLast) {
+  const auto only = task(1, 20);
+  auto result = only->outcome();
+  scheduler_.add(only);
+  run_all();
+  result_of(result.get());
+  EXPECT_EQ(backend_.marks, 3);  // steps
+  EXPECT_EQ(backend_.reached, 2);
+  EXPECT_EQ(backend_.most_ahead, 1);
+}
 
 TEST_F(SchedulerTest, ChunksOfOneRequestShareForwardPasses) {
   const std::vector<float> first = alone(1, 6);
