@@ -19,8 +19,10 @@ std::string BenchResult::table() const {
   std::string text = device + "\n" + precision + "\n";
   text += line("bf16 matmul rate %.0f TFLOP/s, copy rate %.0f GB/s (this run)\n",
                matmul_flops / 1e12, copy_bytes / 1e9);
-  text += line("load %.2f s (aim 2.5 s), weights %.2f GB, most memory %.2f GB\n\n", load_seconds,
-               weights_bytes / 1e9, most_bytes / 1e9);
+  text += line(
+      "load %.2f s (aim 2.5 s), weights %.2f GB, most memory %.2f GB (aim 6.5 GB, in 8 bits "
+      "4 GB)\n\n",
+      load_seconds, weights_bytes / 1e9, most_bytes / 1e9);
   text += line("%-34s %11s %11s %9s %9s %12s\n", "stage", "median", "fastest", "aim", "TFLOP/s",
                "of matmul");
   for (const Measurement& m : measurements) {

@@ -85,8 +85,8 @@ class ModelBench {
                                linear(x, *weights, {}, DType::kBFloat16);
                            }).fastest;
     result_.matmul_flops = 2.0 * std::pow(double{kSide}, 3) * kProducts / product;
-    const Tensor from = zeros(backend_, kSide, 4 * kSide, DType::kFloat32);
-    const Tensor to = zeros(backend_, kSide, 4 * kSide, DType::kFloat32);
+    const Tensor from = zeros(backend_, kSide, kSide, DType::kFloat32);
+    const Tensor to = zeros(backend_, kSide, kSide, DType::kFloat32);
     const double copying = time([&] { copy(from, to); }).fastest;
     result_.copy_bytes = 2.0 * 4.0 * static_cast<double>(from.size()) / copying;
   }
