@@ -61,6 +61,10 @@ class ProfilingBackend : public Backend {
   void copy(const Tensor& from, const Tensor& to) override {
     timed("copy", 0, bytes_of({&from, &to}), [&] { inner_.copy(from, to); });
   }
+  // Work that is counted is asked for anew; the rest is left to the backend.
+  std::unique_ptr<Repeater> make_repeater() override {
+    return std::make_unique<CountedRepeater>(*this, inner_.make_repeater());
+  }
   void fill_zero(const Tensor& x) override {
     timed("fill_zero", 0, bytes_of({&x}), [&] { inner_.fill_zero(x); });
   }
@@ -164,6 +168,19 @@ class ProfilingBackend : public Backend {
   }
 
  private:
+  class CountedRepeater : public Repeater {
+   public:
+    CountedRepeater(const ProfilingBackend& backend, std::unique_ptr<Repeater> inner)
+        : backend_(backend), inner_(std::move(inner)) {}
+    Tensor run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) override {
+      return backend_.counting_ ? work(inputs) : inner_->run(key, inputs, work);
+    }
+
+   private:
+    const ProfilingBackend& backend_;
+    std::unique_ptr<Repeater> inner_;
+  };
+
   static double bytes_of(std::initializer_list<const Tensor*> tensors) {
     double bytes = 0;
     for (const Tensor* x : tensors) {

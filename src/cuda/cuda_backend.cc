@@ -73,6 +73,7 @@ class CudaBackend : public Backend, public RecordingDevice {
     return {pool.used_bytes, pool.held_bytes, pool.held_bytes};  // none is given back
   }
   std::shared_ptr<TimeMark> mark() override {
+    require_no_recording("mark");
     const cudaStream_t on = stream();
     auto made = std::make_shared<EventMark>();
     check(cudaEventRecord(made->event.get(), on), "marking a moment");
@@ -262,6 +263,7 @@ class CudaBackend : public Backend, public RecordingDevice {
   void set_recording(bool recording) override {
     recording_ = recording;
     products_.set_may_measure(!recording);
+    narrow_.set_may_measure(!recording);
   }
   void require_no_recording(const char* operation) const {
     if (recording_) throw_internal(std::string(operation) + ": within work that is recorded");

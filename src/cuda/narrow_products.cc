@@ -103,10 +103,10 @@ bool NarrowProducts::multiply_expanded(const View& x, const Int8Matrix& w, const
 bool NarrowProducts::expansion_pays(const View& x, const Int8Matrix& w, const View& out,
                                     cudaStream_t stream) {
   if (x.rows < kLeastExpandedRows) return false;
-  if (!measure_) return true;
   const Size size{row_class(x.rows), w.out, w.in};
   const auto found = expansion_pays_.find(size);
   if (found != expansion_pays_.end()) return found->second;
+  if (!measure_ || !may_measure_) return true;
   const auto buffer =
       pool_.allocate(static_cast<size_t>(out.rows * out.stride) * dtype_size(out.dtype));
   View trial = out;

@@ -38,6 +38,9 @@ class NarrowProducts {
   NarrowProducts(MemoryPool& pool, MatrixProducts& products, bool measure)
       : pool_(pool), products_(products), measure_(measure) {}
 
+  // While work is recorded, nothing can be timed.
+  void set_may_measure(bool may) { may_measure_ = may; }
+
   // Whether a matrix of this size can be kept in this type.
   static bool can_pack(const HostWeights& weights, DType type);
   // raw: the weights on the device, (out, in), float.
@@ -64,6 +67,7 @@ class NarrowProducts {
   MemoryPool& pool_;
   MatrixProducts& products_;
   const bool measure_;
+  bool may_measure_ = true;
   std::map<Size, bool> expansion_pays_;
 };
 
