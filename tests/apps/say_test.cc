@@ -163,6 +163,23 @@ TEST_F(Say, RefusesParametersOutOfRangeByNameValueAndRange) {
   expect_refusal({"a", "--sample_rate", "12345", "--format", "ogg"}, "sample_rate");
 }
 
+TEST_F(Say, RefusesPrecisionsThatTheDeviceLacks) {
+  for (const char* precision : {"int8", "fp8"}) {
+    const ProcessResult result =
+        run_process({kProgram, "say", "Hello.", "--model", model(), "--device", "cpu",
+                     "--precision", precision, "-o", file("refused.ogg")});
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(std::string("precision: found ") + precision));
+    EXPECT_THAT(result.err, HasSubstr("float32, bf16"));
+  }
+  ProcessOptions options;
+  options.environment = {"ECHO_PRECISION=int4"};
+  const ProcessResult result = run_process(
+      {kProgram, "say", "Hello.", "--model", model(), "-o", file("refused.ogg")}, options);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("ECHO_PRECISION: found \"int4\", expected one of auto"));
+}
+
 TEST_F(Say, RefusesVoicesThatAreNone) {
   expect_refusal({"a", "--voice", file("nobody.wav")}, "nobody.wav", 1);
   expect_refusal({"a", "--voice", folder_->path().string()}, "directory");
