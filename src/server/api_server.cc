@@ -46,6 +46,8 @@ bool names_this_machine(std::string_view host) {
 }
 
 constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
+constexpr size_t kLargeBody = 64 << 10;              // bytes
+constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
 constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
 
 }  // namespace
@@ -92,6 +94,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                       parts_.logger, parts_.clock);
   job_routes_ =
       std::make_unique<JobRoutes>(options_.routes, *queue_, webhooks_.get(), parts_.clock);
+  large_bodies_ = std::make_unique<BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
   if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
@@ -232,7 +235,20 @@ Admission ApiServer::admit(const Request& head) {
 
 void ApiServer::handle(Request request, Reply reply) {
   RouteMatch match = router_.match(request.method, request.path);
-  match.route->handler({std::move(request), std::move(match.parameters), std::move(reply)});
+  const bool large = request.body.size() > kLargeBody;
+  Call call{std::move(request), std::move(match.parameters), std::move(reply)};
+  if (!large) return match.route->handler(std::move(call));
+  // Reading it as JSON takes long enough for a health check to be late.
+  const Reply answer = call.reply;
+  const auto shared = std::make_shared<Call>(std::move(call));
+  const bool taken = large_bodies_->post([route = match.route, shared] {
+    try {
+      route->handler(std::move(*shared));
+    } catch (const std::exception&) {
+      shared->reply.send(error_response(500, "internal: the request could not be handled"));
+    }
+  });
+  if (!taken) answer.send(error_response(503, "server_busy: too much is being uploaded"));
 }
 
 void ApiServer::answered(const std::string& label, const std::string& method, int status,

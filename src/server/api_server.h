@@ -14,6 +14,7 @@
 #include "net/directory_store.h"
 #include "net/http_client.h"
 #include "runpod/handler.h"
+#include "server/background_thread.h"
 #include "server/http_server.h"
 #include "server/job_queue.h"
 #include "server/job_routes.h"
@@ -113,6 +114,7 @@ class ApiServer final : private HttpService {
   std::unique_ptr<WebhookSender> webhooks_;
   std::unique_ptr<JobQueue> queue_;
   std::unique_ptr<JobRoutes> job_routes_;
+  std::unique_ptr<BackgroundThread> large_bodies_;
   std::unique_ptr<HealthService> health_service_;
   std::unique_ptr<HttpServer> health_server_;
   std::unique_ptr<HttpServer> server_;

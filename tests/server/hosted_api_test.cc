@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "support/fake_clock.h"
@@ -365,6 +366,23 @@ TEST(HostedApi, AFullQueueIs429WithRetryAfter) {
     EXPECT_THAT(answer.json()["error"], StartsWith("queue_full: "));
   }
   EXPECT_EQ(server.get("/ready").status, 503);
+}
+
+TEST(HostedApi, LargeBodiesAreReadBesideTheServersThreads) {
+  TestServer server;
+  const Json large = {{"input", {{"return", std::string(3'000'000, 'x')}}}};
+  std::vector<std::thread> clients;
+  std::atomic<int> completed{0};
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back([&] {
+      const Answer answer = server.post("/v2/ep/runsync", large);
+      completed += answer.json().value("status", "") == "COMPLETED" &&
+                   answer.json()["output"].get<std::string>().size() == 3'000'000;
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(completed, 6);
+  EXPECT_EQ(server.post("/v2/ep/runsync", std::string(100'000, 'x')).status, 400);
 }
 
 TEST(HostedApi, BodiesOverTheLimitAre413) {
