@@ -368,20 +368,27 @@ TEST_F(HttpServerTest, AnIdleConnectionIsClosedWithoutAWord) {
   EXPECT_EQ(raw.read_all(), "");
 }
 
+// Another thread of the server may be told of bytes when this one has read and answered them: a
+// race that needs many tries. A connection that it makes look busy is closed as a slow head, so
+// idle ones are left alone for longer than a head may take.
 TEST_F(HttpServerTest, AnIdleConnectionIsNotTakenForASlowHead) {
   HttpServerOptions options;
   options.header_timeout = 50ms;
+  options.threads = 4;
   start(options);
   std::vector<std::unique_ptr<RawClient>> idle;
-  for (int i = 0; i < 20; ++i) {
-    idle.push_back(std::make_unique<RawClient>(server_->port()));
-    for (const char* part : {"POST /echo HTTP/1.1\r\nContent-Le", "ngth: 2\r\n\r\na", "b"}) {
-      idle.back()->send(part);
+  for (int i = 0; i < 200; ++i) idle.push_back(std::make_unique<RawClient>(server_->port()));
+  for (int round = 0; round < 20; ++round) {
+    for (const auto& one : idle) {
+      for (const char* part :
+           {"POST /echo HTTP/1.1\r\nContent-Length: 4\r\n\r\n", "a", "b", "c", "d"}) {
+        ASSERT_TRUE(one->send(part));
+      }
     }
-    ASSERT_EQ(idle.back()->read_answer().status, 200);
+    for (const auto& one : idle) ASSERT_EQ(one->read_answer().status, 200) << "round " << round;
+    EXPECT_FALSE(idle[0]->closed_by_server(70ms)) << "round " << round;
+    for (const auto& one : idle) ASSERT_FALSE(one->closed_by_server(0ms)) << "round " << round;
   }
-  EXPECT_FALSE(idle[0]->closed_by_server(100ms));
-  for (const auto& one : idle) EXPECT_FALSE(one->closed_by_server(0ms));
 }
 
 TEST_F(HttpServerTest, ASilentSourceLearnsThatItsClientIsGone) {
