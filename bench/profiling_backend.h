@@ -50,6 +50,7 @@ class ProfilingBackend : public Backend {
   double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
     return inner_.seconds_between(begin, end);
   }
+  uint64_t memory_limit() const override { return inner_.memory_limit(); }
   DType compute_dtype(DType wanted) const override { return inner_.compute_dtype(wanted); }
   bool packs(DType narrow) const override { return inner_.packs(narrow); }
   int64_t batch_width() const override { return inner_.batch_width(); }

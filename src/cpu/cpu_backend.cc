@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <fstream>
+#include <string>
 
 #include "base/error.h"
+#include "base/system_memory.h"
 #include "cpu/attention.h"
 #include "cpu/onednn.h"
 
@@ -23,6 +26,14 @@ View rows_of(View x, int64_t begin, int64_t count) {
 
 const float* row_data(const Tensor& x) { return x.empty() ? nullptr : x.data_as<float>(); }
 
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
 class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
@@ -31,6 +42,11 @@ class CpuBackend : public Backend {
         threads_(options.threads > 0 ? options.threads : omp_get_num_procs()) {}
 
   std::string name() const override { return "cpu"; }
+  std::string description() const override {
+    return processor_name() + ", " + std::to_string(threads_) + " threads, " +
+           std::string(kernels_.name) + " kernels";
+  }
+  uint64_t memory_limit() const override { return system_memory().total.value_or(0); }
   DType compute_dtype(DType wanted) const override {
     return wanted == DType::kBFloat16 && has_fast_bfloat16() ? DType::kBFloat16 : DType::kFloat32;
   }
@@ -64,8 +80,14 @@ class CpuBackend : public Backend {
     }
     use_threads();
     return weights.taps == 1 && stride == 1
-               ? pack_matrix(weights, precision)
-               : pack_convolution(weights, stride, dilation, precision);
+               ? pack_matrix(weights, precision, arena_)
+               : pack_convolution(weights, stride, dilation, precision, arena_);
+  }
+  std::string packed_layout(int64_t out, int64_t in, DType precision) const override {
+    return cpu::packed_layout(out, in, precision);
+  }
+  std::span<const std::byte> packed_bytes(const PackedWeights& weights) const override {
+    return cpu::packed_bytes(weights);
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
@@ -258,6 +280,7 @@ class CpuBackend : public Backend {
 
   const Kernels& kernels_;
   MemoryPool pool_;
+  WeightArena arena_;
   const int threads_;
 };
 

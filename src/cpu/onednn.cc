@@ -2,6 +2,7 @@
 
 #include <dnnl.hpp>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "tensor/blocked_layout.h"
 
 namespace echo::cpu {
 namespace {
@@ -76,6 +78,25 @@ ConvDesc conv_desc(const memory::desc& x, const memory::desc& w, const memory::d
 #endif
 }
 
+// What a blocked description consists of; nothing when it is of another kind.
+struct Blocks {
+  memory::dims strides, sizes, axes;
+};
+
+std::optional<Blocks> blocks_of(const memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  if (desc.get_format_kind() != memory::format_kind::blocked) return std::nullopt;
+  return Blocks{desc.get_strides(), desc.get_inner_blks(), desc.get_inner_idxs()};
+#else
+  if (desc.data.format_kind != dnnl_blocked) return std::nullopt;
+  const dnnl_blocking_desc_t& blocking = desc.data.format_desc.blocking;
+  const int count = blocking.inner_nblks;
+  return Blocks{{blocking.strides, blocking.strides + desc.data.ndims},
+                {blocking.inner_blks, blocking.inner_blks + count},
+                {blocking.inner_idxs, blocking.inner_idxs + count}};
+#endif
+}
+
 bool is_reference(const char* implementation) {
   return std::string(implementation).rfind("ref", 0) == 0;
 }
@@ -136,17 +157,35 @@ auto translated(const char* what, F f) {
 class OneDnnWeights : public PackedWeights {
  public:
   OneDnnWeights(const HostWeights& weights, int64_t stride, int64_t dilation, DType precision,
-                bool convolution)
-      : PackedWeights(weights, stride, dilation, precision), convolution_(convolution) {
-    // A shape that both short and long inputs share their layout with.
-    const int64_t rows = 512;
-    Primitive primitive =
-        describe({rows, rows_stride(), out(), true, false, DType::kFloat32}, any_layout());
-    memory packed(primitive.weights, engine());
+                bool convolution, WeightArena& arena)
+      : PackedWeights(weights, stride, dilation, precision),
+        convolution_(convolution),
+        arena_(arena) {
+    const memory::desc layout = usual_layout();
+    if (!weights.layout.empty()) {
+      if (weights.layout != layout_text(layout)) {
+        throw_internal("pack: the weights have the layout \"" + std::string(weights.layout) +
+                       "\", expected \"" + layout_text(layout) + "\"");
+      }
+      owners_.push_back(weights.owner);
+      copies_.emplace_back(layout, engine(), const_cast<void*>(weights.data));
+      return;
+    }
     memory plain(host_layout(weights.dtype), engine(), const_cast<void*>(weights.data));
-    dnnl::reorder(plain, packed).execute(stream(), plain, packed);
-    stream().wait();
-    copies_.push_back(packed);
+    add_copy(plain, layout);
+  }
+
+  // Of a matrix without values, to ask for its layout.
+  OneDnnWeights(int64_t out, int64_t in, DType precision, WeightArena& arena)
+      : PackedWeights({nullptr, precision, out, in}, 1, 1, precision),
+        convolution_(false),
+        arena_(arena) {}
+
+  std::string layout() const { return layout_text(usual_layout()); }
+  std::span<const std::byte> bytes() const {
+    const std::lock_guard lock(mutex_);
+    return {static_cast<const std::byte*>(copies_.front().get_data_handle()),
+            copies_.front().get_desc().get_size()};
   }
 
   // What a call needs beside the weights.
@@ -177,6 +216,36 @@ class OneDnnWeights : public PackedWeights {
 
  private:
   int64_t rows_stride() const { return in(); }
+
+  // For a shape that both short and long inputs share their layout with.
+  memory::desc usual_layout() const {
+    const int64_t rows = 512;
+    return describe({rows, rows_stride(), out(), true, false, DType::kFloat32}, any_layout())
+        .weights;
+  }
+
+  // Empty for what is more, or less, than blocks of the matrix.
+  std::string layout_text(const memory::desc& desc) const {
+    const std::optional<Blocks> blocks = convolution_ ? std::nullopt : blocks_of(desc);
+    if (!blocks) return {};
+    BlockedLayout layout{dtype(), out(), in(), blocks->strides[1], blocks->strides[0], {}};
+    for (size_t i = 0; i < blocks->sizes.size(); ++i) {
+      const bool of_inputs = blocks->axes[i] == 0;
+      layout.blocks.push_back(
+          {of_inputs ? BlockedLayout::Axis::kIn : BlockedLayout::Axis::kOut, blocks->sizes[i]});
+    }
+    const size_t bytes = static_cast<size_t>(layout.elements()) * dtype_size(dtype());
+    return bytes == desc.get_size() ? layout.text() : std::string();
+  }
+
+  void add_copy(memory& from, const memory::desc& layout) const {
+    owners_.push_back(arena_.allocate(layout.get_size()));
+    memory copy(layout, engine(), const_cast<void*>(owners_.back().get()));
+    dnnl::reorder(from, copy).execute(stream(), from, copy);
+    stream().wait();
+    copies_.push_back(copy);
+  }
+
   memory::dims dims() const {
     return convolution_ ? memory::dims{out(), in(), taps()} : memory::dims{in(), out()};
   }
@@ -238,11 +307,8 @@ class OneDnnWeights : public PackedWeights {
     }
     if (!found) {
       primitive = describe(call, any_layout());
-      memory copy(primitive.weights, engine());
       memory first = copies_.front();
-      dnnl::reorder(first, copy).execute(stream(), first, copy);
-      stream().wait();
-      copies_.push_back(copy);
+      add_copy(first, primitive.weights);
       primitive.weights_index = copies_.size() - 1;
     }
     // Few shapes are alive at a time; old ones leave first.
@@ -258,10 +324,16 @@ class OneDnnWeights : public PackedWeights {
 
   static constexpr size_t kMaxPrimitives = 24;
   bool convolution_;
+  WeightArena& arena_;
   mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<const void>> owners_;  // of the copies' memory
   mutable std::vector<memory> copies_;
   mutable std::vector<std::pair<Call, Primitive>> primitives_;
 };
+
+// oneDNN 3.7 adds a product one column wide to the wrong rows of a strided output; as a convolution
+// of one tap it is right.
+bool runs_as_convolution(int64_t out) { return DNNL_VERSION_MAJOR >= 3 && out == 1; }
 
 OneDnnWeights::Call call_of(const Tensor& x, const Tensor& bias, bool accumulate,
                             const Tensor& out) {
@@ -278,20 +350,32 @@ void execute(const char* what, const Tensor& x, const PackedWeights& w, const Te
 
 }  // namespace
 
-std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision) {
-  // oneDNN 3.7 adds a product one column wide to the wrong rows of a strided output; as a
-  // convolution of one tap it is right.
-  const bool convolution = DNNL_VERSION_MAJOR >= 3 && weights.out == 1;
+std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision,
+                                           WeightArena& arena) {
   return translated("packing a matrix", [&] {
-    return std::make_shared<OneDnnWeights>(weights, 1, 1, precision, convolution);
+    return std::make_shared<OneDnnWeights>(weights, 1, 1, precision,
+                                           runs_as_convolution(weights.out), arena);
   });
 }
 
 std::shared_ptr<PackedWeights> pack_convolution(const HostWeights& weights, int64_t stride,
-                                                int64_t dilation, DType precision) {
+                                                int64_t dilation, DType precision,
+                                                WeightArena& arena) {
   return translated("packing a convolution", [&] {
-    return std::make_shared<OneDnnWeights>(weights, stride, dilation, precision, true);
+    return std::make_shared<OneDnnWeights>(weights, stride, dilation, precision, true, arena);
   });
+}
+
+std::string packed_layout(int64_t out, int64_t in, DType precision) {
+  if (runs_as_convolution(out)) return {};
+  return translated("asking for a layout", [&] {
+    WeightArena unused;
+    return OneDnnWeights(out, in, precision, unused).layout();
+  });
+}
+
+std::span<const std::byte> packed_bytes(const PackedWeights& weights) {
+  return static_cast<const OneDnnWeights&>(weights).bytes();
 }
 
 void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,

@@ -5,14 +5,22 @@
 #include <memory>
 #include <string>
 
+#include "cpu/weight_arena.h"
 #include "tensor/backend.h"
 
 namespace echo::cpu {
 
-// Copies `weights` into the blocked layout that oneDNN prefers, in the type `precision`.
-std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision);
+// Copies `weights` into the blocked layout that oneDNN prefers, in the type `precision`; a matrix
+// that has that layout already is used where it lies. The memory is the arena's.
+std::shared_ptr<PackedWeights> pack_matrix(const HostWeights& weights, DType precision,
+                                           WeightArena& arena);
 std::shared_ptr<PackedWeights> pack_convolution(const HostWeights& weights, int64_t stride,
-                                                int64_t dilation, DType precision);
+                                                int64_t dilation, DType precision,
+                                                WeightArena& arena);
+
+// As Backend::packed_layout and Backend::packed_bytes, of weights of pack_matrix.
+std::string packed_layout(int64_t out, int64_t in, DType precision);
+std::span<const std::byte> packed_bytes(const PackedWeights& weights);
 
 // As Backend::linear and Backend::conv1d. Thread safe; parallel inside unless called from an
 // OpenMP parallel region. linear() takes weights of pack_matrix, conv1d() of pack_convolution.

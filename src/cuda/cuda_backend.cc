@@ -72,6 +72,7 @@ class CudaBackend : public Backend, public RecordingDevice {
     const MemoryPool::Statistics pool = pool_.statistics();
     return {pool.used_bytes, pool.held_bytes, pool.held_bytes};  // none is given back
   }
+  uint64_t memory_limit() const override { return free_bytes() + pool_.statistics().held_bytes; }
   std::shared_ptr<TimeMark> mark() override {
     require_no_recording("mark");
     const cudaStream_t on = stream();
@@ -295,15 +296,8 @@ class CudaBackend : public Backend, public RecordingDevice {
 
   int64_t choose_batch_width() const {
     if (options_.batch_width > 0) return options_.batch_width;
-    size_t free = 0, total = 0;
-    stream();
-    check(cudaMemGetInfo(&free, &total), "asking for the free memory");
     const MemoryPool::Statistics pool = pool_.statistics();
-    if (options_.memory_limit > 0) {
-      free =
-          std::min(free, options_.memory_limit - std::min(options_.memory_limit, pool.held_bytes));
-    }
-    const int64_t most = batch_width_for(free + pool.held_bytes - pool.used_bytes);
+    const int64_t most = batch_width_for(free_bytes() + pool.held_bytes - pool.used_bytes);
     if (!options_.measure || most == 1) return most;
     // What is slower than any GPU (tests emulate one) would take minutes to measure.
     constexpr double kMostProbeSeconds = 1e-3;
@@ -311,6 +305,15 @@ class CudaBackend : public Backend, public RecordingDevice {
     return measured_batch_width(most, [this](int64_t rows) {
       return seconds_of_product(rows, 5888, 2048);  // of the transformer's published sizes
     });
+  }
+  // What the pool may still take.
+  size_t free_bytes() const {
+    stream();
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "asking for the free memory");
+    if (options_.memory_limit == 0) return free;
+    const size_t held = pool_.statistics().held_bytes;
+    return std::min(free, options_.memory_limit - std::min(options_.memory_limit, held));
   }
   double seconds_of_product(int64_t rows, int64_t outputs, int64_t depth) const {
     constexpr int kRuns = 4;

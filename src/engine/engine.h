@@ -7,12 +7,15 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/device.h"
 #include "engine/noise.h"
@@ -37,8 +40,13 @@ struct EngineOptions {
   NoiseKind noise = NoiseKind::kCuda;
   // Allow what block_sizes needs, where the checkpoint has it; it is loaded when first used.
   bool blockwise = true;
+  // Told, by the thread that loads, when the files are open and checked ("map") and when the
+  // weights are packed ("load").
+  std::function<void(const std::string& stage)> stage_done;
 
-  size_t voice_cache_bytes = size_t{512} << 20;
+  // What is not given follows from the device's memory, see make_plan().
+  std::optional<size_t> voice_cache_bytes, schedule_cache_bytes;
+  uint64_t memory_bytes = 0;          // of the device that may be taken; 0: all there is
   std::filesystem::path voice_store;  // folder of encoded voices; empty: none
   size_t voice_store_bytes = size_t{1} << 30;
 
@@ -77,8 +85,11 @@ struct EngineInfo {
   std::string codec_precision;
   std::string noise;        // "cuda", "cpu"
   bool blockwise = false;   // whether block_sizes may name several blocks
+  uint64_t file_bytes = 0;  // of the checkpoints
+  uint64_t read_bytes = 0;  // of them that loading needed
   int64_t batch_width = 1;  // trajectories that gain from advancing together
   size_t max_requests = 0;
+  std::vector<std::string> plan;  // the choices made for this device, with their reasons
 };
 
 struct EngineStatus {

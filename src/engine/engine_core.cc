@@ -1,11 +1,15 @@
 #include "engine/engine_core.h"
 
+#include <algorithm>
+#include <set>
+
 #include "audio/silence.h"
 #include "base/error.h"
 #include "engine/model_identity.h"
 #include "models/echo_dit_layout.h"
 #include "models/pca_state.h"
 #include "models/s1_dac_layout.h"
+#include "nn/read_ahead.h"
 #include "text/utf8.h"
 
 namespace echo {
@@ -18,6 +22,28 @@ LayerContext codec_context(Backend& backend, Precision wanted, const TensorView&
   return layer_context(backend, wanted, sample);
 }
 
+PlanDevice plan_device(const Backend& backend) {
+  constexpr int64_t kMostOnGpu = 8;  // what a GPU gains from is measured when the weights are there
+  PlanDevice device;
+  device.name = backend.name();
+  device.memory_bytes = backend.memory_limit();
+  device.batch_width = device.name == "cpu" ? backend.batch_width() : kMostOnGpu;
+  device.bfloat16 = backend.compute_dtype(DType::kBFloat16) == DType::kBFloat16;
+  device.int8 = backend.packs(DType::kInt8);
+  return device;
+}
+
+PlanRequest plan_request(const EngineOptions& options) {
+  PlanRequest request;
+  request.precision = options.precision;
+  request.codec_precision = options.codec_precision;
+  request.batch_width = options.device.batch_width;
+  request.voice_cache_bytes = options.voice_cache_bytes;
+  request.schedule_cache_bytes = options.schedule_cache_bytes;
+  request.memory_bytes = options.memory_bytes;
+  return request;
+}
+
 // A tensor whose type stands for the checkpoint's.
 const TensorView& dit_sample(const Weights& dit) { return dit.tensor("in_proj.weight"); }
 const TensorView& codec_sample(const Weights& codec) {
@@ -26,37 +52,83 @@ const TensorView& codec_sample(const Weights& codec) {
 
 }  // namespace
 
-// Open and checked; closed when the weights have been packed.
+// Open and checked, and read ahead; closed when the weights have been packed.
 struct EngineCore::Checkpoints {
-  explicit Checkpoints(const ModelFiles& files)
-      : dit(Weights::open(files.dit)),
-        codec(Weights::open(files.codec)),
-        pca(Weights::open(files.pca)),
-        config(infer_echo_dit_config(dit)) {
-    infer_s1_dac_config(codec);
+  explicit Checkpoints(const EngineOptions& options)
+      : Checkpoints(options, open_model(options.files)) {}
+  Checkpoints(const EngineOptions& options, const ModelWeights& model)
+      : dit(model.dit),
+        codec(model.codec),
+        pca(model.pca),
+        config(infer_echo_dit_config(dit)),
+        codec_config(infer_s1_dac_config(codec)),
+        read_ahead(needed()) {
+    if (options.stage_done) options.stage_done("map");
   }
+  uint64_t file_bytes() const {
+    uint64_t bytes = 0;
+    for (const SafetensorsFile* file : std::set{&dit.file(), &codec.file(), &pca.file()}) {
+      bytes += file->bytes();
+    }
+    return bytes;
+  }
+
   Weights dit, codec, pca;
   EchoDitConfig config;
+  S1DacConfig codec_config;
+  ReadAhead read_ahead;  // last: its threads end before the files are closed
+
+ private:
+  std::vector<const TensorView*> needed() const {
+    EchoDitConfig loaded = config;
+    loaded.blockwise = false;  // read when it is used first
+    std::vector<const TensorView*> tensors = tensors_of(dit, echo_dit_layout(loaded));
+    for (const TensorView* tensor : tensors_of(codec, s1_dac_layout(codec_config))) {
+      tensors.push_back(tensor);
+    }
+    return tensors;
+  }
 };
 
-EngineCore::EngineCore(const EngineOptions& options)
-    : EngineCore(options, Checkpoints(options.files)) {}
+// What was packed for bfloat16 keeps float32 where it must, so its sample does not tell.
+PlanModel EngineCore::plan_model(const Checkpoints& checkpoints, const EngineOptions& options) {
+  PlanModel model =
+      echo::plan_model(checkpoints.config, checkpoints.codec_config, options.wide_blocks);
+  model.dit_bfloat16 = dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16;
+  const auto& metadata = checkpoints.codec.file().metadata();
+  const auto packed = metadata.find(std::string(kCodecPrecisionKey));
+  model.codec_bfloat16 = packed != metadata.end()
+                             ? packed->second == "bfloat16"
+                             : codec_sample(checkpoints.codec).dtype == FileDType::kBFloat16;
+  return model;
+}
 
-EngineCore::EngineCore(const EngineOptions& options, const Checkpoints& checkpoints)
+EngineCore::EngineCore(const EngineOptions& options) : EngineCore(options, Checkpoints(options)) {
+  if (options.stage_done) options.stage_done("load");
+}
+
+EngineCore::EngineCore(const EngineOptions& options, Checkpoints&& checkpoints)
     : max_text_chars_(options.max_text_chars),
+      file_bytes_(checkpoints.file_bytes()),
+      read_bytes_(checkpoints.read_ahead.bytes()),
       backend_(make_device(options.device)),
-      context_(layer_context(*backend_, options.precision, dit_sample(checkpoints.dit))),
+      plan_(make_plan(plan_device(*backend_), plan_model(checkpoints, options),
+                      plan_request(options))),
+      context_(layer_context(*backend_, plan_.precision, dit_sample(checkpoints.dit))),
       codec_context_(
-          codec_context(*backend_, options.codec_precision, codec_sample(checkpoints.codec))),
+          codec_context(*backend_, plan_.codec_precision, codec_sample(checkpoints.codec))),
       dit_(context_, checkpoints.dit, options.blockwise && checkpoints.config.blockwise,
            options.wide_blocks),
       codec_(codec_context_, checkpoints.codec, read_pca_state(checkpoints.pca)),
-      modulations_(dit_, dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16),
-      voices_(options.voice_cache_bytes),
+      modulations_(dit_, dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16,
+                   plan_.schedule_cache_bytes),
+      voices_(plan_.voice_cache_bytes),
       voice_store_(options.voice_store,
-                   model_identity(checkpoints.codec) + " " + model_identity(checkpoints.pca) + " " +
-                       precision_text(codec_context_) + " " +
-                       std::to_string(options.speaker_chunk_frames),
+                   options.voice_store.empty()
+                       ? std::string()
+                       : model_identity(checkpoints.codec) + " " + model_identity(checkpoints.pca) +
+                             " " + precision_text(codec_context_) + " " +
+                             std::to_string(options.speaker_chunk_frames),
                    codec_.latent_size(), options.voice_store_bytes),
       models_{*backend_,
               dit_,
@@ -64,7 +136,10 @@ EngineCore::EngineCore(const EngineOptions& options, const Checkpoints& checkpoi
               voices_,
               voice_store_,
               options.noise,
-              {.chunk_frames = options.speaker_chunk_frames, .patch = dit_.patch()}} {
+              {.chunk_frames = options.speaker_chunk_frames, .patch = dit_.patch()},
+              std::min(plan_.batch_width, backend_->batch_width())} {
+  // What is used where it lies must be there before the first step.
+  if (is_pack(checkpoints.dit.file())) checkpoints.read_ahead.wait();
   if (codec_.latent_size() != dit_.latent_size()) {
     throw_corrupt("model: the autoencoder has latents of " + std::to_string(codec_.latent_size()) +
                   " values, the transformer of " + std::to_string(dit_.latent_size()) +
@@ -79,7 +154,10 @@ EngineInfo EngineCore::info() const {
   info.codec_precision = precision_text(codec_context_);
   info.noise = noise_kind_name(models_.noise);
   info.blockwise = dit_.blockwise();
-  info.batch_width = backend_->batch_width();
+  info.file_bytes = file_bytes_;
+  info.read_bytes = read_bytes_;
+  info.batch_width = models_.batch_width;
+  info.plan = plan_.reasons;
   return info;
 }
 

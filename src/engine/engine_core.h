@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/modulation_cache.h"
+#include "engine/plan.h"
 #include "engine/speech_job.h"
 #include "engine/voice_cache.h"
 #include "engine/voice_store.h"
@@ -28,12 +29,15 @@ class EngineCore {
 
  private:
   struct Checkpoints;
-  EngineCore(const EngineOptions& options, const Checkpoints& checkpoints);
+  EngineCore(const EngineOptions& options, Checkpoints&& checkpoints);
 
+  static PlanModel plan_model(const Checkpoints& checkpoints, const EngineOptions& options);
   void prepare_voice(const VoiceReference& voice, PreparedSpeech& prepared) const;
 
   int64_t max_text_chars_;
+  uint64_t file_bytes_ = 0, read_bytes_ = 0;
   std::unique_ptr<Backend> backend_;
+  Plan plan_;
   LayerContext context_, codec_context_;
   EchoDit dit_;
   Codec codec_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/content_hash.h"
+#include "models/model_files.h"
 
 namespace echo {
 namespace {
@@ -16,9 +17,16 @@ void append(std::string& text, std::span<const std::byte> bytes) {
 }  // namespace
 
 std::string model_identity(const Weights& root) {
+  // A packed file knows what was packed.
+  const std::string scope = root.full_name("");
+  const auto& metadata = root.file().metadata();
+  if (!scope.empty()) {
+    const auto known = metadata.find(std::string(kIdentityKey) + scope.substr(0, scope.size() - 1));
+    if (known != metadata.end()) return known->second;
+  }
   std::string text;
-  for (const TensorView& tensor : root.file().tensors()) {
-    text += tensor.name + " " + tensor.dtype_name;
+  for (const TensorView& tensor : root.tensors()) {
+    text += tensor.name.substr(scope.size()) + " " + tensor.dtype_name;
     for (const int64_t extent : tensor.shape) text += " " + std::to_string(extent);
     text += "\n";
     const size_t probe = std::min(kProbeBytes, tensor.bytes.size());

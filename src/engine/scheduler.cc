@@ -35,6 +35,11 @@ size_t Scheduler::trajectories() const {
   return count;
 }
 
+size_t Scheduler::batch_width() const {
+  return static_cast<size_t>(models_.batch_width > 0 ? models_.batch_width
+                                                     : models_.backend.batch_width());
+}
+
 void Scheduler::pass() {
   for (Active& active : jobs_) {
     sweep();
@@ -43,7 +48,7 @@ void Scheduler::pass() {
     active.voice_encoded = true;
   }
   start_chunks();
-  const auto width = static_cast<size_t>(models_.backend.batch_width());
+  const auto width = batch_width();
   const std::vector<Runner> all = runners();
   for (size_t first = 0; first < all.size(); first += width) {
     step({all.begin() + static_cast<ptrdiff_t>(first),
@@ -87,7 +92,7 @@ void Scheduler::sweep() {
 
 // Every job has a trajectory; what the device can take beyond goes to the jobs that have fewest.
 void Scheduler::start_chunks() {
-  const size_t most = std::max(jobs_.size(), static_cast<size_t>(models_.backend.batch_width()));
+  const size_t most = std::max(jobs_.size(), batch_width());
   while (true) {
     Active* chosen = nullptr;
     size_t fewest = 0, total = 0;

@@ -58,6 +58,7 @@ class Scheduler {
   // for cannot be taken back, and progress is told when it is asked for.
   void keep_pace();
   void remove_done();
+  size_t batch_width() const;
 
   const SpeechModels& models_;
   ModulationCache& modulations_;

@@ -29,6 +29,7 @@ struct SpeechModels {
   const VoiceStore& voice_store;
   NoiseKind noise = NoiseKind::kCuda;
   SpeakerLatentOptions speaker_latent;
+  int64_t batch_width = 0;  // trajectories that advance together; 0: as the backend gains from
 };
 
 // A request after everything that needs no device: checked, planned, its voice found or loaded.

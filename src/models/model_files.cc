@@ -125,6 +125,31 @@ fs::path find_role(const fs::path& folder, const Role& role) {
 
 }  // namespace
 
+bool is_pack(const SafetensorsFile& file) {
+  const auto format = file.metadata().find(std::string(kFormatKey));
+  return format != file.metadata().end() && format->second == kPackFormat;
+}
+
+ModelWeights open_model(const ModelFiles& files) {
+  if (files.dit != files.codec || files.dit != files.pca) {
+    return {Weights::open(files.dit), Weights::open(files.codec), Weights::open(files.pca)};
+  }
+  const auto file = SafetensorsFile::open(files.dit);
+  if (!is_pack(*file)) {
+    throw_invalid("model " + files.dit.string() +
+                  ": found one file, expected a directory or a file of `echo-tts pack`");
+  }
+  const auto version = file->metadata().find(std::string(kVersionKey));
+  if (version == file->metadata().end() || version->second != kPackVersion) {
+    throw_corrupt("model " + files.dit.string() + ": found version " +
+                  (version == file->metadata().end() ? "none" : quoted_name(version->second)) +
+                  " of a packed file, expected " + std::string(kPackVersion) +
+                  ": pack the model again");
+  }
+  const Weights root(file);
+  return {root[kDitScope], root[kCodecScope], root[kPcaScope]};
+}
+
 ModelFiles find_model_files(const fs::path& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
@@ -133,7 +158,17 @@ ModelFiles find_model_files(const fs::path& folder) {
                     (error ? error.message() : "no such directory"));
   }
   if (!fs::is_directory(status)) {
-    throw_invalid("model " + folder.string() + ": found a file, expected a directory");
+    const ModelFiles files{folder, folder, folder};
+    try {
+      SafetensorsFile::open(folder);
+    } catch (const Error& problem) {
+      if (problem.code() != ErrorCode::kCorrupt) throw;
+      throw_invalid(
+          "model " + folder.string() +
+          ": found a file, expected a directory or a file of `echo-tts pack`: " + problem.what());
+    }
+    open_model(files);
+    return files;
   }
   ModelFiles files;
   std::string missing;

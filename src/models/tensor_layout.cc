@@ -62,6 +62,24 @@ void check_layout(const Weights& root, std::span<const TensorSpec> layout) {
   throw_problems(root, problems);
 }
 
+std::vector<const TensorView*> tensors_of(const Weights& root, std::span<const TensorSpec> layout) {
+  std::vector<const TensorView*> tensors;
+  for (const TensorSpec& spec : layout) {
+    const WeightNorm style = spec.norm == WeightNorm::kNone
+                                 ? WeightNorm::kNone
+                                 : weight_norm_style(layer_of(root, spec.name));
+    if (style == WeightNorm::kNone) {
+      tensors.push_back(&root.tensor(spec.name));
+    } else {
+      const WeightNormNames names = weight_norm_names(style);
+      const Weights layer = layer_of(root, spec.name);
+      tensors.push_back(&layer.tensor(names.g));
+      tensors.push_back(&layer.tensor(names.v));
+    }
+  }
+  return tensors;
+}
+
 int64_t SizeReader::size(const std::string& name, size_t axis, size_t rank) {
   const TensorView* tensor = root_.find(name);
   if (!tensor && name.ends_with(kWeight)) {

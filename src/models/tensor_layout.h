@@ -24,6 +24,10 @@ struct TensorSpec {
 // expected shape. Tensors that the layout does not name are ignored.
 void check_layout(const Weights& root, std::span<const TensorSpec> layout);
 
+// The tensors of a checkpoint that a model of this layout reads, in the layout's order; of a
+// weight-normed layer both halves. The layout must have been checked.
+std::vector<const TensorView*> tensors_of(const Weights& root, std::span<const TensorSpec> layout);
+
 // Reads sizes off shapes, and gathers what is wrong instead of stopping at the first.
 class SizeReader {
  public:

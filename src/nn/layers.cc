@@ -7,11 +7,20 @@
 namespace echo {
 namespace {
 
-// The tensor's own bytes where a backend can read them, else the values as float32.
-class HostValues {
+// A stored matrix as a backend takes it: where it lies if the backend can use it there or read it,
+// else its values, row by row.
+class HostMatrix {
  public:
-  explicit HostValues(const TensorView& tensor) : tensor_(tensor) {
-    if (tensor.dtype == FileDType::kFloat32 || tensor.dtype == FileDType::kBFloat16) {
+  HostMatrix(const LayerContext& context, const TensorView& tensor, const Weights& w)
+      : tensor_(tensor) {
+    if (!tensor.layout.empty() &&
+        tensor.layout ==
+            context.backend.packed_layout(tensor.shape[0], tensor.shape[1], context.stored())) {
+      layout_ = tensor.layout;
+      owner_ = w.owner();
+    }
+    const bool readable = tensor.layout.empty() || !layout_.empty();
+    if (readable && (tensor.dtype == FileDType::kFloat32 || tensor.dtype == FileDType::kBFloat16)) {
       data_ = tensor.bytes.data();
       dtype_ = tensor.dtype == FileDType::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
     } else {
@@ -19,15 +28,20 @@ class HostValues {
       data_ = widened_.data();
     }
   }
-  ~HostValues() { release_pages(tensor_); }
-  HostValues(const HostValues&) = delete;
-  HostValues& operator=(const HostValues&) = delete;
+  ~HostMatrix() {
+    if (layout_.empty()) release_pages(tensor_);
+  }
+  HostMatrix(const HostMatrix&) = delete;
+  HostMatrix& operator=(const HostMatrix&) = delete;
 
-  const void* data() const { return data_; }
-  DType dtype() const { return dtype_; }
+  HostWeights weights() const {
+    return {data_, dtype_, tensor_.shape[0], tensor_.shape[1], 1, layout_, owner_};
+  }
 
  private:
   const TensorView& tensor_;
+  std::string_view layout_;
+  std::shared_ptr<const void> owner_;
   std::vector<float> widened_;
   const void* data_ = nullptr;
   DType dtype_ = DType::kFloat32;
@@ -45,16 +59,15 @@ Linear::Linear(const LayerContext& context, const Weights& w) {
     throw_corrupt(weight.label() + ": " + std::to_string(weight.shape.size()) +
                   " dimensions found, 2 expected");
   }
-  const HostValues values(weight);
-  weight_ = context.backend.pack({values.data(), values.dtype(), weight.shape[0], weight.shape[1]},
-                                 1, 1, context.stored());
+  const HostMatrix matrix(context, weight, w);
+  weight_ = context.backend.pack(matrix.weights(), 1, 1, context.stored());
   if (const TensorView* bias = w.find("bias")) bias_ = load_vector(context, *bias);
 }
 
 Linear::Linear(const LayerContext& context, std::span<const float> weight, int64_t out, int64_t in,
                std::span<const float> bias)
-    : weight_(context.backend.pack({weight.data(), DType::kFloat32, out, in}, 1, 1,
-                                   context.precision)),
+    : weight_(
+          context.backend.pack({weight.data(), DType::kFloat32, out, in}, 1, 1, context.precision)),
       bias_(bias_row(context.backend, bias, out)) {}
 
 Tensor Linear::operator()(const Tensor& x, DType out) const {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "nn/float16.h"
+#include "tensor/blocked_layout.h"
 #include "tensor/dtype.h"
 
 namespace echo {
@@ -58,6 +59,32 @@ void advise(const TensorView& tensor, int advice) {
   ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
 }
 
+// Makes a stored row of elements the matrix that the layout describes.
+void apply_layout(TensorView& tensor, const std::string& text) {
+  BlockedLayout layout;
+  try {
+    layout = BlockedLayout::parse(text);
+  } catch (const Error& error) {
+    throw_corrupt(tensor.label() + ": " + error.what());
+  }
+  const FileDType dtype =
+      layout.dtype == DType::kBFloat16 ? FileDType::kBFloat16 : FileDType::kFloat32;
+  if (tensor.dtype != dtype || tensor.shape != std::vector<int64_t>{layout.elements()}) {
+    throw_corrupt(tensor.label() + ": found " + tensor.dtype_name + " " + shape_text(tensor.shape) +
+                  ", expected what the layout \"" + text + "\" takes");
+  }
+  tensor.shape = {layout.out, layout.in};
+  tensor.layout = text;
+}
+
+// The matrix row by row.
+std::vector<std::byte> rows_of(const TensorView& tensor) {
+  std::vector<std::byte> rows(
+      static_cast<size_t>(tensor.elements() * file_dtype_size(tensor.dtype)));
+  unblock(BlockedLayout::parse(tensor.layout), tensor.bytes, rows);
+  return rows;
+}
+
 }  // namespace
 
 int64_t TensorView::elements() const {
@@ -83,6 +110,13 @@ void TensorView::to_float32(std::span<float> out) const {
                    std::to_string(elements()));
   }
   if (out.empty()) return;
+  if (!layout.empty()) {
+    TensorView plain = *this;
+    const std::vector<std::byte> rows = rows_of(*this);
+    plain.bytes = rows;
+    plain.layout.clear();
+    return plain.to_float32(out);
+  }
   if (dtype == FileDType::kFloat32) {
     std::memcpy(out.data(), bytes.data(), bytes.size());
     return;
@@ -156,7 +190,7 @@ SafetensorsFile::SafetensorsFile(std::string path, std::span<const std::byte> by
   try {
     header = parse_safetensors_header(bytes_, path_);
   } catch (...) {
-    if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+    unmap();
     throw;
   }
   metadata_ = std::move(header.metadata);
@@ -166,10 +200,27 @@ SafetensorsFile::SafetensorsFile(std::string path, std::span<const std::byte> by
                                   std::move(entry.dtype_name), std::move(entry.shape),
                                   bytes_.subspan(entry.begin, entry.end - entry.begin), mapped_});
   }
+  try {
+    for (TensorView& tensor : tensors_) {
+      const auto layout = metadata_.find(std::string(kLayoutKey) + tensor.name);
+      if (layout != metadata_.end()) apply_layout(tensor, layout->second);
+    }
+  } catch (...) {
+    unmap();
+    throw;
+  }
 }
 
-SafetensorsFile::~SafetensorsFile() {
+void SafetensorsFile::unmap() {
   if (mapped_) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+SafetensorsFile::~SafetensorsFile() { unmap(); }
+
+uint64_t SafetensorsFile::data_begin() const {
+  uint64_t length = 0;
+  for (size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(bytes_[i]);
+  return 8 + length;
 }
 
 const TensorView* SafetensorsFile::find(std::string_view name) const {

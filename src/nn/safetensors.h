@@ -24,6 +24,9 @@ struct TensorView {
   std::vector<int64_t> shape;        // empty for a scalar
   std::span<const std::byte> bytes;  // row-major, little-endian, aligned to the element size
   bool mapped = false;               // whether they lie in a mapped file, not in memory of ours
+  // Empty, or how a matrix lies in `bytes` instead of row by row: BlockedLayout::text(). Only files
+  // whose metadata says so have such tensors, see kLayoutKey.
+  std::string layout = {};
 
   int64_t elements() const;
   bool is_float() const {
@@ -43,6 +46,10 @@ struct TensorView {
   // "weights.safetensors: tensor "blocks.0.wq"", the beginning of a message about this tensor.
   std::string label() const;
 };
+
+// "layout " and a tensor's name is the key in a file's metadata of a matrix that is stored in
+// blocks: the tensor is a plain row of elements, and the value says which matrix it is.
+inline constexpr std::string_view kLayoutKey = "layout ";
 
 // Throws kCorrupt, with the found and the expected shape, unless the tensor has this shape.
 void expect_shape(const TensorView& tensor, std::span<const int64_t> shape);
@@ -80,11 +87,13 @@ class SafetensorsFile {
   // Errors: kNotFound.
   const TensorView& tensor(std::string_view name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  // Size of the whole file.
+  // Size of the whole file, and of its header.
   uint64_t bytes() const { return bytes_.size(); }
+  uint64_t data_begin() const;
 
  private:
   SafetensorsFile(std::string path, std::span<const std::byte> bytes, bool mapped);
+  void unmap();
 
   std::string path_;
   std::span<const std::byte> bytes_;

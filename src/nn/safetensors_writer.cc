@@ -74,12 +74,15 @@ SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<PlannedTensor> t
                            {"data_offsets", {ranges_[i].begin, end}}};
   }
   std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  constexpr size_t kPrefix = 8, kAlignment = 64;
+  text.resize((kPrefix + text.size() + kAlignment - 1) / kAlignment * kAlignment - kPrefix, ' ');
   std::string prefix;
   for (int i = 0; i < 8; ++i) prefix += static_cast<char>(text.size() >> (8 * i) & 0xff);
   text.insert(0, prefix);
   for (Range& range : ranges_) range.begin += text.size();
   bytes_ = text.size() + end;
+
+  header_ = text;
 
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd_ < 0) throw_errno("cannot create the file", errno);
@@ -119,7 +122,19 @@ void SafetensorsWriter::put(uint64_t offset, std::span<const std::byte> bytes) {
   }
 }
 
-void SafetensorsWriter::commit() {
+void SafetensorsWriter::replace_metadata(std::string_view key, std::string_view from,
+                                         std::string_view to) {
+  const std::string entry = "\"" + std::string(key) + "\":\"";
+  const size_t found = header_.find(entry + std::string(from) + "\"");
+  if (fd_ < 0 || from.size() != to.size() || found == std::string::npos) {
+    throw_internal(path_.string() + ": metadata " + quoted_name(key) + " cannot be replaced");
+  }
+  header_.replace(found + entry.size(), to.size(), to);
+  put(found + entry.size(), std::as_bytes(std::span(to)));
+}
+
+void SafetensorsWriter::commit(bool durable) {
+  if (durable && ::fsync(fd_) != 0) throw_errno("cannot write", errno);
   // Some file systems report a full disk only here.
   const int fd = fd_;
   fd_ = -1;
@@ -128,6 +143,13 @@ void SafetensorsWriter::commit() {
     ::unlink(temporary_.c_str());
     throw_errno("cannot finish the file", error);
   }
+  if (!durable) return;
+  // The new name is on the disk when its directory is; not every file system can do that.
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return;
+  ::fsync(directory);
+  ::close(directory);
 }
 
 void SafetensorsWriter::throw_errno(const char* what, int error) const {

@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nn/safetensors_header.h"
@@ -19,8 +20,8 @@ struct PlannedTensor {
   std::vector<int64_t> shape;
 };
 
-// The file appears under its name at commit(), whole, or not at all: until then it is a hidden file
-// beside it, which the destructor removes.
+// Data begins at a multiple of 64 bytes in the file. The file appears under its name at commit(),
+// whole, or not at all: until then it is a hidden file beside it, which the destructor removes.
 class SafetensorsWriter {
  public:
   // Writes the header. Tensors are laid out by element size, then in the order given; what is never
@@ -41,9 +42,13 @@ class SafetensorsWriter {
   // Errors: kUnavailable when the disk is full or fails, kInternal past the tensor's end.
   void write(size_t tensor, uint64_t offset, std::span<const std::byte> bytes);
 
-  // Gives the file its name, replacing what had it. After it nothing may be written.
-  // Errors: kUnavailable.
-  void commit();
+  // Changes a value of the metadata for one of the same length, which no character needs escaping
+  // in. Errors: kInternal when there is none of that length.
+  void replace_metadata(std::string_view key, std::string_view from, std::string_view to);
+
+  // Gives the file its name, replacing what had it. After it nothing may be written. `durable`:
+  // returns when the disk has it. Errors: kUnavailable.
+  void commit(bool durable = false);
 
  private:
   struct Range {
@@ -54,6 +59,7 @@ class SafetensorsWriter {
   [[noreturn]] void throw_errno(const char* what, int error) const;
 
   std::filesystem::path path_, temporary_;
+  std::string header_;
   std::vector<PlannedTensor> tensors_;
   std::vector<Range> ranges_;
   uint64_t bytes_ = 0;

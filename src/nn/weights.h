@@ -38,6 +38,10 @@ class Weights {
   // "blocks.3.attention." + name.
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
   const SafetensorsFile& file() const { return *file_; }
+  // Keeps the tensors' bytes.
+  std::shared_ptr<const void> owner() const { return file_; }
+  // The tensors below this scope, sorted by name.
+  std::span<const TensorView> tensors() const { return below(); }
 
  private:
   Weights(std::shared_ptr<const SafetensorsFile> file, std::string prefix)

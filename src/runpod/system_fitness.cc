@@ -14,10 +14,10 @@
 #include <fstream>
 #include <limits>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 
 #include "base/error.h"
+#include "base/system_memory.h"
 #include "net/url.h"
 #include "runpod/fitness.h"
 
@@ -30,41 +30,6 @@ std::string decimal(double value, const char* format) {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
   return text;
-}
-
-std::optional<double> read_number(const std::string& file) {
-  std::ifstream in(file);
-  double value = 0;
-  return in >> value ? std::optional(value) : std::nullopt;
-}
-
-// The number behind `key` in a file of lines "key value ...".
-std::optional<double> read_field(const std::string& file, const std::string& key) {
-  std::ifstream in(file);
-  std::string line;
-  while (std::getline(in, line)) {
-    std::istringstream fields(line);
-    std::string name;
-    double value = 0;
-    if (fields >> name >> value && name == key) return value;
-  }
-  return std::nullopt;
-}
-
-// What a control group leaves, page cache that can be dropped included.
-double control_group_room(const std::string& root) {
-  const double unlimited = std::numeric_limits<double>::infinity();
-  const std::string groups = root + "sys/fs/cgroup/";
-  auto limit = read_number(groups + "memory.max");
-  auto used = read_number(groups + "memory.current");
-  auto cache = read_field(groups + "memory.stat", "inactive_file");
-  if (!limit) {
-    limit = read_number(groups + "memory/memory.limit_in_bytes");
-    used = read_number(groups + "memory/memory.usage_in_bytes");
-    cache = read_field(groups + "memory/memory.stat", "total_inactive_file");
-  }
-  if (!limit || !used) return unlimited;  // also "max"
-  return std::max(0.0, *limit - *used + cache.value_or(0.0));
 }
 
 void check_memory(const FitnessOptions& options) {
@@ -156,9 +121,8 @@ bool is_true(const std::optional<std::string>& value) {
 }  // namespace
 
 double available_memory_bytes(const std::string& system_root) {
-  const auto machine = read_field(system_root + "proc/meminfo", "MemAvailable:");
-  const double available = machine ? *machine * 1024.0 : std::numeric_limits<double>::infinity();
-  return std::min(available, control_group_room(system_root));
+  const auto available = system_memory(system_root).available;
+  return available ? static_cast<double>(*available) : std::numeric_limits<double>::infinity();
 }
 
 bool version_at_least(const std::string& a, const std::string& b) {

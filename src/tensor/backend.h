@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -22,6 +23,10 @@ struct HostWeights {
   int64_t out = 0;
   int64_t in = 0;
   int64_t taps = 1;
+  // Not empty: a matrix that lies as Backend::packed_layout() says, to be used in place; `owner`
+  // keeps the data.
+  std::string_view layout = {};
+  std::shared_ptr<const void> owner = {};
 };
 
 // Weights in the layout and precision that the backend multiplies fastest. Read-only after making.
@@ -121,6 +126,8 @@ class Backend {
   virtual void wait(const TimeMark& mark) const;
   // Waits until the device has come to both. Marks are of this backend's mark().
   virtual double seconds_between(const TimeMark& begin, const TimeMark& end) const;
+  // Bytes of the device's memory that this process may take in all; 0 where that is not known.
+  virtual uint64_t memory_limit() const { return 0; }
   // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes
   // float32 where the device has no fast bfloat16.
   virtual DType compute_dtype(DType wanted) const = 0;
@@ -139,8 +146,14 @@ class Backend {
   // The default's calls the work.
   virtual std::unique_ptr<Repeater> make_repeater();
 
-  // `weights` is read during the call only. precision: float32, bfloat16, or what packs() affirms,
-  // for matrices only.
+  // The layout, as BlockedLayout::text(), in which pack() keeps a matrix and can use a stored copy
+  // of it in place; empty when it cannot.
+  virtual std::string packed_layout(int64_t out, int64_t in, DType precision) const { return {}; }
+  // The stored form of a matrix that has such a layout.
+  virtual std::span<const std::byte> packed_bytes(const PackedWeights& weights) const { return {}; }
+
+  // `weights` is read during the call only, unless it has a layout. precision: float32, bfloat16,
+  // or what packs() affirms, for matrices only.
   virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
                                               int64_t dilation, DType precision) = 0;
   // out = x w^T + bias (+ out). bias may be empty.

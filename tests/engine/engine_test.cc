@@ -358,6 +358,15 @@ TEST(EngineLoad, SaysWhatItIs) {
   EXPECT_GE(engine->info().max_requests, 4u);
 }
 
+TEST(EngineLoad, TellsItsStagesInTheirOrder) {
+  std::vector<std::string> stages;
+  EngineOptions options = tiny_options();
+  options.stage_done = [&](const std::string& stage) { stages.push_back(stage); };
+  const auto engine = Engine::load(options);
+  EXPECT_EQ(stages, (std::vector<std::string>{"map", "load"}));
+  EXPECT_GT(engine->info().file_bytes, engine->info().read_bytes);
+}
+
 TEST(EngineLoad, LeavesOutTheBlockwisePartWhenAsked) {
   EngineOptions options = tiny_options();
   options.blockwise = false;

@@ -102,7 +102,7 @@ class SchedulerTest : public ::testing::Test {
                read_pca_state(Weights::open(tiny_files().pca))};
   VoiceCache voices_{1 << 20};
   VoiceStore voice_store_{"", "", 80, 0};
-  SpeechModels models_{backend_, dit_, codec_, voices_, voice_store_, NoiseKind::kCuda, {}};
+  SpeechModels models_{backend_, dit_, codec_, voices_, voice_store_, NoiseKind::kCuda, {}, 0};
   ModulationCache modulations_{dit_, false};
   std::stop_source stop_;
   Scheduler scheduler_{models_, modulations_, stop_.get_token()};

@@ -1,0 +1,46 @@
+// One file of everything that a model is loaded from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "engine/engine.h"
+
+namespace echo {
+
+enum class PackLayout {
+  kPlain,   // matrices row by row, for any machine
+  kNative,  // as this machine's backend multiplies them: used where they lie in the file
+};
+
+struct ModelPackOptions {
+  ModelFiles files;
+  std::filesystem::path output;
+  PackLayout layout = PackLayout::kPlain;
+  // Of the autoencoder's large matrices. kAuto: as stored; kBFloat16 halves them, and they are
+  // multiplied so. The transformer's weights stay as they are stored.
+  Precision codec_precision = Precision::kAuto;
+  bool blockwise = true;  // with what block_sizes needs, where the checkpoint has it
+  DeviceOptions device;   // for kNative
+  // Called now and then with bytes written and bytes in all. What it throws ends the packing and
+  // leaves no file.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+struct ModelPackResult {
+  uint64_t source_bytes = 0;  // of the files
+  uint64_t bytes = 0;         // of the packed file
+  size_t matrices = 0;        // stored in a native layout
+};
+
+// Writes a safetensors file with the three parts under "dit.", "codec." and "pca.", only what a
+// model reads: weight norms are folded, buffers left out, tensors in the order of their use. A
+// matrix in a native layout is read by any other machine too, but has to be packed again there.
+// The file appears whole, is on the disk when this returns, and has the hash of its data. Loading
+// it gives exactly the same model. Errors: as open_model; kInvalidArgument for a model that is
+// packed already; kUnavailable when the file cannot be written or the disk has not enough room.
+ModelPackResult pack_model(const ModelPackOptions& options);
+
+}  // namespace echo

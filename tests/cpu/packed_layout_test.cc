@@ -1,0 +1,86 @@
+// Matrices that are stored as oneDNN multiplies them.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/error.h"
+#include "cpu/cpu_backend.h"
+#include "tensor/blocked_layout.h"
+#include "tensor/ops.h"
+
+namespace echo::cpu {
+namespace {
+
+struct Shape {
+  int64_t out, in;
+};
+
+class PackedLayout : public ::testing::TestWithParam<Shape> {
+ protected:
+  std::vector<float> values() const {
+    std::vector<float> v(static_cast<size_t>(GetParam().out * GetParam().in));
+    for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<float>(i * 7 % 251) / 64 - 2;
+    return v;
+  }
+  // The product of a fixed input, on the host.
+  std::vector<float> product(const PackedWeights& w) {
+    std::vector<float> x(static_cast<size_t>(3 * w.in()));
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 13) / 8 - 0.5f;
+    const Tensor input = cast(from_host(*backend_, x, 3, w.in()), w.dtype());
+    return linear(input, w, Tensor(), DType::kFloat32).to_host();
+  }
+  std::unique_ptr<Backend> backend_ = make_cpu_backend({});
+};
+
+TEST_P(PackedLayout, AStoredCopyIsUsedInPlaceAndGivesTheSame) {
+  const auto [out, in] = GetParam();
+  const std::vector<float> host = values();
+  for (const DType wanted : {DType::kFloat32, DType::kBFloat16}) {
+    const DType precision = backend_->compute_dtype(wanted);
+    const auto packed = backend_->pack({host.data(), DType::kFloat32, out, in}, 1, 1, precision);
+    const std::string text = backend_->packed_layout(out, in, precision);
+    if (text.empty()) GTEST_SKIP() << "this library's layout is not one of blocks";
+    const BlockedLayout layout = BlockedLayout::parse(text);
+    EXPECT_EQ(layout.out, out);
+    EXPECT_EQ(layout.in, in);
+    const std::span<const std::byte> bytes = backend_->packed_bytes(*packed);
+    ASSERT_EQ(bytes.size(), static_cast<size_t>(layout.elements()) * dtype_size(precision));
+
+    auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+    HostWeights stored{copy->data(), precision, out, in};
+    stored.layout = text;
+    stored.owner = copy;
+    const auto again = backend_->pack(stored, 1, 1, precision);
+    EXPECT_EQ(backend_->packed_bytes(*again).data(), copy->data()) << "in place";
+    stored.owner.reset();
+    std::weak_ptr<std::vector<std::byte>> watched = copy;
+    copy.reset();
+    EXPECT_FALSE(watched.expired()) << "the weights keep what they use";
+    EXPECT_EQ(product(*again), product(*packed));
+
+    // Any machine can read it.
+    std::vector<std::byte> rows(static_cast<size_t>(out * in) * dtype_size(precision));
+    unblock(layout, bytes, rows);
+    const auto third = backend_->pack({rows.data(), precision, out, in}, 1, 1, precision);
+    EXPECT_EQ(product(*third), product(*packed));
+  }
+}
+
+TEST_P(PackedLayout, AnotherLayoutIsRefused) {
+  const auto [out, in] = GetParam();
+  const std::vector<float> host = values();
+  HostWeights stored{host.data(), DType::kFloat32, out, in};
+  stored.layout = "float32 1x1 strides 1,1 blocks ";
+  EXPECT_THROW(backend_->pack(stored, 1, 1, DType::kFloat32), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, PackedLayout,
+                         ::testing::Values(Shape{128, 64}, Shape{80, 256}, Shape{250, 33},
+                                           Shape{1280, 320}),
+                         [](const auto& test) {
+                           return std::to_string(test.param.out) + "x" +
+                                  std::to_string(test.param.in);
+                         });
+
+}  // namespace
+}  // namespace echo::cpu

@@ -1,0 +1,177 @@
+#include "engine/model_pack.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "engine/content_hash.h"
+#include "engine/model_identity.h"
+#include "engine_fixture.h"
+#include "models/random_checkpoint.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+template <class F>
+Error error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return Error(ErrorCode::kInternal, "");
+}
+
+// A tiny model in bfloat16 with an autoencoder in float32, as published.
+class ModelPack : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TempDir;
+    files_ = write_random_checkpoint(*folder_ / "model", {});
+  }
+  static void TearDownTestSuite() { delete folder_; }
+
+  ModelPackOptions options(PackLayout layout) const {
+    ModelPackOptions options;
+    options.files = files_;
+    options.output = dir_ / "model.echo";
+    options.layout = layout;
+    return options;
+  }
+  EngineOptions engine_options(const ModelFiles& files) const {
+    EngineOptions options = tiny_options();
+    options.files = files;
+    return options;
+  }
+  // Speech with a voice, so that every part takes part; in two blocks.
+  std::vector<float> speak(EngineOptions options) const {
+    SpeechRequest request = short_request(5);
+    request.voice = recorded_voice("nearly_chunk");
+    request.parameters.block_sizes = {4, 4};
+    return Engine::load(options)->speak(request).samples;
+  }
+  ModelFiles packed() const { return find_model_files(dir_ / "model.echo"); }
+
+  static TempDir* folder_;
+  static ModelFiles files_;
+  TempDir dir_;
+};
+TempDir* ModelPack::folder_ = nullptr;
+ModelFiles ModelPack::files_;
+
+TEST_F(ModelPack, SpeaksExactlyAsWhatWasPacked) {
+  const std::vector<float> expected = speak(engine_options(files_));
+  ASSERT_FALSE(expected.empty());
+  for (const PackLayout layout : {PackLayout::kPlain, PackLayout::kNative}) {
+    const ModelPackResult result = pack_model(options(layout));
+    EXPECT_EQ(result.bytes, fs::file_size(dir_ / "model.echo"));
+    EXPECT_LT(result.bytes, result.source_bytes) << "buffers are left out";
+    if (layout == PackLayout::kPlain) {
+      EXPECT_EQ(result.matrices, 0u);
+    }
+    EXPECT_EQ(speak(engine_options(packed())), expected);
+  }
+}
+
+TEST_F(ModelPack, ANativeFileSpeaksTheSameWhereItIsNotNative) {
+  pack_model(options(PackLayout::kNative));
+  EngineOptions original = engine_options(files_), native = engine_options(packed());
+  original.precision = native.precision = Precision::kFloat32;  // another layout
+  EXPECT_EQ(speak(native), speak(original));
+}
+
+TEST_F(ModelPack, ARoundedAutoencoderIsWhatBfloat16Computes) {
+  ModelPackOptions rounded = options(PackLayout::kPlain);
+  rounded.codec_precision = Precision::kBFloat16;
+  pack_model(rounded);
+  EngineOptions original = engine_options(files_);
+  original.codec_precision = Precision::kBFloat16;
+  EXPECT_EQ(speak(engine_options(packed())), speak(original));
+}
+
+TEST_F(ModelPack, WithoutTheBlockwisePartThereIsNone) {
+  ModelPackOptions short_file = options(PackLayout::kPlain);
+  short_file.blockwise = false;
+  pack_model(short_file);
+  EXPECT_FALSE(Engine::load(engine_options(packed()))->info().blockwise);
+}
+
+TEST_F(ModelPack, KeepsTheIdentityThatVoicesAreKeptUnder) {
+  pack_model(options(PackLayout::kNative));
+  const ModelWeights original = open_model(files_), copy = open_model(packed());
+  EXPECT_EQ(model_identity(copy.codec), model_identity(original.codec));
+  EXPECT_EQ(model_identity(copy.pca), model_identity(original.pca));
+}
+
+TEST_F(ModelPack, HoldsTheHashOfItsData) {
+  pack_model(options(PackLayout::kPlain));
+  const auto file = SafetensorsFile::open(dir_ / "model.echo");
+  EXPECT_EQ(file->data_begin() % 64, 0u);
+  std::ifstream in(dir_ / "model.echo", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(file->metadata().at("sha256"), sha256_hex(bytes.substr(file->data_begin())));
+  for (const TensorView& tensor : file->tensors()) {
+    if (tensor.layout.empty()) continue;
+    EXPECT_EQ((tensor.bytes.data() - file->tensors()[0].bytes.data()) % 64, 0) << tensor.name;
+  }
+}
+
+TEST_F(ModelPack, LeavesNoFileWhenItIsGivenUp) {
+  ModelPackOptions stopped = options(PackLayout::kPlain);
+  stopped.progress = [](uint64_t done, uint64_t total) {
+    if (done > total / 2) throw Error(ErrorCode::kCancelled, "enough");
+  };
+  EXPECT_EQ(error_of([&] { pack_model(stopped); }).code(), ErrorCode::kCancelled);
+  EXPECT_TRUE(fs::is_empty(dir_.path()));
+}
+
+TEST_F(ModelPack, RefusesWhatItCannotPack) {
+  pack_model(options(PackLayout::kPlain));
+  ModelPackOptions again = options(PackLayout::kPlain);
+  again.files = packed();
+  EXPECT_THAT(error_of([&] { pack_model(again); }).what(), HasSubstr("packed already"));
+  ModelPackOptions nowhere = options(PackLayout::kPlain);
+  nowhere.output = dir_ / "no/such/folder/file";
+  EXPECT_EQ(error_of([&] { pack_model(nowhere); }).code(), ErrorCode::kUnavailable);
+}
+
+TEST_F(ModelPack, DamagedFilesAreRefusedByName) {
+  pack_model(options(PackLayout::kNative));
+  const fs::path path = dir_ / "model.echo";
+  std::ifstream in(path, std::ios::binary);
+  const std::string good{std::istreambuf_iterator<char>(in), {}};
+  const auto refusal = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    const Error error = error_of([&] { Engine::load(engine_options(find_model_files(path))); });
+    EXPECT_THAT(error.what(), HasSubstr("model.echo"));
+    return error;
+  };
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string bytes = good;
+    const size_t at = bytes.find(from);
+    EXPECT_NE(at, bytes.npos) << from;
+    return bytes.replace(at, from.size(), to);
+  };
+  EXPECT_EQ(refusal(good.substr(0, good.size() / 2)).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(refusal("").code(), ErrorCode::kInvalidArgument);
+  const Error version = refusal(changed("\"version\":\"1\"", "\"version\":\"9\""));
+  EXPECT_THAT(version.what(), HasSubstr("pack the model again"));
+  EXPECT_EQ(refusal(changed("\"format\":\"echo-tts-pack\"", "\"format\":\"echo-tts-pick\"")).code(),
+            ErrorCode::kInvalidArgument);
+  if (good.find(" strides ") != good.npos) {
+    EXPECT_THAT(refusal(changed(" strides ", " stripes ")).what(), HasSubstr("layout of a packed"));
+    if (good.find(" blocks i16,") != good.npos) {
+      EXPECT_THAT(refusal(changed(" blocks i16,", " blocks o16,")).what(), HasSubstr("layout"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace echo
