@@ -85,6 +85,17 @@ std::optional<fs::path> ModelHub::find(const HubRepository& repository) const {
   return HubCache(options_.cache, repository.name).find(repository.revision, repository.files);
 }
 
+std::string ModelHub::check_access(const HubRepository& repository, std::stop_token stop) const {
+  check_repository_name(repository.name);
+  check_relative_name("revision", repository.revision);
+  std::string commit;
+  for (const std::string& file : repository.files) {
+    check_relative_name("name of a file", file);
+    commit = look_up(repository, commit.empty() ? repository.revision : commit, file, stop).commit;
+  }
+  return commit;
+}
+
 fs::path ModelHub::download(const HubRepository& repository, const Progress& progress,
                             std::stop_token stop) {
   const HubCache cache(options_.cache, repository.name);

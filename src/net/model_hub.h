@@ -42,6 +42,10 @@ class ModelHub {
   // The snapshot with all the files if the cache has it. No request, nothing is written.
   std::optional<std::filesystem::path> find(const HubRepository& repository) const;
 
+  // Whether the hub would give all the files of the revision; returns its present commit. Errors:
+  // as download, but for those of the disk.
+  std::string check_access(const HubRepository& repository, std::stop_token stop = {}) const;
+
   // The snapshot with all the files of the revision's present commit; what the cache lacks is
   // downloaded, each file once however many processes ask, and checked by size and hash. When the
   // hub cannot be reached, a snapshot in the cache will do. Progress is called about ten times a
