@@ -83,7 +83,6 @@ class StopReason {
 
 int serve_api(ApiModeOptions options, const Environment& environment, HttpClient& http,
               Logger& logger) {
-  const auto begin = std::chrono::steady_clock::now();
   const int64_t patience = environment.integer("ECHO_DRAIN_SECONDS", 600, 0, 86'400);
   StopReason reason;
   std::atomic<int> signals{0};
@@ -112,9 +111,10 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   api.start();
   if (files) files->set_base_url(api.url() + "/files");
   logger.info("Listening on " + api.url());
+  options.cold_start.lap("config");
+  options.system.cold_start = &options.cold_start;
   try {
     system = std::make_unique<SpeechSystem>(options.system, http, logger);
-    if (options.warm_up) system->warm_up();
   } catch (const Error& error) {
     logger.error(std::string("The model cannot be used: ") + error.what());
     api.set_broken("the model cannot be used");
@@ -122,13 +122,12 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   }
   if (system) {
     metrics.build_info(ECHO_VERSION, "", "");
-    metrics.cold_start(
-        "ready", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    metrics.cold_start(options.cold_start);
     metrics.on_scrape([&](server::Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
     api.set_ready(system->handler(), system->concurrency());
-    logger.info("Ready");
+    logger.info("Ready in " + options.cold_start.text());
   }
   const int exit_code = reason.wait();
   logger.info("Shutting down");

@@ -12,7 +12,7 @@ struct ApiModeOptions {
   runpod::CommandLine arguments;
   runpod::WorkerOptions worker;
   SpeechSystemOptions system;
-  bool warm_up = false;
+  ColdStart cold_start;  // runs since the process began
 };
 
 // Serves until SIGTERM or SIGINT, then lets the jobs at hand finish; a second signal ends the

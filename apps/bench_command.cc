@@ -1,7 +1,9 @@
 #include <cstdio>
+#include <filesystem>
 
 #include "apps/command.h"
 #include "base/error.h"
+#include "bench/cold_start_bench.h"
 #include "bench/pipeline_bench.h"
 
 namespace echo::apps {
@@ -15,29 +17,49 @@ std::optional<DType> precision(const std::string& name) {
 
 struct Options {
   std::string model, precision = "auto", codec_precision = "auto";
+  bool cold_start = false;
   bench::PipelineBenchOptions bench;
 };
+
+int cold_start(const Options& options, const std::function<void(const std::string&)>& progress) {
+  bench::ColdStartOptions bench;
+  bench.program = std::filesystem::read_symlink("/proc/self/exe");
+  bench.arguments = {"--model",           options.model,
+                     "--precision",       options.precision,
+                     "--codec-precision", options.codec_precision,
+                     "--threads",         std::to_string(options.bench.threads)};
+  bench.files = find_model_files(options.model);
+  bench.repetitions = options.bench.repetitions;
+  std::printf("%s", bench::run_cold_start_bench(bench, progress).table().c_str());
+  return kSuccess;
+}
 
 }  // namespace
 
 void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
   options->model = line.environment().text("ECHO_MODEL_DIR");
-  CLI::App& command = line.add(
-      "bench", "Measure speed and memory on this machine",
-      "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n",
-      [options] {
-        if (options->model.empty()) throw_invalid("--model: no directory given");
-        options->bench.model = options->model;
-        options->bench.precision = precision(options->precision);
-        options->bench.codec_precision = precision(options->codec_precision);
-        const auto result = bench::run_pipeline_bench(options->bench, [](const std::string& what) {
-          std::fprintf(stderr, "bench: %s\n", what.c_str());
-        });
-        std::printf("%s", result.table().c_str());
-        return static_cast<int>(kSuccess);
-      });
+  CLI::App& command =
+      line.add("bench", "Measure speed and memory on this machine",
+               "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n"
+               "  echo-tts bench --cold-start --model /tmp/full\n",
+               [options] {
+                 if (options->model.empty()) throw_invalid("--model: no directory given");
+                 const auto progress = [](const std::string& what) {
+                   std::fprintf(stderr, "bench: %s\n", what.c_str());
+                 };
+                 if (options->cold_start) return cold_start(*options, progress);
+                 options->bench.model = options->model;
+                 options->bench.precision = precision(options->precision);
+                 options->bench.codec_precision = precision(options->codec_precision);
+                 const auto result = bench::run_pipeline_bench(options->bench, progress);
+                 std::printf("%s", result.table().c_str());
+                 return static_cast<int>(kSuccess);
+               });
   command.add_option("--model", options->model, "Directory of the checkpoints (or ECHO_MODEL_DIR)");
+  command.add_flag("--cold-start", options->cold_start,
+                   "Measure a worker's start instead, with its files in the page cache and "
+                   "without");
   const auto names = CLI::IsMember({"auto", "float32", "bf16"});
   command.add_option("--precision", options->precision, "Of the transformer's matrices")
       ->check(names)

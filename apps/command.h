@@ -46,5 +46,7 @@ void add_bench(CommandLine& line);
 void add_download(CommandLine& line);
 void add_storage(CommandLine& line);
 void add_worker(CommandLine& line);
+void add_doctor(CommandLine& line);
+void add_pack(CommandLine& line);
 
 }  // namespace echo::apps

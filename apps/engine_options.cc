@@ -6,6 +6,7 @@ namespace echo::apps {
 namespace {
 
 constexpr int64_t kMaxWideBlocks = 1000;
+constexpr int64_t kMostMegabytes = int64_t{1} << 24;
 
 // Of a flag, which was checked, or of a variable.
 Precision precision_of(const std::string& name, const char* variable) {
@@ -20,6 +21,7 @@ Precision precision_of(const std::string& name, const char* variable) {
 
 void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   source = model_source_of(environment);
+  variables = environment;
   voice_store = environment.text("ECHO_VOICE_CACHE");
   precision = environment.text("ECHO_PRECISION", precision);
   codec_precision = environment.text("ECHO_CODEC_PRECISION", codec_precision);
@@ -31,8 +33,8 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   device.add_to(command, environment, group);
   command
       .add_option("--precision", precision,
-                  "Of the transformer's matrices; auto: as the checkpoint is stored; int8 and fp8 "
-                  "on a GPU only (or ECHO_PRECISION)")
+                  "Of the transformer's matrices (or ECHO_PRECISION); auto: as the checkpoint is "
+                  "stored, if it fits; int8 and fp8 on a GPU only")
       ->check(CLI::IsMember(precision_names()))
       ->capture_default_str()
       ->group(group);
@@ -58,6 +60,19 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
       .add_option("--voice-cache", voice_store,
                   "Directory that keeps encoded voices (or ECHO_VOICE_CACHE)")
       ->group(group);
+  const auto add_megabytes = [&](const char* flag, std::optional<int64_t>& value,
+                                 const char* help) {
+    command.add_option(flag, value, help)
+        ->check(CLI::Range(int64_t{0}, kMostMegabytes))
+        ->group(group);
+  };
+  add_megabytes("--memory", memory_mb,
+                "The most of the device's memory to plan with, MB (or ECHO_MEMORY_MB); 0: all");
+  add_megabytes("--voice-cache-mb", voice_cache_mb,
+                "Encoded voices in memory (or ECHO_VOICE_CACHE_MB); without it as memory allows");
+  add_megabytes(
+      "--schedule-cache-mb", schedule_cache_mb,
+      "What depends on a schedule alone (or ECHO_SCHEDULE_CACHE_MB); without it the same");
 }
 
 EngineOptions EngineFlags::options() const {
@@ -68,6 +83,15 @@ EngineOptions EngineFlags::options() const {
   options.wide_blocks = wide_blocks;
   options.noise = noise_kind(noise);
   options.voice_store = voice_store;
+  const auto bytes = [&](const std::optional<int64_t>& flag,
+                         const char* variable) -> std::optional<size_t> {
+    if (!flag && !variables.find(variable)) return std::nullopt;
+    const int64_t megabytes = flag ? *flag : variables.integer(variable, 0, 0, kMostMegabytes);
+    return static_cast<size_t>(megabytes) << 20;
+  };
+  options.memory_bytes = bytes(memory_mb, "ECHO_MEMORY_MB").value_or(0);
+  options.voice_cache_bytes = bytes(voice_cache_mb, "ECHO_VOICE_CACHE_MB");
+  options.schedule_cache_bytes = bytes(schedule_cache_mb, "ECHO_SCHEDULE_CACHE_MB");
   return options;
 }
 

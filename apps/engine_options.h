@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 #include "apps/device_options.h"
@@ -15,11 +16,15 @@ struct EngineFlags {
   DeviceFlags device;
   std::string precision = "auto", codec_precision = "auto", noise = "cuda";
   std::string voice_store;
+  Environment variables;
+  std::optional<int64_t> memory_mb, voice_cache_mb, schedule_cache_mb;
   int64_t wide_blocks = EngineOptions{}.wide_blocks;
 
-  // Declares them; defaults come from the environment.
+  // Declares them; what is not given comes from ECHO_MODEL_DIR, ECHO_PRECISION,
+  // ECHO_CODEC_PRECISION, ECHO_VOICE_CACHE, ECHO_MEMORY_MB, ECHO_VOICE_CACHE_MB,
+  // ECHO_SCHEDULE_CACHE_MB, and those of DeviceFlags.
   void add_to(CLI::App& command, const Environment& environment);
-  // Everything but the model's files.
+  // Everything but the model's files. Errors: kInvalidArgument for a variable.
   EngineOptions options() const;
 };
 

@@ -49,6 +49,8 @@ int run(int argc, char** argv) {
   add_download(line);
   add_storage(line);
   add_worker(line);
+  add_doctor(line);
+  add_pack(line);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr,

@@ -23,6 +23,12 @@ std::string rounded(double seconds) {
   return text;
 }
 
+std::string gigabytes(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
+  return text;
+}
+
 std::string set_or_not(const std::string& secret) { return secret.empty() ? "not set" : "set"; }
 
 }  // namespace
@@ -35,6 +41,11 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.output = output_directory_of(environment);
   options.limits.max_text_chars =
       static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4000, 1, 1'000'000));
+  options.warm_up = environment.text("ECHO_WARM_UP", options.warm_up);
+  if (options.warm_up != "auto" && options.warm_up != "on" && options.warm_up != "off") {
+    throw_invalid("ECHO_WARM_UP: found \"" + options.warm_up.substr(0, 40) +
+                  "\", expected auto, on or off");
+  }
   options.max_requests = static_cast<size_t>(environment.integer("ECHO_CONCURRENCY", 0, 0, 256));
   return options;
 }
@@ -82,7 +93,7 @@ std::vector<std::string> settings_problems(const SpeechSystemOptions& options) {
 }
 
 SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http, Logger& logger)
-    : logger_(logger) {
+    : logger_(logger), cold_start_(options.cold_start) {
   for (const std::string& line : settings_of(options)) logger_.info(line);
   auto begin = std::chrono::steady_clock::now();
   auto last_line = begin;
@@ -96,6 +107,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                      (p.waiting ? ", by another process" : ""));
       });
   logger_.info("Model found in " + rounded(seconds_since(begin)));
+  lap("resolve");
 
   begin = std::chrono::steady_clock::now();
   EngineOptions engine_options = options.engine.options();
@@ -103,12 +115,15 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   engine_options.files = model.files;
   engine_options.max_requests = options.max_requests;
   engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);
+  engine_options.stage_done = [this](const std::string& stage) { lap(stage); };
   engine_ = Engine::load(engine_options);
   const EngineInfo& info = engine_->info();
   const auto width = static_cast<size_t>(std::max<int64_t>(1, info.batch_width));
   concurrency_ = static_cast<int>(options.max_requests > 0 ? options.max_requests : width);
+  for (const std::string& line : info.plan) logger_.info("Plan: " + line);
   logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
-               info.precision + ", codec " + info.codec_precision);
+               info.precision + ", codec " + info.codec_precision + "; " +
+               gigabytes(info.read_bytes) + " of " + gigabytes(info.file_bytes) + " were read");
 
   if (!std::filesystem::is_directory(options.voices_directory)) {
     logger_.warn("There are no voices. | AUDIO_VOICES_DIR: found no directory " +
@@ -145,6 +160,8 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
           .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
           .output = *output_,
           .logger = logger_});
+  lap("config");
+  if (options.warm_up == "on" || (options.warm_up == "auto" && info.device != "cpu")) warm_up();
 }
 
 SpeechSystem::~SpeechSystem() = default;
@@ -159,6 +176,11 @@ void SpeechSystem::warm_up() {
   request.parameters.sequence_length = 32;
   engine_->speak(std::move(request));
   logger_.info("Warmed up in " + rounded(seconds_since(begin)));
+  lap("warm-up");
+}
+
+void SpeechSystem::lap(const std::string& stage) const {
+  if (cold_start_) cold_start_->lap(stage);
 }
 
 }  // namespace echo::apps

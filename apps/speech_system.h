@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/engine_options.h"
+#include "base/cold_start.h"
 #include "base/log.h"
 #include "net/object_store.h"
 #include "runpod/handler.h"
@@ -27,6 +28,9 @@ struct SpeechSystemOptions {
   bool may_download = true;
   size_t max_requests = 0;  // in the engine at a time; 0: its own choice
   std::function<void(const JobReport&)> finished = {};  // after every job
+  // "on", "off"; "auto": on a GPU, whose first step is slow.
+  std::string warm_up = "auto";
+  ColdStart* cold_start = nullptr;  // told of "resolve", "map", "load", "config", "warm-up"
 };
 
 // Options from flags that were parsed and the environment. Errors: kInvalidArgument.
@@ -58,7 +62,10 @@ class SpeechSystem {
   void warm_up();
 
  private:
+  void lap(const std::string& stage) const;
+
   Logger& logger_;
+  ColdStart* cold_start_;
   int concurrency_ = 1;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<VoiceDirectory> voice_directory_;

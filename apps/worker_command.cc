@@ -1,5 +1,7 @@
 #include <cstdio>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "apps/api_mode.h"
 #include "apps/command.h"
@@ -7,6 +9,7 @@
 #include "apps/speech_metrics.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include "net/curl_http_client.h"
 #include "runpod/command_line.h"
 #include "runpod/fitness.h"
@@ -26,6 +29,7 @@ struct Options {
   int metrics_port = 0;
   std::string metrics_host = "127.0.0.1";
   bool warm_up = false;
+  std::string start_report;  // with warm_up: a file for the stages of the start
   CLI::App* command = nullptr;
 };
 
@@ -35,6 +39,7 @@ struct Process {
   runpod::WorkerOptions worker;
   runpod::FitnessOptions fitness;
   std::vector<std::string> warnings;
+  ColdStart cold_start;
 };
 
 LogOptions log_options(const runpod::WorkerOptions& worker) {
@@ -92,7 +97,7 @@ std::unique_ptr<server::MonitorServer> monitor_of(const Options& options,
   return std::make_unique<server::MonitorServer>(http, metrics);
 }
 
-int run_queue_worker(const Process& process, const Options& flags, SpeechSystemOptions options,
+int run_queue_worker(Process& process, const Options& flags, SpeechSystemOptions options,
                      HttpClient& http, Logger& logger) {
   runpod::check_worker_options(process.worker);
   if (options.storage_directory.empty() && !complete(options.s3, logger)) return kFailure;
@@ -109,7 +114,10 @@ int run_queue_worker(const Process& process, const Options& flags, SpeechSystemO
   if (monitor) monitor->start();  // now: its threads leave the signals alone
   runpod::WorkerSetup setup;
   setup.system_checks = runpod::system_fitness_checks(process.fitness, {}, logger);
+  options.cold_start = &process.cold_start;
+  process.cold_start.lap("config");
   setup.load = [&] {
+    process.cold_start.lap("fitness");
     tell(process, logger);
     system = std::make_unique<SpeechSystem>(options, http, logger);
     return system->handler();
@@ -121,7 +129,9 @@ int run_queue_worker(const Process& process, const Options& flags, SpeechSystemO
       sampled.set_in_flight(static_cast<double>(worker.jobs() - worker.queued()));
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
+    metrics.cold_start(process.cold_start);
     if (monitor) monitor->set_ready();
+    logger.info("Ready in " + process.cold_start.text());
   };
   setup.finished = [&](const runpod::FinishedJob& job) {
     metrics.job_finished("queue", job.status, job.seconds, job.output);
@@ -144,6 +154,43 @@ runpod::Mode mode_of(const std::string& name, const Process& process,
   return runpod::choose_mode(
       process.arguments, process.worker,
       {environment.find("PORT").has_value() || environment.find("PORT_HEALTH").has_value()});
+}
+
+// What this process has had read from disks, as far as the system counts it.
+uint64_t disk_bytes() {
+  std::ifstream file("/proc/self/io");
+  std::string name;
+  uint64_t value = 0;
+  while (file >> name >> value) {
+    if (name == "read_bytes:") return value;
+  }
+  return 0;
+}
+
+// Everything that a worker does before it takes jobs, and nothing after it.
+int run_warm_up(Process& process, SpeechSystemOptions options, const std::string& report,
+                HttpClient& http, Logger& logger) {
+  options.cold_start = &process.cold_start;
+  process.cold_start.lap("config");
+  const auto checks = runpod::system_fitness_checks(process.fitness, {}, logger);
+  if (runpod::run_fitness_checks(checks, logger)) return kFailure;
+  process.cold_start.lap("fitness");
+  options.warm_up = "on";
+  SpeechSystem system(options, http, logger);
+  logger.info("Ready in " + process.cold_start.text());
+  if (report.empty()) return kSuccess;
+  nlohmann::ordered_json stages = nlohmann::ordered_json::object();
+  for (const ColdStart::Stage& stage : process.cold_start.stages()) {
+    stages[stage.name] = stage.seconds;
+  }
+  const EngineInfo& info = system.engine().info();
+  write_file_atomically(report, nlohmann::ordered_json{{"stages", stages},
+                                                       {"seconds", process.cold_start.total()},
+                                                       {"file_bytes", info.file_bytes},
+                                                       {"read_bytes", info.read_bytes},
+                                                       {"disk_bytes", disk_bytes()}}
+                                    .dump());
+  return kSuccess;
 }
 
 int run_worker(const Options& options, const Environment& environment) {
@@ -185,8 +232,7 @@ int run_worker(const Options& options, const Environment& environment) {
   if (!problems.empty()) return kFailure;
   const std::unique_ptr<HttpClient> http = make_http_client();
   if (options.warm_up) {
-    SpeechSystem(system_options, *http, logger).warm_up();
-    return kSuccess;
+    return run_warm_up(process, system_options, options.start_report, *http, logger);
   }
   switch (mode) {
     case runpod::Mode::kQueueWorker:
@@ -195,8 +241,9 @@ int run_worker(const Options& options, const Environment& environment) {
       return run_local(process, system_options, *http, logger);
     default:
       tell(process, logger);
-      return serve_api({mode, process.arguments, process.worker, system_options, false},
-                       environment, *http, logger);
+      return serve_api(
+          {mode, process.arguments, process.worker, system_options, process.cold_start},
+          environment, *http, logger);
   }
 }
 
@@ -237,6 +284,7 @@ void add_worker(CommandLine& line) {
       ->capture_default_str();
   command.add_flag("--warmup", options->warm_up,
                    "Find or download the model, load it, speak once, and exit");
+  command.add_option("--start-report", options->start_report)->group("");  // for bench
 }
 
 }  // namespace echo::apps

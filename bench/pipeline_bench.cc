@@ -95,14 +95,13 @@ class Bench {
   void load() {
     progress_("loading the model");
     result_.load_seconds = seconds_of([&] {
-      const ModelFiles files = find_model_files(options_.model);
-      const Weights dit = Weights::open(files.dit), dac = Weights::open(files.codec);
+      const auto [dit, dac, pca] = open_model(find_model_files(options_.model));
       config_ = infer_echo_dit_config(dit);
       dtype_ = precision_of(dit, "in_proj.weight", options_.precision);
       dit_ = std::make_unique<EchoDit>(LayerContext{backend_, dtype_}, dit, false);
       codec_dtype_ = backend_.compute_dtype(options_.codec_precision.value_or(DType::kFloat32));
-      codec_ = std::make_unique<Codec>(LayerContext{backend_, codec_dtype_}, dac,
-                                       read_pca_state(Weights::open(files.pca)));
+      codec_ =
+          std::make_unique<Codec>(LayerContext{backend_, codec_dtype_}, dac, read_pca_state(pca));
     });
     result_.weights_gb = process_memory_gb("VmRSS");
   }

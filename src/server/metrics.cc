@@ -65,6 +65,8 @@ struct Metrics::Families {
   Family<Gauge>& build_info = gauge("echotts_build_info", "What runs, in its labels.");
   Family<Gauge>& cold_start =
       gauge("echotts_cold_start_seconds", "Time of each stage of the start.");
+  Family<Gauge>& ready =
+      gauge("echotts_ready_seconds", "From the start of the process until it was ready.");
   Family<Counter>& requests =
       counter("echotts_requests_total", "Requests for speech that are over.");
   Family<Histogram>& request_seconds = histogram("echotts_request_duration_seconds",
@@ -113,8 +115,11 @@ void Metrics::build_info(const std::string& version, const std::string& git,
       .Set(1);
 }
 
-void Metrics::cold_start(const std::string& stage, double seconds) {
-  families_->cold_start.Add({{"stage", stage}}).Set(seconds);
+void Metrics::cold_start(const ColdStart& start) {
+  for (const ColdStart::Stage& stage : start.stages()) {
+    families_->cold_start.Add({{"stage", stage.name}}).Set(stage.seconds);
+  }
+  families_->ready.Add({}).Set(start.total());
 }
 
 void Metrics::request_finished(const std::string& route, const std::string& format,

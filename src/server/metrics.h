@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/cold_start.h"
 #include "runpod/job.h"
 #include "speech/job_report.h"
 
@@ -23,8 +24,8 @@ class Metrics {
   // echotts_build_info
   void build_info(const std::string& version, const std::string& git,
                   const std::string& model_hash);
-  // echotts_cold_start_seconds: "process", "download", "load", "warmup", "ready"
-  void cold_start(const std::string& stage, double seconds);
+  // echotts_cold_start_seconds: a gauge for each stage, which add up to echotts_ready_seconds.
+  void cold_start(const ColdStart& start);
 
   // A request for speech that is over. `route`: "run", "runsync", "realtime", "queue", ...;
   // `format`: "ogg", "none", ...; `status`: "completed", "failed", "cancelled", "timed_out".

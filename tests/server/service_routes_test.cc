@@ -422,7 +422,7 @@ TEST(ServiceRoutes, MetricsCountJobsAndRequests) {
 TEST(MetricsTest, EveryEventHasItsName) {
   Metrics metrics;
   metrics.build_info("1.0", "abc", "def");
-  metrics.cold_start("load", 1.5);
+  metrics.cold_start(ColdStart(1.5));
   metrics.first_audio(0.2);
   metrics.reroll("silence");
   metrics.cancelled("client");
@@ -435,7 +435,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
   const std::string text = metrics.text();
   for (const char* line :
        {"echotts_build_info{git=\"abc\",model_hash=\"def\",version=\"1.0\"} 1\n",
-        "echotts_cold_start_seconds{stage=\"load\"} 1.5\n",
+        "echotts_cold_start_seconds{stage=\"process\"} 1.5\n", "echotts_ready_seconds 1.5\n",
         "echotts_time_to_first_audio_seconds_count 1\n",
         "echotts_rerolls_total{reason=\"silence\"} 1\n",
         "echotts_cancelled_total{cause=\"client\"} 1\n", "echotts_voice_cache_misses_total 1\n",

@@ -1,0 +1,73 @@
+#include <cstdio>
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/interrupt.h"
+#include "apps/progress_line.h"
+#include "base/error.h"
+#include "engine/model_pack.h"
+
+namespace echo::apps {
+namespace {
+
+struct Options {
+  std::string folder, file, layout = "plain", codec_precision = "auto", device = "auto";
+  bool blockwise = true;
+};
+
+int pack(const Options& options) {
+  catch_interrupts();
+  ProgressLine line(false);
+  ModelPackOptions pack;
+  pack.files = find_model_files(options.folder);
+  pack.output = options.file;
+  pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
+  if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
+  pack.blockwise = options.blockwise;
+  pack.device.name = options.device;
+  pack.progress = [&](uint64_t done, uint64_t total) {
+    if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
+    line.update(static_cast<int64_t>(done), static_cast<int64_t>(total),
+                std::to_string(done >> 20) + " of " + std::to_string(total >> 20) + " MB");
+  };
+  const ModelPackResult result = pack_model(pack);
+  line.finish();
+  std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", options.file.c_str(),
+               static_cast<double>(result.bytes) / 1e9,
+               static_cast<double>(result.source_bytes) / 1e9);
+  if (result.matrices > 0) {
+    std::fprintf(stderr, ", %zu matrices in this machine's layout", result.matrices);
+  }
+  std::fprintf(stderr, "\n");
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_pack(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App& command =
+      line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
+               "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
+               "  echo-tts pack --layout native --codec-precision bf16 /models model.echo\n"
+               "A native file is used where it lies: nothing is copied when it is loaded. It works "
+               "on other\n"
+               "machines too, where it is packed again like any other.\n",
+               [options] { return pack(*options); });
+  command.add_option("folder", options->folder, "Directory of the checkpoints")->required();
+  command.add_option("file", options->file, "File to write")->required();
+  command
+      .add_option("--layout", options->layout,
+                  "plain: for any machine; native: as this machine's device multiplies")
+      ->check(CLI::IsMember({"plain", "native"}))
+      ->capture_default_str();
+  command
+      .add_option("--codec-precision", options->codec_precision,
+                  "Of the autoencoder's large matrices; auto: as stored")
+      ->check(CLI::IsMember({"auto", "bf16"}))
+      ->capture_default_str();
+  command.add_option("--device", options->device, "Whose layout is native")->capture_default_str();
+  command.add_flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+}
+
+}  // namespace echo::apps

@@ -1,0 +1,171 @@
+// What an operator runs: pack, doctor, a start that is measured.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "support/subprocess.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kProgram = ECHO_TTS_PROGRAM;
+
+class Operator : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TempDir;
+    const ProcessResult made = run_process({kProgram, "make-model", model()});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+  }
+  static void TearDownTestSuite() { delete folder_; }
+  static std::string model() { return (*folder_ / "model").string(); }
+
+  ProcessResult run(const std::vector<std::string>& arguments,
+                    std::map<std::string, std::string> variables = {}) const {
+    variables.emplace("HF_HUB_OFFLINE", "1");
+    variables.emplace("AUDIO_VOICES_DIR", (dir_ / "voices").string());
+    variables.emplace("OUTPUT_AUDIO_DIR", (dir_ / "output").string());
+    ProcessOptions options;
+    for (const auto& [name, value] : variables) options.environment.push_back(name + "=" + value);
+    std::vector<std::string> command{kProgram};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run_process(command, options);
+  }
+  static std::map<std::string, json> checks_of(const ProcessResult& result) {
+    std::map<std::string, json> checks;
+    const json report = json::parse(result.out);
+    for (const json& check : report.at("checks")) checks[check.at("name")] = check;
+    return checks;
+  }
+
+  static TempDir* folder_;
+  TempDir dir_;
+};
+TempDir* Operator::folder_ = nullptr;
+
+TEST_F(Operator, APackedFileSpeaksAsTheDirectoryDoes) {
+  const auto speak = [&](const std::string& from) {
+    const ProcessResult said =
+        run({"say", "Hello.", "--model", from, "--num_steps", "2", "--sequence_length", "32", "-o",
+             "-", "--format", "wav", "--quiet"});
+    EXPECT_EQ(said.exit_code, 0) << said.err;
+    return said.out;
+  };
+  const std::string expected = speak(model());
+  for (const char* layout : {"plain", "native"}) {
+    const std::string file = dir_ / (std::string(layout) + ".echo");
+    const ProcessResult packed = run({"pack", "--layout", layout, model(), file});
+    ASSERT_EQ(packed.exit_code, 0) << packed.err;
+    EXPECT_THAT(packed.err, HasSubstr(file));
+    EXPECT_EQ(speak(file), expected) << layout;
+  }
+}
+
+TEST_F(Operator, PackExplainsWhatItRefuses) {
+  const ProcessResult missing = run({"pack", dir_ / "nothing", dir_ / "file"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("nothing: No such file or directory"));
+  const ProcessResult wrong = run({"say", "a", "--model", kProgram, "-o", dir_ / "a.wav"});
+  EXPECT_NE(wrong.exit_code, 0);
+  EXPECT_THAT(wrong.err, HasSubstr(kProgram));
+}
+
+TEST_F(Operator, AStartTellsItsStages) {
+  const std::string report = dir_ / "report";
+  const ProcessResult result =
+      run({"worker", "--warmup", "--model", model(), "--start-report", report});
+  ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("Ready in "));
+  EXPECT_THAT(result.out, HasSubstr("Plan: transformer in "));
+  const json start = json::parse(std::ifstream(report));
+  double sum = 0;
+  for (const char* stage : {"process", "config", "fitness", "resolve", "map", "load", "warm-up"}) {
+    ASSERT_TRUE(start.at("stages").contains(stage)) << stage;
+    EXPECT_GE(start["stages"][stage].get<double>(), 0) << stage;
+    sum += start["stages"][stage].get<double>();
+  }
+  EXPECT_NEAR(sum, start.at("seconds").get<double>(), 1e-6);
+  EXPECT_GT(start["stages"]["load"], 0.0);
+  EXPECT_LT(start.at("read_bytes"), start.at("file_bytes"));
+}
+
+TEST_F(Operator, ColdStartsAreMeasured) {
+  const ProcessResult result =
+      run({"bench", "--cold-start", "--repetitions", "1", "--model", model()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* word : {"warm", "cold", "load", "ready", "cached before"}) {
+    EXPECT_THAT(result.out, HasSubstr(word));
+  }
+  const ProcessResult broken = run({"bench", "--cold-start", "--model", dir_ / "nowhere"});
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.err, HasSubstr("nowhere"));
+}
+
+TEST_F(Operator, TooLittleMemoryIsRefusedWithTheFigure) {
+  const ProcessResult result = run(
+      {"say", "a", "--model", model(), "--device", "cpu", "--memory", "100", "-o", dir_ / "a.wav"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("found 0.1 GB of memory, expected"));
+  const ProcessResult variable =
+      run({"say", "a", "--model", model(), "-o", dir_ / "a.wav"}, {{"ECHO_PRECISION", "int3"}});
+  EXPECT_EQ(variable.exit_code, 2);
+  EXPECT_THAT(variable.err, HasSubstr("ECHO_PRECISION: found \"int3\""));
+}
+
+TEST_F(Operator, TheDoctorPassesWhatIsWell) {
+  fs::create_directories(dir_ / "voices");
+  std::ofstream(dir_ / "voices" / "anna.wav") << "sound";
+  const ProcessResult result = run({"doctor", "--json", "--model", model()});
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  auto checks = checks_of(result);
+  for (const char* name :
+       {"device", "weights", "hashes", "room", "output", "volume", "voices", "platform"}) {
+    EXPECT_EQ(checks[name]["status"], "pass") << name << checks[name].dump();
+  }
+  EXPECT_EQ(checks["storage"]["status"], "warn");
+  EXPECT_FALSE(checks["storage"]["remedy"].get<std::string>().empty());
+  EXPECT_FALSE(fs::exists(dir_ / "output")) << "the examination leaves nothing behind";
+}
+
+TEST_F(Operator, TheDoctorNamesWhatIsWrongAndWhatToDo) {
+  const ProcessResult result =
+      run({"doctor", "--model", dir_ / "nowhere"}, {{"S3_ENDPOINT_URL", "http://127.0.0.1:1"},
+                                                    {"S3_ACCESS_KEY_ID", "AKIDEXAMPLE"},
+                                                    {"S3_SECRET_ACCESS_KEY", "canary-secret"},
+                                                    {"S3_BUCKET_NAME", "tts"},
+                                                    {"HF_TOKEN", "hf_canary"}});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("fail  weights"));
+  EXPECT_THAT(result.out, HasSubstr("fail  volume"));
+  EXPECT_THAT(result.out, HasSubstr("fail  storage"));
+  EXPECT_THAT(result.out, HasSubstr("-> "));
+  EXPECT_THAT(result.out + result.err, Not(HasSubstr("canary")));
+}
+
+TEST_F(Operator, TheDoctorFindsADamagedPackedFile) {
+  fs::create_directories(dir_ / "voices");
+  const std::string file = dir_ / "model.echo";
+  ASSERT_EQ(run({"pack", model(), file}).exit_code, 0);
+  EXPECT_EQ(checks_of(run({"doctor", "--json", "--model", file}))["hashes"]["status"], "pass");
+  std::fstream(file, std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(static_cast<std::streamoff>(fs::file_size(file) - 1000))
+      .write("damage", 6);
+  const ProcessResult damaged = run({"doctor", "--json", "--model", file});
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_EQ(checks_of(damaged)["hashes"]["status"], "fail");
+  const ProcessResult skipped = run({"doctor", "--json", "--no-hashes", "--model", file});
+  EXPECT_EQ(checks_of(skipped).count("hashes"), 0u);
+}
+
+}  // namespace
+}  // namespace echo
