@@ -142,13 +142,14 @@ int say(const Options& options) {
   SpeechRequest request;
   request.text = text_of(options);
   request.parameters = parameters_of(options);
+  EngineOptions engine_options = options.engine.options();
+  check_text_length(request.text, engine_options.max_text_chars);
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
   std::optional<OutputFile> file;
   if (options.output != "-") file.emplace(options.output);
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
-  EngineOptions engine_options = options.engine.options();
   if (options.quiet || options.json) engine_options.device.notice = {};
   const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1;

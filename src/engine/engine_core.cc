@@ -170,11 +170,7 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                   " blocks, expected at most one: this model was loaded without the weights for "
                   "blockwise generation");
   }
-  const auto limit = static_cast<size_t>(max_text_chars_);
-  if (request.text.size() > 4 * limit || count_code_points(request.text) > limit) {
-    throw_invalid("text: found more than " + std::to_string(limit) +
-                  " characters, which is the most that one request may have");
-  }
+  check_text_length(request.text, max_text_chars_);
   ChunkOptions chunking;
   chunking.max_chars = static_cast<size_t>(request.parameters.max_chars_per_chunk);
   chunking.target_duration_seconds = request.parameters.target_duration_seconds;

@@ -1,8 +1,18 @@
 #include "engine/speech_request.h"
 
+#include "base/error.h"
 #include "engine/content_hash.h"
+#include "text/utf8.h"
 
 namespace echo {
+
+void check_text_length(const std::string& text, int64_t max_chars) {
+  const auto limit = static_cast<size_t>(max_chars);
+  if (text.size() > 4 * limit || count_code_points(text) > limit) {
+    throw_invalid("text: found more than " + std::to_string(limit) +
+                  " characters, which is the most that one request may have");
+  }
+}
 
 VoiceReference voice_of_samples(std::vector<float> samples) {
   std::string key = sha256_hex(samples);

@@ -62,6 +62,9 @@ struct StageTimings {
   double total = 0;      // from submission to result
 };
 
+// Errors: kInvalidArgument when the text has more than `max_chars` code points.
+void check_text_length(const std::string& text, int64_t max_chars);
+
 enum class VoiceCacheUse { kNoVoice, kHit, kMiss };
 
 struct SpeechResult {
