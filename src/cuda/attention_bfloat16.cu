@@ -15,8 +15,8 @@ constexpr int kThreads = 32 * kWarps;
 constexpr int kQueries = 16 * kWarps;
 constexpr int kKeys = 64;
 static_assert(kQueries <= kKeys, "queries come through the keys' memory");
-constexpr int kBlocks = 3;            // on a multiprocessor: registers allow no more
-constexpr int kKeyTiles = kKeys / 8;  // columns of a warp's score tiles
+[[maybe_unused]] constexpr int kBlocks = 3;  // on a multiprocessor: registers allow no more
+constexpr int kKeyTiles = kKeys / 8;         // columns of a warp's score tiles
 constexpr float kLog2E = 1.44269504088896340736f;
 
 using Element = __nv_bfloat16;

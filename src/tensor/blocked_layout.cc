@@ -105,7 +105,7 @@ BlockedLayout BlockedLayout::parse(std::string_view text) {
   Reader reader(text);
   BlockedLayout layout;
   const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                 [&](DType dtype) { return reader.take(dtype_name(dtype)); });
+                                 [&](DType known) { return reader.take(dtype_name(known)); });
   if (type == std::end(kTypes)) reader.fail();
   layout.dtype = *type;
   reader.expect(" ");

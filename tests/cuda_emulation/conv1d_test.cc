@@ -16,7 +16,7 @@ namespace {
 class Rows {
  public:
   Rows(const Matrix& values, DType dtype, int64_t padding = 0, int64_t offset = 0)
-      : shape_{values.rows, values.cols}, stride_(values.cols + padding), offset_(offset) {
+      : shape_{values.rows, values.cols}, stride_(values.cols + padding) {
     const size_t elements = static_cast<size_t>(values.rows * stride_ + offset + 1);
     const size_t bytes = elements * dtype_size(dtype);
     check(cudaMalloc(&memory_, bytes), "memory");
@@ -56,7 +56,7 @@ class Rows {
   struct {
     int64_t rows, cols;
   } shape_;
-  int64_t stride_, offset_;
+  int64_t stride_;
   void* memory_ = nullptr;
   View view_;
 };

@@ -60,6 +60,7 @@ TEST(StopChannel, S9_M35_QueuedJobsNeverRun) {
   ASSERT_TRUE(platform.wait([&] { return worker.worker().jobs() == 1; }));
   gate.open();
   ASSERT_TRUE(platform.wait_for(Route::kTake, 2));
+  ASSERT_TRUE(platform.wait_for(Route::kDone, 1));
   EXPECT_EQ(started, 1);
   EXPECT_EQ(platform.requests(Route::kDone).size(), 1u);
 }
