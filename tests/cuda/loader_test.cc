@@ -9,22 +9,12 @@
 
 #include "engine/device.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo::cuda {
 namespace {
 
 using testing::HasSubstr;
-
-template <class F>
-Error error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorCode::kInternal, "");
-}
 
 std::unique_ptr<Backend> open(int device) {
   CudaOptions options;

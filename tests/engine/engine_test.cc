@@ -8,21 +8,10 @@
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
-
-// What `action` throws; fails the test when it throws nothing.
-template <class Action>
-Error error_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorCode::kInternal, "");
-}
 
 // A request that runs until it is cancelled, for the purposes of a test.
 SpeechRequest endless_request() {

@@ -11,23 +11,13 @@
 #include "engine_fixture.h"
 #include "models/random_checkpoint.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-template <class F>
-Error error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error;
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return Error(ErrorCode::kInternal, "");
-}
 
 // A tiny model in bfloat16 with an autoencoder in float32, as published.
 class ModelPack : public ::testing::Test {

@@ -14,6 +14,7 @@
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
@@ -72,13 +73,7 @@ class ModelHubTest : public testing::Test {
   }
 
   Error error_of(const HubOptions& options, const HubRepository& repository) {
-    try {
-      download(options, repository);
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(ErrorCode::kInternal, "");
+    return echo::error_of([&] { download(options, repository); });
   }
 
   fs::path blob(const FakeHub& hub, const std::string& suffix = "") {

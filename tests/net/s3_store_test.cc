@@ -12,6 +12,7 @@
 #include "s3_test_options.h"
 #include "support/fake_clock.h"
 #include "support/http_peer.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
@@ -34,18 +35,6 @@ class S3StoreTest : public testing::Test {
  protected:
   S3Store store(const HttpPeer& peer) { return store(test_s3_options(peer.url())); }
   S3Store store(const S3Options& options) { return S3Store(options, *client_, clock_); }
-
-  // What the operation throws.
-  template <typename Operation>
-  Error error_of(Operation&& operation) {
-    try {
-      operation();
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return Error(ErrorCode::kInternal, "");
-  }
 
   std::unique_ptr<HttpClient> client_ = make_http_client();
   FakeClock clock_{kNow};

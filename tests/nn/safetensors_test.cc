@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "nn/float16.h"
 #include "safetensors_bytes.h"
+#include "support/thrown_error.h"
 #include "tensor/dtype.h"
 
 namespace echo {
@@ -45,13 +46,7 @@ class SafetensorsFileTest : public ::testing::Test {
     return folder_ / name;
   }
   Error error_of(const fs::path& path) const {
-    try {
-      SafetensorsFile::open(path);
-    } catch (const Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << path << " was accepted";
-    return Error(ErrorCode::kInternal, "");
+    return echo::error_of([&] { SafetensorsFile::open(path); });
   }
 
   fs::path folder_;
