@@ -35,20 +35,32 @@ Samples normalize_chunk_boundaries(std::span<const Samples> chunks,
 // The above as the options say; with both off the chunks just follow one another.
 Samples join_chunks(std::span<const Samples> chunks, const JoinOptions& options = {});
 
-// join_chunks() for chunks that arrive one by one: what the calls return, put together, is the same
-// recording, bit by bit.
+// join_chunks() for chunks that arrive one by one, whole or in pieces: what the calls return, put
+// together, is the same recording, bit by bit.
 class ChunkJoiner {
  public:
   explicit ChunkJoiner(const JoinOptions& options = {});
 
-  // Adds a chunk and returns the samples that no later chunk can change: all after the last one.
+  // Adds a chunk, or what is left of one, and returns the samples that no later chunk can change:
+  // all after the last one. `last`: of the recording, the same for all pieces of a chunk.
   Samples push(Samples chunk, bool last);
 
+  // Adds a piece of a chunk that goes on, and returns the samples that nothing can change any more:
+  // in the last chunk all, in others not those that may belong to the pause at its end.
+  Samples push_piece(const Samples& piece, bool last);
+
  private:
+  // Moves the first samples of the chunk behind the recording, the very first over its end.
+  void append(size_t samples);
+  // Takes all but the last samples of tail_.
+  Samples take_final(size_t kept);
+
   JoinOptions options_;
-  size_t overlap_;    // the most that two chunks share; 0 when they just follow one another
-  size_t total_ = 0;  // samples of the recording so far, those in tail_ included
-  Samples tail_;      // the end of it, which the next chunk may fade over
+  size_t overlap_;      // the most that two chunks share; 0 when they just follow one another
+  size_t total_ = 0;    // samples of the recording so far, those in tail_ included
+  Samples tail_;        // the end of it, which the next chunk may fade over
+  Samples chunk_;       // what is not yet in the recording of the chunk that is being added
+  bool faded_ = false;  // its beginning is in the recording
 };
 
 }  // namespace echo

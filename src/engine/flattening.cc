@@ -23,4 +23,11 @@ int64_t flattening_point(std::span<const float> latents, int64_t channels,
   return frames;
 }
 
+int64_t certain_frames(std::span<const float> latents, int64_t channels,
+                       const FlatteningOptions& options) {
+  const auto frames = static_cast<int64_t>(latents.size()) / channels;
+  const int64_t undecided = std::max(int64_t{0}, frames - options.window_size + 1);
+  return std::min(flattening_point(latents, channels, options), undecided);
+}
+
 }  // namespace echo

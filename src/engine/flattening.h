@@ -19,4 +19,9 @@ struct FlatteningOptions {
 int64_t flattening_point(std::span<const float> latents, int64_t channels,
                          const FlatteningOptions& options = {});
 
+// Of latents of which these are the first frames, final: how many frames flattening_point() will
+// keep at least, whatever follows. Once the point is certain, exactly those before it.
+int64_t certain_frames(std::span<const float> latents, int64_t channels,
+                       const FlatteningOptions& options = {});
+
 }  // namespace echo

@@ -124,9 +124,14 @@ void SpeechJob::apply(Trajectory& trajectory, const Tensor& v, double seconds) {
   const auto chunk = std::find_if(chunks_.begin(), chunks_.end(), [&](const Chunk& candidate) {
     return candidate.trajectory.get() == &trajectory;
   });
+  const int64_t before = trajectory.final_frames();
   trajectory.apply(v);
   report(*chunk);
-  if (trajectory.finished()) finish_sampling(*chunk);
+  if (trajectory.finished()) {
+    finish_sampling(*chunk);
+  } else if (trajectory.final_frames() > before) {
+    keep_certain(*chunk);
+  }
 }
 
 void SpeechJob::report(const Chunk& chunk) {
@@ -146,13 +151,26 @@ void SpeechJob::report(const Chunk& chunk) {
   callbacks_.progress(progress);
 }
 
-void SpeechJob::finish_sampling(Chunk& chunk) {
-  const Tensor latent = chunk.trajectory->latent();
-  const std::vector<float> values = latent.to_host();
+std::vector<float> SpeechJob::final_values(const Chunk& chunk) const {
+  const Trajectory& trajectory = *chunk.trajectory;
+  std::vector<float> values = trajectory.latent().row_range(0, trajectory.final_frames()).to_host();
   if (find_non_finite(values) != values.size()) {
     throw_internal(chunk_name(chunk.index) + ": the sampler gave values that are not finite");
   }
-  const int64_t frames = flattening_point(values, latent.cols());
+  return values;
+}
+
+void SpeechJob::keep_certain(Chunk& chunk) {
+  const Tensor latent = chunk.trajectory->latent();
+  const int64_t frames = certain_frames(final_values(chunk), latent.cols());
+  if (frames <= chunk.latent.rows()) return;
+  chunk.latent = latent.row_range(0, frames);
+  chunk.stretches.push_back(frames);
+}
+
+void SpeechJob::finish_sampling(Chunk& chunk) {
+  const Tensor latent = chunk.trajectory->latent();
+  const int64_t frames = flattening_point(final_values(chunk), latent.cols());
   if (frames == latent.rows()) {
     result_.warnings.push_back(chunk_name(chunk.index) + ": speech did not end within " +
                                std::to_string(frames) + " frames and may be cut off");
@@ -160,17 +178,19 @@ void SpeechJob::finish_sampling(Chunk& chunk) {
     result_.warnings.push_back(chunk_name(chunk.index) + ": the model gave no speech for it");
   }
   chunk.latent = latent.row_range(0, frames);
+  chunk.stretches.push_back(frames);
   chunk.sampled = true;
   chunk.trajectory.reset();
 }
 
 bool SpeechJob::decode_piece() {
-  if (finished() || !chunks_[next_decode_].sampled) return false;
+  if (finished() || chunks_[next_decode_].stretches.empty()) return false;
   const Timer timer(result_.timings.decode);
   Chunk& chunk = chunks_[next_decode_];
   if (!decoding_)
     decoding_ = std::make_unique<Decoding>(Decoding{Codec::Decoder(models_.codec), 0, {}});
-  const int64_t frames = std::min(kDecodeFrames, chunk.latent.rows() - decoding_->next_frame);
+  const int64_t end = chunk.stretches.front();
+  const int64_t frames = std::min(kDecodeFrames, end - decoding_->next_frame);
   if (frames > 0) {
     const std::vector<float> samples =
         decoding_->decoder.push(chunk.latent.row_range(decoding_->next_frame, frames), hooks_);
@@ -180,23 +200,34 @@ bool SpeechJob::decode_piece() {
     decoding_->samples.insert(decoding_->samples.end(), samples.begin(), samples.end());
     decoding_->next_frame += frames;
   }
-  if (decoding_->next_frame == chunk.latent.rows()) finish_decoding(chunk);
+  if (decoding_->next_frame == end) finish_stretch(chunk);
   return true;
 }
 
-void SpeechJob::finish_decoding(Chunk& chunk) {
+void SpeechJob::finish_stretch(Chunk& chunk) {
+  chunk.stretches.pop_front();
+  const bool last = next_decode_ + 1 == chunks_.size();
+  if (!chunk.sampled || !chunk.stretches.empty()) {
+    give_out(joiner_.push_piece(decoding_->samples, last));
+    decoding_->samples.clear();
+    return;
+  }
   SpokenChunk spoken;
   spoken.text_chars = static_cast<int64_t>(count_code_points(prepared_.chunks[next_decode_].text));
   spoken.seed = chunk.seed;
-  spoken.seconds = static_cast<double>(decoding_->samples.size()) / kModelRate;
+  spoken.seconds =
+      static_cast<double>(decoding_->next_frame * models_.codec.samples_per_frame()) / kModelRate;
   result_.chunks.push_back(spoken);
-  const bool last = next_decode_ + 1 == chunks_.size();
   const Samples ready = joiner_.push(std::move(decoding_->samples), last);
   decoding_.reset();
   chunk.latent = {};
-  result_.samples.insert(result_.samples.end(), ready.begin(), ready.end());
   ++next_decode_;
-  if (callbacks_.audio && !ready.empty()) callbacks_.audio(ready);
+  give_out(ready);
+}
+
+void SpeechJob::give_out(const Samples& samples) {
+  result_.samples.insert(result_.samples.end(), samples.begin(), samples.end());
+  if (callbacks_.audio && !samples.empty()) callbacks_.audio(samples);
 }
 
 SpeechResult SpeechJob::take_result() {

@@ -48,6 +48,11 @@ struct PreparedSpeech {
 // Chunks become trajectories, trajectories latents, latents samples, samples one recording. Used by
 // the device's thread alone, which calls each function when it has time for that piece of work.
 // What a function throws ends the job and concerns no other.
+//
+// A block's latents are final when the block has been sampled. What is certain to be kept of them
+// is decoded then, while the next block is sampled: the first samples come after one block, not
+// after all. Pieces of decoding end where a stretch of certain frames ends, whenever they are
+// decoded, so the samples do not depend on what else is running.
 class SpeechJob {
  public:
   // cancelled is asked within long pieces of work.
@@ -79,17 +84,22 @@ class SpeechJob {
     int64_t index = 0;
     uint64_t seed = 0;
     std::unique_ptr<Trajectory> trajectory;  // while it runs
-    Tensor latent;                           // then: the frames to keep
-    bool sampled = false;
+    Tensor latent;                           // the frames to keep, as far as they are certain
+    std::deque<int64_t> stretches;           // frames that were certain after each block, undecoded
+    bool sampled = false;                    // all frames to keep are there
   };
   struct Decoding {
     Codec::Decoder decoder;
     int64_t next_frame = 0;
-    Samples samples;
+    Samples samples;  // of the stretch that is being decoded
   };
 
+  // The chunk's latents that are final. Errors: kInternal for values that are not finite.
+  std::vector<float> final_values(const Chunk& chunk) const;
+  void keep_certain(Chunk& chunk);
   void finish_sampling(Chunk& chunk);
-  void finish_decoding(Chunk& chunk);
+  void finish_stretch(Chunk& chunk);
+  void give_out(const Samples& samples);
   void report(const Chunk& chunk);
 
   const SpeechModels& models_;

@@ -42,7 +42,8 @@ struct SpeechProgress {
 // request with that exception.
 struct SpeechCallbacks {
   std::function<void(const SpeechProgress&)> progress;
-  // Samples that are final, in order, as chunks are finished; together they are the result's.
+  // Samples that are final, in order, as chunks and, in chunks of several blocks, blocks are
+  // finished; together they are the result's.
   std::function<void(std::span<const float>)> audio;
 };
 

@@ -50,7 +50,8 @@ class Trajectory {
   // Takes the step: v (lanes * S, 80) holds the velocities of lanes(), in their order.
   void apply(const Tensor& v);
 
-  // (T, 80) float32, the continuation and all blocks; its last rows are not final before the end.
+  // (T, 80) float32, the continuation and all blocks; rows after final_frames() are yet to change.
+  int64_t final_frames() const { return start_pos_; }
   Tensor latent() const { return latents_.row_range(0, frames_); }
 
  private:

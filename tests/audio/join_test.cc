@@ -109,6 +109,48 @@ TEST(Join, PieceByPieceIsTheSameRecording) {
   }
 }
 
+TEST(Join, PiecesOfChunksGiveTheSameRecording) {
+  std::mt19937 random(4);
+  for (int round = 0; round < 300; ++round) {
+    const JoinOptions options{random() % 2 == 0, random() % 2 == 0, random() % 300, random() % 500};
+    std::vector<Samples> chunks(1 + random() % 5);
+    ChunkJoiner joiner(options);
+    Samples joined;
+    const auto add = [&](const Samples& samples) {
+      joined.insert(joined.end(), samples.begin(), samples.end());
+    };
+    for (size_t n = 0; n < chunks.size(); ++n) {
+      const bool last = n + 1 == chunks.size();
+      Samples& chunk = chunks[n];
+      chunk.resize(random() % 5 == 0 ? random() % 6 : random() % 3000);
+      for (float& x : chunk) x = static_cast<float>(random() % 2001) / 1000.0F - 1.0F;
+      const size_t quiet = random() % (chunk.size() + 1);
+      if (random() % 2 == 0) std::fill(chunk.end() - static_cast<ptrdiff_t>(quiet), chunk.end(), 0);
+      size_t at = 0;
+      while (random() % 4 != 0) {
+        const size_t count = random() % (chunk.size() - at + 1);
+        const auto begin = chunk.begin() + static_cast<ptrdiff_t>(at);
+        add(joiner.push_piece(Samples(begin, begin + static_cast<ptrdiff_t>(count)), last));
+        at += count;
+      }
+      add(joiner.push(Samples(chunk.begin() + static_cast<ptrdiff_t>(at), chunk.end()), last));
+    }
+    ASSERT_EQ(joined, join_chunks(chunks, options)) << "round " << round;
+  }
+}
+
+TEST(Join, GivesPiecesOutAsSoonAsTheyAreFinal) {
+  ChunkJoiner joiner;
+  const Samples piece(100000, 0.3F);
+  EXPECT_EQ(joiner.push_piece(piece, false).size(), 100000 - 2 * 22050 - 4410U)
+      << "the end may become the pause, and what is before it the overlap";
+  EXPECT_EQ(joiner.push(piece, false).size(), 100000 + 2 * 22050 + 22050U);
+  EXPECT_EQ(joiner.push_piece(Samples(4 * 4410 - 1, 0.3F), true).size(), 0U)
+      << "a chunk so short would fade over less";
+  EXPECT_EQ(joiner.push_piece(Samples(1, 0.3F), true).size(), 4 * 4410U);
+  EXPECT_EQ(joiner.push_piece(piece, true).size(), 100000U) << "the last chunk has no pause";
+}
+
 TEST(Join, GivesSamplesOutAsSoonAsTheyAreFinal) {
   ChunkJoiner joiner;
   const Samples first = joiner.push(Samples(100000, 0.3F), false);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -37,6 +38,30 @@ TEST(Flattening, NotANumberIsNeverFlat) {
   std::vector<float> values = latents(0, 10);
   values[5 * 80] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(flattening_point(values, 80), 6);
+}
+
+// Frames of which the first `known` are known: at every length what is certain is kept in the end,
+// whatever the rest is.
+TEST(CertainFrames, AreKeptWhateverFollows) {
+  for (const int64_t loud : {0, 1, 15, 30, 64}) {
+    const std::vector<float> whole = latents(loud, 64 - loud);
+    for (int64_t known = 0; known <= 64; ++known) {
+      const std::vector<float> first(whole.begin(), whole.begin() + known * 80);
+      const int64_t certain = certain_frames(first, 80);
+      EXPECT_EQ(certain, std::min(loud, std::max(int64_t{0}, known - 19))) << known;
+      for (const bool quiet : {false, true}) {
+        std::vector<float> other = first;
+        const std::vector<float> rest = quiet ? latents(0, 64 - known) : latents(64 - known, 0);
+        other.insert(other.end(), rest.begin(), rest.end());
+        const int64_t kept = flattening_point(other, 80);
+        EXPECT_LE(certain, kept) << known;
+        // Once the point has been passed it stays.
+        if (known >= loud + 20) {
+          EXPECT_EQ(certain, kept) << known;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

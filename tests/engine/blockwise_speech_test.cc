@@ -1,0 +1,118 @@
+// Speech of several blocks: each block is heard before the next is sampled, and is what the whole
+// would be.
+#include <gtest/gtest.h>
+
+#include "audio/join.h"
+#include "engine/engine.h"
+#include "engine/engine_fixture.h"
+#include "engine/flattening.h"
+#include "engine/noise.h"
+#include "engine/trajectory.h"
+#include "models/codec.h"
+#include "models/pca_state.h"
+#include "text/plan.h"
+#include "text/tokens.h"
+
+namespace echo {
+namespace {
+
+constexpr int64_t kFrameSamples = 2048;
+constexpr int64_t kWindow = FlatteningOptions().window_size;
+
+SpeechRequest block_request(std::vector<int64_t> blocks, int64_t max_chars = 300) {
+  SpeechRequest request = short_request(5);
+  request.text = "This is the first sentence of two. This is the second sentence, after it.";
+  request.parameters.max_chars_per_chunk = max_chars;
+  request.parameters.block_sizes = std::move(blocks);
+  return request;
+}
+
+// The request without an engine: every chunk sampled to its end, then decoded in one piece.
+Samples spoken_whole(const SpeechRequest& request) {
+  const std::unique_ptr<Backend> backend = test_backend();
+  const ModelFiles files = tiny_files();
+  const LayerContext context{*backend, DType::kFloat32};
+  const EchoDit dit(context, Weights::open(files.dit), true);
+  const Codec codec(context, Weights::open(files.codec), read_pca_state(Weights::open(files.pca)));
+  ModulationCache modulations(dit, false);
+  ChunkOptions options;
+  options.max_chars = static_cast<size_t>(request.parameters.max_chars_per_chunk);
+  options.target_duration_seconds = request.parameters.target_duration_seconds;
+  std::vector<Samples> spoken;
+  uint64_t seed = request.parameters.seed;
+  for (const TextChunk& chunk : plan_chunks(request.text, options)) {
+    Conditions conditions;
+    conditions.text = std::make_shared<KeyValueCache>(dit.encode_text(tokenize(chunk.normalised)));
+    const auto noise = [generator = NoiseGenerator(NoiseKind::kCpu, seed)](int64_t n) mutable {
+      return generator.draw(n);
+    };
+    Trajectory trajectory(dit, request.parameters, noise, std::move(conditions));
+    const Tensor latent = sample(dit, modulations, trajectory);
+    const int64_t frames = flattening_point(latent.to_host(), latent.cols());
+    spoken.push_back(codec.decode(latent.row_range(0, frames)));
+    seed += 1000;
+  }
+  return join_chunks(spoken);
+}
+
+class BlockwiseSpeech : public ::testing::Test {
+ protected:
+  static Engine& engine() {
+    static const std::unique_ptr<Engine> engine = Engine::load(tiny_options());
+    return *engine;
+  }
+};
+
+TEST_F(BlockwiseSpeech, GivesABlocksSamplesBeforeTheNextBlockIsSampled) {
+  struct Piece {
+    int64_t step, samples;
+    bool operator==(const Piece&) const = default;
+  };
+  std::vector<Piece> pieces;
+  int64_t step = 0;
+  SpeechCallbacks callbacks;
+  callbacks.progress = [&](const SpeechProgress& progress) { step = progress.step; };
+  callbacks.audio = [&](std::span<const float> samples) {
+    pieces.push_back({step, static_cast<int64_t>(samples.size())});
+  };
+  const SpeechResult result = engine().speak(block_request({24, 40, 16}), callbacks);
+  // Of each block but the last, the end of speech may still be found in the last frames.
+  const std::vector<Piece> expected = {{3, (24 - kWindow + 1) * kFrameSamples},
+                                       {6, 40 * kFrameSamples},
+                                       {9, (16 + kWindow - 1) * kFrameSamples}};
+  EXPECT_EQ(pieces, expected);
+  EXPECT_EQ(result.samples.size(), 80u * kFrameSamples);
+  EXPECT_EQ(result.chunks.at(0).seconds, result.seconds());
+}
+
+TEST_F(BlockwiseSpeech, IsWhatTheWholeWouldBe) {
+  for (const auto& blocks : std::vector<std::vector<int64_t>>{
+           {24, 40, 16}, {7, 5, 9, 30}, {100, 12}, {20, 1, 1}, {19, 3}}) {
+    const SpeechRequest request = block_request(blocks);
+    EXPECT_EQ(engine().speak(request).samples, spoken_whole(request)) << blocks.size();
+  }
+}
+
+TEST_F(BlockwiseSpeech, ChunksOfBlocksAreJoinedAsWholeOnes) {
+  const SpeechRequest request = block_request({30, 26}, 40);
+  std::vector<float> heard;
+  SpeechCallbacks callbacks;
+  callbacks.audio = [&](std::span<const float> samples) {
+    heard.insert(heard.end(), samples.begin(), samples.end());
+  };
+  const SpeechResult result = engine().speak(request, callbacks);
+  ASSERT_EQ(result.chunks.size(), 2u);
+  EXPECT_EQ(result.samples, spoken_whole(request));
+  EXPECT_EQ(heard, result.samples);
+}
+
+TEST_F(BlockwiseSpeech, DoesNotDependOnOtherRequests) {
+  const SpeechRequest request = block_request({24, 40, 16}, 40);
+  const std::vector<float> alone = engine().speak(request).samples;
+  std::vector<SpeechTicket> others;
+  for (uint64_t seed = 0; seed < 3; ++seed) others.push_back(engine().submit(short_request(seed)));
+  EXPECT_EQ(engine().speak(request).samples, alone);
+}
+
+}  // namespace
+}  // namespace echo
