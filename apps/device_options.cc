@@ -70,4 +70,16 @@ DeviceOptions DeviceFlags::options() const {
   return options;
 }
 
+std::vector<std::string> DeviceFlags::arguments() const {
+  std::vector<std::string> words{"--device", device, "--threads", std::to_string(threads)};
+  const auto add = [&](const char* flag, const std::string& value) {
+    words.emplace_back(flag);
+    words.push_back(value);
+  };
+  if (gpu_memory_mb) add("--gpu-memory", std::to_string(*gpu_memory_mb));
+  if (batch_width) add("--batch-width", std::to_string(*batch_width));
+  if (!cuda_module.empty()) add("--cuda-module", cuda_module);
+  return words;
+}
+
 }  // namespace echo::apps

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/environment.h"
 #include "engine/device.h"
@@ -22,6 +23,8 @@ struct DeviceFlags {
   // The notice why "auto" took the CPU goes to standard error unless it is replaced. Errors:
   // kInvalidArgument for a variable.
   DeviceOptions options() const;
+  // The same as flags, for another process of this program.
+  std::vector<std::string> arguments() const;
 };
 
 }  // namespace echo::apps

@@ -6,10 +6,10 @@
 #include <fstream>
 #include <functional>
 
-#include "apps/device_check/device_bench.h"
 #include "apps/device_check/noise_file.h"
 #include "apps/device_check/request_soak.h"
 #include "base/error.h"
+#include "bench/gpu_bench.h"
 #include "engine/device.h"
 #include "models/random_checkpoint.h"
 #include "parity/parity.h"
@@ -51,8 +51,8 @@ int run_parity(const std::vector<std::string>& folders, int repetitions) {
   return passed ? 0 : kFailure;
 }
 
-int bench(const BenchOptions& options, const std::string& json) {
-  const BenchResult result = run_bench(
+int measure(const bench::GpuBenchOptions& options, const std::string& json) {
+  const bench::GpuBenchResult result = bench::run_gpu_bench(
       options, [](const std::string& what) { std::fprintf(stderr, "bench: %s\n", what.c_str()); });
   std::printf("%s", result.table().c_str());
   if (!json.empty()) {
@@ -104,26 +104,28 @@ int run(int argc, char** argv) {
   parity->add_option("--repetitions", repetitions, "Each so many times")->check(CLI::Range(1, 100));
   parity->callback([&] { action = [&] { return run_parity(folders, repetitions); }; });
 
-  BenchOptions options;
-  std::string precision = "auto", codec_precision = "bf16", json;
-  CLI::App* measure = app.add_subcommand("bench", "Measure speed and memory");
-  measure->add_option("--model", options.model, "Directory of the checkpoints")->required();
-  measure->add_option("--precision", precision, "Of the transformer")
+  bench::GpuBenchOptions options;
+  options.device.name = "cuda";
+  std::string precision = "auto", codec_precision = "auto", algorithms, json;
+  CLI::App* benchmark = app.add_subcommand("bench", "Measure speed and memory");
+  benchmark->add_option("--model", options.model, "Directory of the checkpoints")->required();
+  benchmark->add_option("--precision", precision, "Of the transformer")
       ->check(CLI::IsMember(precision_names()));
-  measure->add_option("--codec-precision", codec_precision, "Of the autoencoder")
+  benchmark->add_option("--codec-precision", codec_precision, "Of the autoencoder")
       ->check(CLI::IsMember({"auto", "float32", "bf16"}));
-  measure->add_option("--wide-blocks", options.wide_blocks, "Last blocks in bf16")
+  benchmark->add_option("--wide-blocks", options.wide_blocks, "Last blocks in bf16")
       ->check(CLI::Range(0, 1000));
-  measure->add_option("--algorithms", options.algorithm_folder,
+  benchmark->add_option("--algorithms", algorithms,
                       "Folder that remembers the fastest matrix algorithms");
-  measure->add_option("--repetitions", options.repetitions, "The median counts")
+  benchmark->add_option("--repetitions", options.repetitions, "The median counts")
       ->check(CLI::Range(1, 100));
-  measure->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
-  measure->add_option("--json", json, "File for the results");
-  measure->callback([&] {
+  benchmark->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
+  benchmark->add_option("--json", json, "File for the results");
+  benchmark->callback([&] {
     options.precision = *parse_precision(precision);
     options.codec_precision = *parse_precision(codec_precision);
-    action = [&] { return bench(options, json); };
+    options.device.algorithm_folder = algorithms;
+    action = [&] { return measure(options, json); };
   });
 
   SoakOptions soak;

@@ -99,6 +99,32 @@ TEST_F(Operator, AStartTellsItsStages) {
   EXPECT_LT(start.at("read_bytes"), start.at("file_bytes"));
 }
 
+TEST_F(Operator, ABenchIsOfTheDeviceThatIsAskedFor) {
+  const ProcessResult cpu = run({"bench", "--device", "cpu", "--repetitions", "1", "--frames", "8",
+                                 "--threads", "1", "--model", model()});
+  ASSERT_EQ(cpu.exit_code, 0) << cpu.err;
+  EXPECT_THAT(cpu.out, HasSubstr("step, 3 lanes, 8 frames"));
+  EXPECT_THAT(cpu.out, HasSubstr("1 threads"));
+
+  // A module that is none stands for a machine without a GPU, whatever this one has.
+  const std::string module = dir_ / "libecho_cuda.so";
+  std::ofstream(module) << "no module";
+  const ProcessResult gpu =
+      run({"bench", "--device", "cuda", "--cuda-module", module, "--model", model()});
+  EXPECT_EQ(gpu.exit_code, 1);
+  EXPECT_THAT(gpu.err, HasSubstr("echo-tts: CUDA: "));
+  EXPECT_EQ(gpu.out, "");
+  const ProcessResult automatic = run({"bench", "--cuda-module", module, "--repetitions", "1",
+                                       "--frames", "8", "--model", model()});
+  EXPECT_EQ(automatic.exit_code, 0) << automatic.err;
+  EXPECT_THAT(automatic.err, HasSubstr("Using the CPU. CUDA: "));
+
+  const ProcessResult narrow =
+      run({"bench", "--device", "cpu", "--precision", "fp8", "--model", model()});
+  EXPECT_EQ(narrow.exit_code, 2);
+  EXPECT_THAT(narrow.err, HasSubstr("found fp8, expected auto, float32 or bf16 on the CPU"));
+}
+
 TEST_F(Operator, ColdStartsAreMeasured) {
   const ProcessResult result =
       run({"bench", "--cold-start", "--repetitions", "1", "--model", model()});
