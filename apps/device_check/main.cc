@@ -30,12 +30,18 @@ bool device_works() {
   }
 }
 
-int run_operations(const char* program, const std::string& filter) {
-  std::string name = program, choice = "--gtest_filter=" + filter, brief = "--gtest_brief=1";
-  char* arguments[] = {name.data(), choice.data(), brief.data(), nullptr};
-  int count = 3;
+// Each test is named before it runs, so that a crash or a hang has a name.
+int run_operations(const char* program, const std::string& filter, bool list) {
+  std::string name = program, choice = "--gtest_filter=" + filter;
+  char* arguments[] = {name.data(), choice.data(), nullptr};
+  int count = 2;
   testing::InitGoogleTest(&count, arguments);
-  return RUN_ALL_TESTS() == 0 ? 0 : kFailure;
+  if (!list) return RUN_ALL_TESTS() == 0 ? 0 : kFailure;
+  const testing::UnitTest& tests = *testing::UnitTest::GetInstance();
+  for (int i = 0; i < tests.total_test_suite_count(); ++i) {
+    std::printf("%s\n", tests.GetTestSuite(i)->name());
+  }
+  return 0;
 }
 
 int run_parity(const std::vector<std::string>& folders, int repetitions) {
@@ -93,9 +99,14 @@ int run(int argc, char** argv) {
   });
 
   std::string filter = "*";
+  bool list = false;
   CLI::App* operations = app.add_subcommand("operations", "Run the tests of every operation");
   operations->add_option("--filter", filter, "Which, as GoogleTest names them");
-  operations->callback([&] { action = [&] { return run_operations(argv[0], filter); }; });
+  operations->add_flag("--list", list, "Name the suites and run none");
+  operations->callback([&] {
+    needs_device = !list;
+    action = [&] { return run_operations(argv[0], filter, list); };
+  });
 
   std::vector<std::string> folders;
   int repetitions = 1;
@@ -116,7 +127,7 @@ int run(int argc, char** argv) {
   benchmark->add_option("--wide-blocks", options.wide_blocks, "Last blocks in bf16")
       ->check(CLI::Range(0, 1000));
   benchmark->add_option("--algorithms", algorithms,
-                      "Folder that remembers the fastest matrix algorithms");
+                        "Folder that remembers the fastest matrix algorithms");
   benchmark->add_option("--repetitions", options.repetitions, "The median counts")
       ->check(CLI::Range(1, 100));
   benchmark->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
@@ -175,6 +186,7 @@ int run(int argc, char** argv) {
 }  // namespace echo::device_check
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was said before a crash is not lost
   try {
     return echo::device_check::run(argc, argv);
   } catch (const std::exception& error) {

@@ -114,8 +114,8 @@ TEST_F(Operator, ABenchIsOfTheDeviceThatIsAskedFor) {
   EXPECT_EQ(gpu.exit_code, 1);
   EXPECT_THAT(gpu.err, HasSubstr("echo-tts: CUDA: "));
   EXPECT_EQ(gpu.out, "");
-  const ProcessResult automatic = run({"bench", "--cuda-module", module, "--repetitions", "1",
-                                       "--frames", "8", "--model", model()});
+  const ProcessResult automatic = run({"bench", "--threads", "1", "--cuda-module", module,
+                                       "--repetitions", "1", "--frames", "8", "--model", model()});
   EXPECT_EQ(automatic.exit_code, 0) << automatic.err;
   EXPECT_THAT(automatic.err, HasSubstr("Using the CPU. CUDA: "));
 
