@@ -46,8 +46,9 @@ int gpu(const Options& options, const DeviceOptions& device, const Progress& pro
   bench.wide_blocks = options.wide_blocks;
   bench.repetitions = options.repetitions;
   bench.frames = options.frames;
-  std::printf("%s", bench::run_gpu_bench(bench, progress).table().c_str());
-  return kSuccess;
+  const bench::GpuBenchResult result = bench::run_gpu_bench(bench, progress);
+  std::printf("%s", result.table().c_str());
+  return result.problems.empty() ? kSuccess : kFailure;
 }
 
 std::optional<DType> cpu_precision(const std::string& name) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <random>
 
 #include "audio/voice.h"
 #include "bench/gpu_measurement.h"
+#include "models/model_files.h"
 
 namespace echo::bench {
 
@@ -37,9 +39,21 @@ std::vector<float> voice_samples(const GpuBenchOptions& options) {
 }
 
 GpuBenchResult run_gpu_bench(const GpuBenchOptions& options, const Progress& progress) {
+  find_model_files(options.model);  // before anything is measured
   GpuBenchResult result;
-  measure_requests(options, progress, result);
-  measure_stages(options, progress, result);
+  std::exception_ptr first;
+  const auto part = [&](const char* name, const auto& measure) {
+    try {
+      measure(options, progress, result);
+    } catch (const std::exception& error) {
+      if (!first) first = std::current_exception();
+      result.problems.push_back(std::string(name) + ": " + error.what());
+      progress(result.problems.back());
+    }
+  };
+  if (options.requests) part("requests", measure_requests);
+  if (options.stages) part("stages", measure_stages);
+  if (first && result.measurements.empty()) std::rethrow_exception(first);
   return result;
 }
 

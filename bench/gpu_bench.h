@@ -26,6 +26,7 @@ struct GpuBenchOptions {
   int64_t num_steps = 40;  // of a request, and of each block of one that is spoken in blocks
   int64_t requests_at_once = 8;
   std::vector<int64_t> first_blocks = {32, 128, 480};  // for the time to the first audio
+  bool requests = true, stages = true;                 // which parts
   int64_t rate_side = 8192;  // of the matrices that the rates are taken of
 };
 
@@ -65,6 +66,7 @@ struct GpuBenchResult {
   std::vector<Measurement> measurements;
   std::vector<RooflineLine> roofline;
   std::vector<Aim> aims;
+  std::vector<std::string> problems;  // what ended a part; what it had measured is here
 
   // Ends in the aims: a line "aims, PRECISION" and a line for each.
   std::string table() const;
@@ -72,8 +74,9 @@ struct GpuBenchResult {
 };
 
 // Measures with the checkpoint in options.model: whole requests through an engine, then the models
-// by themselves in the precision that the engine took. Errors: as loading it, and as make_device.
-// `progress` is told what is being measured, and each time as it is known.
+// by themselves in the precision that the engine took. What ends a part is a problem of the result,
+// and the other part is tried. Errors, when nothing could be measured: as loading the model, and as
+// make_device. `progress` is told what is being measured, and each time as it is known.
 GpuBenchResult run_gpu_bench(const GpuBenchOptions& options,
                              const std::function<void(const std::string&)>& progress);
 

@@ -30,7 +30,9 @@ std::string GpuBenchResult::table() const {
     }
     text += "\n";
   }
-  text += line("requests at once: %.2f x the throughput of one at a time\n", throughput_gain);
+  if (throughput_gain > 0) {
+    text += line("requests at once: %.2f x the throughput of one at a time\n", throughput_gain);
+  }
   if (first_audio_length > 0) {
     text +=
         line("first audio: the first %.2f s of speech; the voice was cached, the text was not\n",
@@ -51,6 +53,8 @@ std::string GpuBenchResult::table() const {
                  aim.unit.c_str(), aim.at_least ? ">=" : "<=", aim.aim, aim.unit.c_str(),
                  aim.met() ? "met" : "MISSED");
   }
+  for (const std::string& problem : problems)
+    text += "  NOT MEASURED to the end: " + problem + "\n";
   return text;
 }
 
@@ -65,6 +69,7 @@ nlohmann::json GpuBenchResult::json() const {
                            {"most_bytes", most_bytes},
                            {"throughput_gain", throughput_gain},
                            {"first_audio_length_seconds", first_audio_length},
+                           {"problems", problems},
                            {"stages", nlohmann::json::array()},
                            {"roofline", nlohmann::json::array()},
                            {"aims", nlohmann::json::array()}};

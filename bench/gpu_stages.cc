@@ -18,8 +18,9 @@ namespace {
 constexpr int64_t kFrameSamples = 2048;
 constexpr double kLeastShare = 0.02;  // of a stage: smaller operations have no line
 
-// Of a name that precision_text() gave.
-Precision precision_named(const std::string& text) {
+// Of a name that precision_text() gave; without one, what is asked for, in bfloat16 if nothing is.
+Precision precision_named(const std::string& text, Precision wanted) {
+  if (text.empty()) return wanted == Precision::kAuto ? Precision::kBFloat16 : wanted;
   return text == "bfloat16" ? Precision::kBFloat16 : *parse_precision(text);
 }
 
@@ -66,10 +67,13 @@ class StageBench {
     progress_("loading the models");
     const auto [dit, dac, pca] = open_model(find_model_files(options_.model));
     const LayerContext context =
-        layer_context(backend_, precision_named(result_.precision), dit.tensor("in_proj.weight"));
+        layer_context(backend_, precision_named(result_.precision, options_.precision),
+                      dit.tensor("in_proj.weight"));
     const LayerContext codec_context =
-        layer_context(backend_, precision_named(result_.codec_precision),
+        layer_context(backend_, precision_named(result_.codec_precision, options_.codec_precision),
                       dac.tensor("quantizer.semantic_quantizer.quantizers.0.codebook.weight"));
+    result_.precision = precision_text(context);
+    result_.codec_precision = precision_text(codec_context);
     dit_ = std::make_unique<EchoDit>(context, dit, false, options_.wide_blocks);
     codec_ = std::make_unique<Codec>(codec_context, dac, read_pca_state(pca));
   }

@@ -66,7 +66,7 @@ int measure(const bench::GpuBenchOptions& options, const std::string& json) {
     file << result.json().dump(2) << "\n";
     if (!file.flush()) throw_unavailable(json + ": cannot be written");
   }
-  return 0;
+  return result.problems.empty() ? 0 : kFailure;
 }
 
 int run_requests(const SoakOptions& options) {
@@ -117,7 +117,7 @@ int run(int argc, char** argv) {
 
   bench::GpuBenchOptions options;
   options.device.name = "cuda";
-  std::string precision = "auto", codec_precision = "auto", algorithms, json;
+  std::string precision = "auto", codec_precision = "auto", algorithms, json, part = "all";
   CLI::App* benchmark = app.add_subcommand("bench", "Measure speed and memory");
   benchmark->add_option("--model", options.model, "Directory of the checkpoints")->required();
   benchmark->add_option("--precision", precision, "Of the transformer")
@@ -131,11 +131,15 @@ int run(int argc, char** argv) {
   benchmark->add_option("--repetitions", options.repetitions, "The median counts")
       ->check(CLI::Range(1, 100));
   benchmark->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
+  benchmark->add_option("--part", part, "What is measured")
+      ->check(CLI::IsMember({"all", "requests", "stages"}));
   benchmark->add_option("--json", json, "File for the results");
   benchmark->callback([&] {
     options.precision = *parse_precision(precision);
     options.codec_precision = *parse_precision(codec_precision);
     options.device.algorithm_folder = algorithms;
+    options.requests = part != "stages";
+    options.stages = part != "requests";
     action = [&] { return measure(options, json); };
   });
 

@@ -8,6 +8,7 @@
 
 #include "models/random_checkpoint.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo::bench {
 namespace {
@@ -86,6 +87,30 @@ TEST(BenchOnEmulatedGpu, MeasuresEveryStageAndRequest) {
   const nlohmann::json json = result.json();
   EXPECT_EQ(json.at("stages").size(), names.size());
   EXPECT_EQ(json.at("aims").size(), result.aims.size());
+}
+
+TEST(BenchOnEmulatedGpu, APartThatFailsLeavesWhatTheOtherMeasured) {
+  const TempDir folder;
+  RandomCheckpointOptions checkpoint;
+  checkpoint.size = ModelSize::kTiny;
+  write_random_checkpoint(folder / "model", checkpoint);
+  GpuBenchOptions options = small_options(folder / "model");
+  options.stages = false;
+  options.first_blocks = {1000};  // more frames than the model knows
+  const GpuBenchResult result = run_gpu_bench(options, [](const std::string&) {});
+  ASSERT_EQ(result.problems.size(), 1u);
+  EXPECT_TRUE(result.problems[0].starts_with("requests: block_sizes: ")) << result.problems[0];
+  EXPECT_EQ(result.measurements.size(), 2u);
+  EXPECT_THAT(result.table(), HasSubstr("NOT MEASURED to the end: requests: block_sizes: "));
+  EXPECT_EQ(result.json().at("problems").size(), 1u);
+}
+
+TEST(BenchOnEmulatedGpu, WithoutAModelIsAnError) {
+  const TempDir folder;
+  const GpuBenchOptions options = small_options(folder / "nowhere");
+  const Error error = error_of([&] { run_gpu_bench(options, [](const std::string&) {}); });
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.what(), HasSubstr("nowhere"));
 }
 
 TEST(BenchAims, AreMetOrNot) {
