@@ -75,6 +75,13 @@ class ProfilingBackend : public Backend {
     timed("pack", 0, 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
     return packed;
   }
+  bool stacks_matrices() const override { return inner_.stacks_matrices(); }
+  std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
+                                              DType precision) override {
+    std::shared_ptr<PackedWeights> packed;
+    timed("pack", 0, 0, [&] { packed = inner_.pack_stacked(parts, precision); });
+    return packed;
+  }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     timed(product_name("linear", x, w), 2.0 * static_cast<double>(x.rows() * w.in() * w.out()),

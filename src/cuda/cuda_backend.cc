@@ -129,20 +129,12 @@ class CudaBackend : public Backend, public RecordingDevice {
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
-    if (precision == DType::kInt8 || precision == DType::kFloat8) {
-      if (!NarrowProducts::can_pack(weights, precision)) {
-        return pack(weights, stride, dilation, DType::kBFloat16);
-      }
-      const Tensor raw = make(weights.out, weights.in, weights.dtype);
-      upload(weights.data, raw);
-      return narrow_.pack(weights, view(raw), precision, this->stream());
-    }
-    const Tensor packed = make(weights.out, weights.taps * weights.in, precision);
-    const bool as_is = weights.taps == 1 && weights.dtype == precision;
-    const Tensor raw = as_is ? packed : make(weights.out, weights.taps * weights.in, weights.dtype);
-    upload(weights.data, raw);
-    if (!as_is) pack_weights(raw.data(), raw.dtype(), weights.taps, view(packed), stream());
-    return std::make_shared<DenseWeights>(weights, stride, dilation, packed);
+    return pack_parts(std::span(&weights, 1), stride, dilation, precision);
+  }
+  bool stacks_matrices() const override { return true; }
+  std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
+                                              DType precision) override {
+    return pack_parts(parts, 1, 1, precision);
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
@@ -268,6 +260,40 @@ class CudaBackend : public Backend, public RecordingDevice {
   }
   void require_no_recording(const char* operation) const {
     if (recording_) throw_internal(std::string(operation) + ": within work that is recorded");
+  }
+
+  // Each part goes to the device from where it lies, in the type that it has there.
+  std::shared_ptr<PackedWeights> pack_parts(std::span<const HostWeights> parts, int64_t stride,
+                                            int64_t dilation, DType precision) {
+    HostWeights whole = parts[0];
+    whole.out = 0;
+    for (const HostWeights& part : parts) whole.out += part.out;
+    if (precision == DType::kInt8 || precision == DType::kFloat8) {
+      if (!NarrowProducts::can_pack(whole, precision)) {
+        return pack_parts(parts, stride, dilation, DType::kBFloat16);
+      }
+      std::vector<Tensor> raw;
+      std::vector<View> views;
+      for (const HostWeights& part : parts) {
+        raw.push_back(make(part.out, part.in, part.dtype));
+        upload(part.data, raw.back());
+        views.push_back(view(raw.back()));
+      }
+      return narrow_.pack(whole, views, precision, stream());
+    }
+    const Tensor packed = make(whole.out, whole.taps * whole.in, precision);
+    int64_t row = 0;
+    for (const HostWeights& part : parts) {
+      upload_weights(part, packed.row_range(row, part.out));
+      row += part.out;
+    }
+    return std::make_shared<DenseWeights>(whole, stride, dilation, packed);
+  }
+  void upload_weights(const HostWeights& weights, const Tensor& to) {
+    if (weights.taps == 1 && weights.dtype == to.dtype()) return upload(weights.data, to);
+    const Tensor raw = make(to.rows(), to.cols(), weights.dtype);
+    upload(weights.data, raw);
+    pack_weights(raw.data(), raw.dtype(), weights.taps, view(to), stream());
   }
 
   Tensor make(int64_t rows, int64_t cols, DType dtype) {

@@ -4,6 +4,8 @@
 
 #include <cuda_runtime.h>
 
+#include <span>
+
 #include "cuda/view.h"
 
 namespace echo::cuda {
@@ -41,8 +43,10 @@ void pad_columns(const View& x, const View& to, cudaStream_t stream);
 // [224, 448], and the rounding of an element does not depend on the others unless these are some
 // 2^15 times larger.
 
-// *scale = the power of two that x's elements are divided by. `largest`: a word of scratch.
-void float8_scale(const View& x, uint32_t* largest, float* scale, cudaStream_t stream);
+// *scale = the power of two that the elements of all parts are divided by. `largest`: a word of
+// scratch.
+void float8_scale(std::span<const View> parts, uint32_t* largest, float* scale,
+                  cudaStream_t stream);
 // to = x / *scale in e4m3, rows of `to_stride` bytes, `to_rows` of them: zeros behind columns and
 // rows.
 void quantize_float8(const View& x, const float* scale, uint8_t* to, int64_t to_rows,

@@ -45,21 +45,30 @@ bool NarrowProducts::can_pack(const HostWeights& weights, DType type) {
          weights.out % kFloat8Multiple == 0;
 }
 
-std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights, const View& raw,
-                                                    DType type, cudaStream_t stream) {
+std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights,
+                                                    std::span<const View> parts, DType type,
+                                                    cudaStream_t stream) {
   const bool int8 = type == DType::kInt8;
   const int64_t stride = int8 ? narrow_stride(weights.in) : weights.in;
   auto codes = pool_.allocate(static_cast<size_t>(weights.out * stride));
   auto scales = pool_.allocate(sizeof(float) * static_cast<size_t>(int8 ? weights.out : 1));
   auto packed = std::make_shared<NarrowWeights>(weights, type, std::move(codes), std::move(scales));
-  if (int8) {
-    quantize_int8(
-        raw, {static_cast<int8_t*>(packed->codes()), packed->scales(), raw.rows, raw.cols}, stream);
-  } else {
-    const auto largest = pool_.allocate(sizeof(uint32_t));
-    float8_scale(raw, static_cast<uint32_t*>(largest->data()), packed->scales(), stream);
-    quantize_float8(raw, packed->scales(), static_cast<uint8_t*>(packed->codes()), raw.rows, stride,
+  const auto largest = pool_.allocate(sizeof(uint32_t));
+  if (!int8) {
+    float8_scale(parts, static_cast<uint32_t*>(largest->data()), packed->scales(), stream);
+  }
+  int64_t row = 0;
+  for (const View& part : parts) {
+    char* const to = static_cast<char*>(packed->codes()) + row * stride;
+    if (int8) {
+      quantize_int8(part,
+                    {reinterpret_cast<int8_t*>(to), packed->scales() + row, part.rows, part.cols},
                     stream);
+    } else {
+      quantize_float8(part, packed->scales(), reinterpret_cast<uint8_t*>(to), part.rows, stride,
+                      stream);
+    }
+    row += part.rows;
   }
   return packed;
 }
@@ -127,7 +136,7 @@ void NarrowProducts::multiply_float8(const View& x, const NarrowWeights& w, cons
   auto* const largest = static_cast<uint32_t*>(scratch->data());
   float* const scale = static_cast<float*>(scratch->data()) + 1;
   const auto codes = pool_.allocate(static_cast<size_t>(rows * x.cols));
-  float8_scale(x, largest, scale, stream);
+  float8_scale(std::span(&x, 1), largest, scale, stream);
   quantize_float8(x, scale, static_cast<uint8_t*>(codes->data()), rows, x.cols, stream);
 
   MatrixProduct product;

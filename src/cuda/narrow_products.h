@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <tuple>
 
 #include "cuda/matrix_products.h"
@@ -43,9 +44,9 @@ class NarrowProducts {
 
   // Whether a matrix of this size can be kept in this type.
   static bool can_pack(const HostWeights& weights, DType type);
-  // raw: the weights on the device, (out, in), float.
-  std::shared_ptr<NarrowWeights> pack(const HostWeights& weights, const View& raw, DType type,
-                                      cudaStream_t stream);
+  // parts: the weights on the device, in all (out, in), float.
+  std::shared_ptr<NarrowWeights> pack(const HostWeights& weights, std::span<const View> parts,
+                                      DType type, cudaStream_t stream);
   // out = x w^T + bias (+ out); x bfloat16, out float. Errors: kUnavailable when cuBLASLt has no
   // product in e4m3 here.
   void multiply(const View& x, const NarrowWeights& w, const float* bias, bool accumulate,

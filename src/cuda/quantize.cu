@@ -163,13 +163,16 @@ void pad_columns(const View& x, const View& to, cudaStream_t stream) {
          static_cast<__nv_bfloat16*>(to.data), to.stride, static_cast<int>(to.cols));
 }
 
-void float8_scale(const View& x, uint32_t* largest, float* scale, cudaStream_t stream) {
+void float8_scale(std::span<const View> parts, uint32_t* largest, float* scale,
+                  cudaStream_t stream) {
   constexpr int64_t kMostBlocks = 512;
   check(cudaMemsetAsync(largest, 0, sizeof *largest, stream), "clearing");
-  with_elements(x, [&]<class T>(const T* elements) {
-    launch(largest_kernel<T>, block_for_each(std::min(x.rows, kMostBlocks)), stream, elements,
-           x.rows, x.stride, static_cast<int>(x.cols), largest);
-  });
+  for (const View& x : parts) {
+    with_elements(x, [&]<class T>(const T* elements) {
+      launch(largest_kernel<T>, block_for_each(std::min(x.rows, kMostBlocks)), stream, elements,
+             x.rows, x.stride, static_cast<int>(x.cols), largest);
+    });
+  }
   launch(scale_kernel, LaunchShape{dim3(1), dim3(1)}, stream, largest, scale);
 }
 

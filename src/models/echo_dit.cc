@@ -51,15 +51,13 @@ size_t KeyValueCache::bytes() const {
 
 JointAttention::JointAttention(const LayerContext& context, const Weights& w)
     : self(context, w),
-      wk_text(context, w["wk_text"]),
-      wv_text(context, w["wv_text"]),
-      wk_speaker(context, w["wk_speaker"]),
-      wv_speaker(context, w["wv_speaker"]) {}
+      wk_wv_text(context, w, {"wk_text", "wv_text"}),
+      wk_wv_speaker(context, w, {"wk_speaker", "wv_speaker"}) {}
 
-KeyValueSection JointAttention::condition(const Linear& wk, const Linear& wv, const Tensor& state,
+KeyValueSection JointAttention::condition(const LinearGroup& wk_wv, const Tensor& state,
                                           const Tensor* rotary, int64_t step) const {
-  const DType dtype = self.wq.dtype();
-  KeyValueSection section{wk(state, dtype), wv(state, dtype)};
+  const std::vector<Tensor> projected = wk_wv(state, self.dtype());
+  KeyValueSection section{projected[0], projected[1]};
   head_norm_rotary(section.k, self.k_norm, kNormEps, rotary ? *rotary : Tensor(), self.heads(),
                    rotary ? self.heads() / 2 : 0, {{section.k.rows(), 0}}, step);
   return section;
@@ -67,14 +65,13 @@ KeyValueSection JointAttention::condition(const Linear& wk, const Linear& wv, co
 
 Tensor JointAttention::operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
                                   std::span<const Sections> sections) const {
-  const DType dtype = self.wq.dtype();
   const int64_t heads = self.heads();
-  const Tensor q = self.wq(y, dtype), k = self.wk(y, dtype), v = self.wv(y, dtype);
+  const auto [q, k, v, gate] = self(y);
   // Only the first half of the heads knows positions; no shape check would notice another choice.
   head_norm_rotary(q, self.q_norm, kNormEps, rotary, heads, heads / 2, lanes);
   head_norm_rotary(k, self.k_norm, kNormEps, rotary, heads, heads / 2, lanes);
   const Tensor mixed = attention(q, k, v, {heads, false, 0}, lanes, sections);
-  sigmoid_mul(mixed, self.gate(y, dtype));
+  sigmoid_mul(mixed, gate);
   return self.wo(mixed, DType::kFloat32);
 }
 
@@ -111,8 +108,8 @@ LatentPrefix::LatentPrefix(const LayerContext& context, const Weights& w, int64_
   for (int64_t i = 0; i < w["blocks"].count(); ++i) {
     const LayerContext own = i < narrow_blocks ? context : context.wide();
     const Weights attention = w["blocks"][i]["attention"];
-    wk.emplace_back(own, attention["wk_latent"]);
-    wv.emplace_back(own, attention["wv_latent"]);
+    wk_wv.emplace_back(own, attention,
+                       std::initializer_list<std::string_view>{"wk_latent", "wv_latent"});
   }
 }
 
@@ -158,8 +155,7 @@ KeyValueCache EchoDit::encode_text(std::span<const int32_t> ids, const Probe& pr
   KeyValueCache cache;
   for (const DitBlock& block : blocks_) {
     const JointAttention& attention = block.attention;
-    cache.layers.push_back(
-        attention.condition(attention.wk_text, attention.wv_text, state, nullptr, 1));
+    cache.layers.push_back(attention.condition(attention.wk_wv_text, state, nullptr, 1));
   }
   return cache;
 }
@@ -184,9 +180,8 @@ KeyValueCache EchoDit::patches_to_cache(const Tensor& latent, int64_t rows, cons
   KeyValueCache cache;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const JointAttention& a = blocks_[i].attention;
-    cache.layers.push_back(
-        prefix ? a.condition(prefix->wk[i], prefix->wv[i], visible, &rotary_, patch_)
-               : a.condition(a.wk_speaker, a.wv_speaker, visible, nullptr, 1));
+    cache.layers.push_back(prefix ? a.condition(prefix->wk_wv[i], visible, &rotary_, patch_)
+                                  : a.condition(a.wk_wv_speaker, visible, nullptr, 1));
   }
   return cache;
 }

@@ -44,14 +44,14 @@ struct JointAttention {
   JointAttention(const LayerContext& context, const Weights& w);
   // Keys and values of a condition's state (T, Cc). Keys get k_norm; with `rotary`, the first half
   // of the heads is rotated at positions 0, step, 2 step, ...
-  KeyValueSection condition(const Linear& wk, const Linear& wv, const Tensor& state,
-                            const Tensor* rotary, int64_t step) const;
+  KeyValueSection condition(const LinearGroup& wk_wv, const Tensor& state, const Tensor* rotary,
+                            int64_t step) const;
   // y (N, C) -> (N, C) float32.
   Tensor operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
                     std::span<const Sections> sections) const;
 
   AttentionProjections self;
-  Linear wk_text, wv_text, wk_speaker, wv_speaker;
+  LinearGroup wk_wv_text, wk_wv_speaker;
 };
 
 // Adaptive layer norm: shift, scale and gate from the timestep, each refined at low rank.
@@ -79,7 +79,7 @@ struct LatentPrefix {
   Encoder encoder;
   Linear in_proj;
   Tensor norm;
-  std::vector<Linear> wk, wv;
+  std::vector<LinearGroup> wk_wv;
 };
 
 // Const after construction; one thread at a time (the backend's rule).

@@ -3,10 +3,11 @@
 namespace echo {
 
 Mlp::Mlp(const LayerContext& context, const Weights& w)
-    : w1(context, w["w1"]), w2(context, w["w2"]), w3(context, w["w3"]) {}
+    : w1_w3(context, w, {"w1", "w3"}), w2(context, w["w2"]) {}
 
 Tensor Mlp::hidden(const Tensor& x) const {
-  return silu_mul(w1(x, w2.dtype()), w3(x, w2.dtype()));
+  const std::vector<Tensor> y = w1_w3(x, w2.dtype());
+  return silu_mul(y[0], y[1]);
 }
 
 Tensor Mlp::operator()(const Tensor& x) const { return w2(hidden(x), DType::kFloat32); }
@@ -14,13 +15,15 @@ Tensor Mlp::operator()(const Tensor& x) const { return w2(hidden(x), DType::kFlo
 void Mlp::add_to(const Tensor& x, const Tensor& to) const { w2.add_to(hidden(x), to); }
 
 AttentionProjections::AttentionProjections(const LayerContext& context, const Weights& w)
-    : wq(context, w["wq"]),
-      wk(context, w["wk"]),
-      wv(context, w["wv"]),
-      gate(context, w["gate"]),
+    : wq_wk_wv_gate(context, w, {"wq", "wk", "wv", "gate"}),
       wo(context, w["wo"]),
       q_norm(load_matrix(context, w.tensor("q_norm.weight"))),
       k_norm(load_matrix(context, w.tensor("k_norm.weight"))) {}
+
+AttentionProjections::Projected AttentionProjections::operator()(const Tensor& y) const {
+  const std::vector<Tensor> each = wq_wk_wv_gate(y, dtype());
+  return {each[0], each[1], each[2], each[3]};
+}
 
 EncoderBlock::EncoderBlock(const LayerContext& context, const Weights& w)
     : attention(context, w["attention"]),
@@ -31,14 +34,13 @@ EncoderBlock::EncoderBlock(const LayerContext& context, const Weights& w)
 void EncoderBlock::operator()(const Tensor& x, const Tensor& rotary, bool causal) const {
   const Lanes lanes{{x.rows(), 0}};
   const int64_t heads = attention.heads();
-  const DType dtype = attention.wq.dtype();
+  const DType dtype = attention.dtype();
 
-  const Tensor y = rms_norm(x, attention_norm, kNormEps, dtype);
-  const Tensor q = attention.wq(y, dtype), k = attention.wk(y, dtype), v = attention.wv(y, dtype);
+  const auto [q, k, v, gate] = attention(rms_norm(x, attention_norm, kNormEps, dtype));
   head_norm_rotary(q, attention.q_norm, kNormEps, rotary, heads, heads, lanes);
   head_norm_rotary(k, attention.k_norm, kNormEps, rotary, heads, heads, lanes);
   const Tensor mixed = echo::attention(q, k, v, {heads, causal, 0}, lanes);
-  sigmoid_mul(mixed, attention.gate(y, dtype));
+  sigmoid_mul(mixed, gate);
   attention.wo.add_to(mixed, x);
 
   mlp.add_to(rms_norm(x, mlp_norm, kNormEps, dtype), x);

@@ -20,7 +20,8 @@ struct Mlp {
   // to += this(x).
   void add_to(const Tensor& x, const Tensor& to) const;
 
-  Linear w1, w2, w3;
+  LinearGroup w1_w3;
+  Linear w2;
 
  private:
   Tensor hidden(const Tensor& x) const;
@@ -28,11 +29,18 @@ struct Mlp {
 
 // q, k, v and the gate of one attention, with RMS-normalised heads.
 struct AttentionProjections {
+  struct Projected {
+    Tensor q, k, v, gate;  // (N, H * D), not normalised
+  };
+
   AttentionProjections(const LayerContext& context, const Weights& w);
+  Projected operator()(const Tensor& y) const;
   int64_t heads() const { return q_norm.rows(); }
   int64_t head_dim() const { return q_norm.cols(); }
+  DType dtype() const { return wo.dtype(); }
 
-  Linear wq, wk, wv, gate, wo;
+  LinearGroup wq_wk_wv_gate;
+  Linear wo;
   Tensor q_norm, k_norm;  // (H, D)
 };
 

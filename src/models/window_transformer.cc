@@ -36,9 +36,8 @@ WindowTransformer::Layer::Layer(const LayerContext& context, const Weights& w)
       wo(context, w["attention"]["wo"]),
       attention_layer_scale(load_vector(context, w.tensor("attention_layer_scale.gamma"))),
       ffn_norm(load_vector(context, w.tensor("ffn_norm.weight"))),
-      w1(context, w["feed_forward"]["w1"]),
+      w1_w3(context, w["feed_forward"], {"w1", "w3"}),
       w2(context, w["feed_forward"]["w2"]),
-      w3(context, w["feed_forward"]["w3"]),
       ffn_layer_scale(load_vector(context, w.tensor("ffn_layer_scale.gamma"))) {}
 
 WindowTransformer::WindowTransformer(const LayerContext& context, const Weights& w,
@@ -64,9 +63,9 @@ Tensor WindowTransformer::operator()(const Tensor& x, State& state) const {
     const Tensor a = rms_norm(h, layer.attention_norm, kDacNormEps, layer.wqkv.dtype());
     add_gated(attention(layer, a, state.rows, state.layers[i]), layer.attention_layer_scale, lanes,
               h);
-    const Tensor f = rms_norm(h, layer.ffn_norm, kDacNormEps, layer.w1.dtype());
-    const Tensor hidden = silu_mul(layer.w1(f, layer.w2.dtype()), layer.w3(f, layer.w2.dtype()));
-    add_gated(layer.w2(hidden, DType::kFloat32), layer.ffn_layer_scale, lanes, h);
+    const Tensor f = rms_norm(h, layer.ffn_norm, kDacNormEps, layer.w2.dtype());
+    const std::vector<Tensor> y = layer.w1_w3(f, layer.w2.dtype());
+    add_gated(layer.w2(silu_mul(y[0], y[1]), DType::kFloat32), layer.ffn_layer_scale, lanes, h);
   }
   state.rows += x.rows();
   return rms_norm(h, norm_, kDacNormEps, DType::kFloat32);

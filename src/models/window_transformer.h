@@ -43,7 +43,8 @@ class WindowTransformer {
     Linear wqkv, wo;
     Tensor attention_layer_scale;
     Tensor ffn_norm;
-    Linear w1, w2, w3;
+    LinearGroup w1_w3;
+    Linear w2;
     Tensor ffn_layer_scale;
   };
   Tensor attention(const Layer& layer, const Tensor& x, int64_t first_row,

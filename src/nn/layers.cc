@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include <deque>
 #include <vector>
 
 #include "base/error.h"
@@ -47,21 +48,56 @@ class HostMatrix {
   DType dtype_ = DType::kFloat32;
 };
 
+const TensorView& matrix_of(const Weights& w) {
+  const TensorView& weight = w.tensor("weight");
+  if (weight.shape.size() != 2) {
+    throw_corrupt(weight.label() + ": " + std::to_string(weight.shape.size()) +
+                  " dimensions found, 2 expected");
+  }
+  return weight;
+}
+
+// Adds the scope's bias of `out` values, or zeros.
+void append_bias(const Weights& w, int64_t out, std::vector<float>& to) {
+  const TensorView* bias = w.find("bias");
+  if (!bias) {
+    to.resize(to.size() + static_cast<size_t>(out));
+    return;
+  }
+  if (bias->elements() != out) {
+    throw_corrupt(bias->label() + ": " + std::to_string(bias->elements()) + " values found, " +
+                  std::to_string(out) + " expected");
+  }
+  const std::vector<float> values = bias->to_float32();
+  to.insert(to.end(), values.begin(), values.end());
+}
+
 Tensor bias_row(Backend& backend, std::span<const float> bias, int64_t out) {
   return bias.empty() ? Tensor() : from_host(backend, bias, 1, out);
 }
 
 }  // namespace
 
-Linear::Linear(const LayerContext& context, const Weights& w) {
-  const TensorView& weight = w.tensor("weight");
-  if (weight.shape.size() != 2) {
-    throw_corrupt(weight.label() + ": " + std::to_string(weight.shape.size()) +
-                  " dimensions found, 2 expected");
+Linear::Linear(const LayerContext& context, const Weights& w) : Linear(context, std::span(&w, 1)) {}
+
+Linear::Linear(const LayerContext& context, std::span<const Weights> scopes) {
+  std::deque<HostMatrix> matrices;
+  std::vector<HostWeights> weights;
+  std::vector<float> bias;
+  bool biased = false;
+  for (const Weights& w : scopes) {
+    const TensorView& weight = matrix_of(w);
+    if (!weights.empty() && weight.shape[1] != weights[0].in) {
+      throw_corrupt(weight.label() + ": " + std::to_string(weight.shape[1]) + " inputs found, " +
+                    std::to_string(weights[0].in) + " expected");
+    }
+    weights.push_back(matrices.emplace_back(context, weight, w).weights());
+    append_bias(w, weight.shape[0], bias);
+    biased = biased || w.has("bias");
   }
-  const HostMatrix matrix(context, weight, w);
-  weight_ = context.backend.pack(matrix.weights(), 1, 1, context.stored());
-  if (const TensorView* bias = w.find("bias")) bias_ = load_vector(context, *bias);
+  weight_ = weights.size() == 1 ? context.backend.pack(weights[0], 1, 1, context.stored())
+                                : context.backend.pack_stacked(weights, context.stored());
+  if (biased) bias_ = bias_row(context.backend, bias, weight_->out());
 }
 
 Linear::Linear(const LayerContext& context, std::span<const float> weight, int64_t out, int64_t in,
@@ -76,6 +112,36 @@ Tensor Linear::operator()(const Tensor& x, DType out) const {
 
 void Linear::add_to(const Tensor& x, const Tensor& to) const {
   linear_add(cast(x, dtype()), *weight_, bias_, to);
+}
+
+LinearGroup::LinearGroup(const LayerContext& context, const Weights& w,
+                         std::initializer_list<std::string_view> names) {
+  std::vector<Weights> scopes;
+  for (const std::string_view name : names) {
+    scopes.push_back(w[name]);
+    widths_.push_back(matrix_of(scopes.back()).shape[0]);
+  }
+  if (context.backend.stacks_matrices()) {
+    products_.emplace_back(context, scopes);
+  } else {
+    for (const Weights& scope : scopes) products_.emplace_back(context, scope);
+  }
+}
+
+std::vector<Tensor> LinearGroup::operator()(const Tensor& x, DType out) const {
+  const Tensor input = cast(x, dtype());
+  std::vector<Tensor> results;
+  if (products_.size() == widths_.size()) {
+    for (const Linear& product : products_) results.push_back(product(input, out));
+    return results;
+  }
+  const Tensor all = products_[0](input, out);
+  int64_t begin = 0;
+  for (const int64_t width : widths_) {
+    results.push_back(all.column_range(begin, width));
+    begin += width;
+  }
+  return results;
 }
 
 Tensor load_vector(const LayerContext& context, const TensorView& values) {

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "nn/weights.h"
 #include "tensor/ops.h"
@@ -33,6 +36,9 @@ class Linear {
  public:
   Linear() = default;
   Linear(const LayerContext& context, const Weights& w);
+  // The outputs of several scopes side by side; more than one where the backend stacks matrices.
+  // Errors: kCorrupt when their inputs differ.
+  Linear(const LayerContext& context, std::span<const Weights> scopes);
   // From host values: weight (out, in) float32, bias (out) or empty.
   Linear(const LayerContext& context, std::span<const float> weight, int64_t out, int64_t in,
          std::span<const float> bias);
@@ -48,6 +54,23 @@ class Linear {
  private:
   std::shared_ptr<PackedWeights> weight_;
   Tensor bias_;
+};
+
+// Several matrices of the same input, y_i = x w_i^T + b_i: one wide product where the backend
+// computes that faster than several.
+class LinearGroup {
+ public:
+  // names: of w's scopes that hold them.
+  LinearGroup(const LayerContext& context, const Weights& w,
+              std::initializer_list<std::string_view> names);
+
+  // A tensor for each name. They may be columns of one tensor.
+  std::vector<Tensor> operator()(const Tensor& x, DType out) const;
+  DType dtype() const { return products_.front().dtype(); }
+
+ private:
+  std::vector<Linear> products_;  // one of all, or one for each
+  std::vector<int64_t> widths_;   // outputs of each
 };
 
 // One row of float32 in the backend: norm weights, biases, gammas, alphas.

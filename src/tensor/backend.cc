@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "base/error.h"
+
 namespace echo {
 namespace {
 
@@ -20,6 +22,10 @@ class PlainRepeater : public Repeater {
 }  // namespace
 
 std::unique_ptr<Repeater> Backend::make_repeater() { return std::make_unique<PlainRepeater>(); }
+
+std::shared_ptr<PackedWeights> Backend::pack_stacked(std::span<const HostWeights>, DType) {
+  throw_internal(name() + ": matrices are packed one by one");
+}
 
 std::shared_ptr<TimeMark> Backend::mark() { return std::make_shared<HostMark>(); }
 

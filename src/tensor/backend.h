@@ -156,6 +156,13 @@ class Backend {
   // or what packs() affirms, for matrices only.
   virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
                                               int64_t dilation, DType precision) = 0;
+  // Whether one wide product is faster here than several of the same input, whose matrices should
+  // then be packed together.
+  virtual bool stacks_matrices() const { return false; }
+  // One matrix of the parts' outputs, one part behind the other. Parts have the same `in`, one tap,
+  // no layout, and types of their own. Only where stacks_matrices().
+  virtual std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
+                                                      DType precision);
   // out = x w^T + bias (+ out). bias may be empty.
   virtual void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
                       const Tensor& out) = 0;

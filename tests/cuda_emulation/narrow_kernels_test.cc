@@ -176,7 +176,7 @@ Float8Tensor quantize_to_float8(const Matrix& x, DType dtype, int64_t rows, int6
   DeviceArray<uint32_t> largest(1);
   DeviceArray<float> scale(1);
   DeviceArray<uint8_t> codes(static_cast<size_t>(rows * stride));
-  float8_scale(view, largest.data(), scale.data(), nullptr);
+  float8_scale(std::span(&view, 1), largest.data(), scale.data(), nullptr);
   quantize_float8(view, scale.data(), codes.data(), rows, stride, nullptr);
   return {codes.host(), scale.host()[0]};
 }

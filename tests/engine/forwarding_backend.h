@@ -32,6 +32,11 @@ class ForwardingBackend : public Backend {
                                       DType precision) override {
     return inner_->pack(weights, stride, dilation, precision);
   }
+  bool stacks_matrices() const override { return inner_->stacks_matrices(); }
+  std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
+                                              DType precision) override {
+    return inner_->pack_stacked(parts, precision);
+  }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     inner_->linear(x, w, bias, accumulate, out);

@@ -112,6 +112,46 @@ TEST_P(NarrowWeights, ProductsLieWithinTheRoundingOfTheirTypes) {
   }
 }
 
+// The distance of the product with rows `begin`, ... of `packed` from the exact one.
+double distance_of(const Tensor& x, const Matrix& exact_x, const PackedWeights& packed,
+                   int64_t begin, const Matrix& w) {
+  const Matrix y = host(linear(x, packed, {}, DType::kFloat32).column_range(begin, w.rows));
+  const Matrix expected = reference::linear(exact_x, w, {}).value;
+  double error = 0, size = 0;
+  for (size_t i = 0; i < y.values.size(); ++i) {
+    error += std::pow(y.values[i] - expected.values[i], 2);
+    size += std::pow(expected.values[i], 2);
+  }
+  return std::sqrt(error / size);
+}
+
+TEST_P(NarrowWeights, StackedMatricesOfOtherRangesKeepTheirPrecision) {
+  if (!backend().stacks_matrices()) GTEST_SKIP() << "matrices stay apart";
+  const Matrix x = random_matrix(40, 96, 1, 1, DType::kBFloat16);
+  const Tensor input = on_device(backend(), x, DType::kBFloat16);
+  const Matrix large = random_matrix(48, 96, 2);
+  for (const DType type : packed_types()) {
+    for (const double range : {1.0, 0x1p-4, 0x1p-7, 300.0}) {
+      const Matrix w = random_matrix(32, 96, 3, range, DType::kBFloat16);
+      const std::vector<float> floats = large.floats(), values = w.floats();
+      std::vector<BFloat16> halves(values.size());
+      std::transform(values.begin(), values.end(), halves.begin(), float_to_bfloat16);
+      const HostWeights parts[] = {{floats.data(), DType::kFloat32, large.rows, large.cols},
+                                   {halves.data(), DType::kBFloat16, w.rows, w.cols}};
+      const double alone = distance_of(input, x, *backend().pack(parts[1], 1, 1, type), 0, w);
+      const auto stacked = backend().pack_stacked(parts, type);
+      EXPECT_EQ(stacked->out(), 80);
+      EXPECT_EQ(stacked->in(), 96);
+      const double together = distance_of(input, x, *stacked, large.rows, w);
+      EXPECT_LE(together, 1.02 * alone) << dtype_name(type) << ", " << range;
+      EXPECT_GT(together, 0);
+      if (range > 1) continue;
+      const double other = distance_of(input, x, *backend().pack(parts[0], 1, 1, type), 0, large);
+      EXPECT_LE(distance_of(input, x, *stacked, 0, large), 1.02 * other);
+    }
+  }
+}
+
 TEST_P(NarrowWeights, SizesThatCannotBeStayBFloat16) {
   if (!backend().packs(DType::kFloat8)) return;
   const Matrix w = random_matrix(7, 24, 2, 1, DType::kBFloat16);

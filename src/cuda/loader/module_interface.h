@@ -27,7 +27,7 @@ struct CudaOptions {
 };
 
 // Changes whenever anything that crosses does.
-inline constexpr uint64_t kInterfaceNumber = 3;
+inline constexpr uint64_t kInterfaceNumber = 4;
 
 // Tells a module of another build. The sizes catch a change that forgot the number.
 constexpr uint64_t interface_version() {
