@@ -140,6 +140,21 @@ __device__ inline float block_sum(float value) {
   return sums[32];
 }
 
+// The largest of a block's values, none of them negative; all threads get it.
+__device__ inline float block_largest(float value) {
+  __shared__ float of_warp[32];
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) {
+    value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, offset));
+  }
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = value;
+  __syncthreads();
+  float largest = 0;
+  for (unsigned i = 0; i < blockDim.x / 32; ++i) largest = fmaxf(largest, of_warp[i]);
+  __syncthreads();
+  return largest;
+}
+
 // Calls f with a value of the element type that a float view has.
 template <class F>
 void with_float_type(DType dtype, F f) {

@@ -4,8 +4,6 @@
 
 #include <cuda_runtime.h>
 
-#include <span>
-
 #include "cuda/view.h"
 
 namespace echo::cuda {
@@ -43,13 +41,23 @@ void pad_columns(const View& x, const View& to, cudaStream_t stream);
 // [224, 448], and the rounding of an element does not depend on the others unless these are some
 // 2^15 times larger.
 
-// *scale = the power of two that the elements of all parts are divided by. `largest`: a word of
-// scratch.
-void float8_scale(std::span<const View> parts, uint32_t* largest, float* scale,
-                  cudaStream_t stream);
-// to = x / *scale in e4m3, rows of `to_stride` bytes, `to_rows` of them: zeros behind columns and
-// rows.
-void quantize_float8(const View& x, const float* scale, uint8_t* to, int64_t to_rows,
-                     int64_t to_stride, cudaStream_t stream);
+// Some largest magnitudes, on the device; the largest of all decides about the scale.
+struct Magnitudes {
+  const float* pieces = nullptr;
+  int count = 0;
+};
+// Codes in rows of `stride` bytes, which is a multiple of 16, at an address that is one too.
+struct Float8Matrix {
+  uint8_t* codes = nullptr;
+  int64_t rows = 0, stride = 0;
+  float* scale = nullptr;
+};
+
+// Writes the largest magnitudes of parts of x: returns how many, at most kMostMagnitudes.
+constexpr int kMostMagnitudes = 512;
+int largest_magnitudes(const View& x, float* pieces, cudaStream_t stream);
+// to = x / *to.scale in e4m3, zeros behind columns and rows. Sets the scale.
+void quantize_float8(const View& x, const Magnitudes& magnitudes, const Float8Matrix& to,
+                     cudaStream_t stream);
 
 }  // namespace echo::cuda

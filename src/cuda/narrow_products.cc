@@ -53,9 +53,12 @@ std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights,
   auto codes = pool_.allocate(static_cast<size_t>(weights.out * stride));
   auto scales = pool_.allocate(sizeof(float) * static_cast<size_t>(int8 ? weights.out : 1));
   auto packed = std::make_shared<NarrowWeights>(weights, type, std::move(codes), std::move(scales));
-  const auto largest = pool_.allocate(sizeof(uint32_t));
-  if (!int8) {
-    float8_scale(parts, static_cast<uint32_t*>(largest->data()), packed->scales(), stream);
+  // One scale for all parts, as the product takes one.
+  const auto pieces = pool_.allocate(parts.size() * kMostMagnitudes * sizeof(float));
+  auto* const piece = static_cast<float*>(pieces->data());
+  Magnitudes magnitudes{piece};
+  for (const View& part : parts) {
+    if (!int8) magnitudes.count += largest_magnitudes(part, piece + magnitudes.count, stream);
   }
   int64_t row = 0;
   for (const View& part : parts) {
@@ -65,7 +68,8 @@ std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights,
                     {reinterpret_cast<int8_t*>(to), packed->scales() + row, part.rows, part.cols},
                     stream);
     } else {
-      quantize_float8(part, packed->scales(), reinterpret_cast<uint8_t*>(to), part.rows, stride,
+      quantize_float8(part, magnitudes,
+                      {reinterpret_cast<uint8_t*>(to), part.rows, stride, packed->scales()},
                       stream);
     }
     row += part.rows;
@@ -132,12 +136,12 @@ bool NarrowProducts::expansion_pays(const View& x, const Int8Matrix& w, const Vi
 void NarrowProducts::multiply_float8(const View& x, const NarrowWeights& w, const float* bias,
                                      bool accumulate, const View& out, cudaStream_t stream) {
   const int64_t rows = rounded_up(x.rows, kFloat8Multiple);
-  const auto scratch = pool_.allocate(2 * sizeof(float));
-  auto* const largest = static_cast<uint32_t*>(scratch->data());
-  float* const scale = static_cast<float*>(scratch->data()) + 1;
+  const auto scratch = pool_.allocate((1 + kMostMagnitudes) * sizeof(float));
+  float* const scale = static_cast<float*>(scratch->data());
+  float* const pieces = scale + 1;
   const auto codes = pool_.allocate(static_cast<size_t>(rows * x.cols));
-  float8_scale(std::span(&x, 1), largest, scale, stream);
-  quantize_float8(x, scale, static_cast<uint8_t*>(codes->data()), rows, x.cols, stream);
+  quantize_float8(x, {pieces, largest_magnitudes(x, pieces, stream)},
+                  {static_cast<uint8_t*>(codes->data()), rows, x.cols, scale}, stream);
 
   MatrixProduct product;
   product.x = {codes->data(), rows, x.cols, x.cols, DType::kFloat8};

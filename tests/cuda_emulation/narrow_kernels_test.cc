@@ -51,6 +51,38 @@ std::vector<BFloat16> halves(const Matrix& x) {
   return result;
 }
 
+// How rows lie in memory: elements before the first, and between rows.
+struct Gaps {
+  int64_t before, between;
+};
+constexpr Gaps kGaps[] = {{0, 0}, {8, 16}, {1, 0}, {0, 3}};
+
+// A matrix on the device, surrounded by NaN.
+class PlacedRows {
+ public:
+  PlacedRows(const Matrix& x, DType dtype, Gaps gaps)
+      : floats_(surrounded(x, gaps).floats()), halves_(halves(surrounded(x, gaps))) {
+    const bool wide = dtype == DType::kFloat32;
+    void* data = wide ? static_cast<void*>(floats_.data() + gaps.before)
+                      : static_cast<void*>(halves_.data() + gaps.before);
+    view = {data, x.rows, x.cols, x.cols + gaps.between, dtype};
+  }
+  View view;
+
+ private:
+  static Matrix surrounded(const Matrix& x, Gaps gaps) {
+    Matrix all(1, gaps.before + x.rows * (x.cols + gaps.between), NAN);
+    for (int64_t r = 0; r < x.rows; ++r) {
+      for (int64_t c = 0; c < x.cols; ++c) {
+        all.at(0, gaps.before + r * (x.cols + gaps.between) + c) = x.at(r, c);
+      }
+    }
+    return all;
+  }
+  DeviceArray<float> floats_;
+  DeviceArray<BFloat16> halves_;
+};
+
 struct Quantized {
   std::vector<int8_t> codes;
   std::vector<float> scales;
@@ -68,16 +100,13 @@ struct Quantized {
   }
 };
 
-Quantized quantize(const Matrix& w, DType dtype) {
+Quantized quantize(const Matrix& w, DType dtype, Gaps gaps = kGaps[0]) {
   const auto out = static_cast<size_t>(w.rows);
   const auto stride = static_cast<size_t>(narrow_stride(w.cols));
   DeviceArray<int8_t> codes(out * stride);
   DeviceArray<float> scales(out);
-  const DeviceArray<float> floats(w.floats());
-  const DeviceArray<BFloat16> bf16(halves(w));
-  void* data = dtype == DType::kFloat32 ? static_cast<void*>(floats.data()) : bf16.data();
-  quantize_int8({data, w.rows, w.cols, w.cols, dtype},
-                {codes.data(), scales.data(), w.rows, w.cols}, nullptr);
+  const PlacedRows rows(w, dtype, gaps);
+  quantize_int8(rows.view, {codes.data(), scales.data(), w.rows, w.cols}, nullptr);
   return {codes.host(), scales.host()};
 }
 
@@ -100,6 +129,49 @@ TEST(Int8Weights, LieWithinHalfAStepOfTheirScale) {
       }
       EXPECT_FLOAT_EQ(q.scales[3], 64.0f / 127);
       EXPECT_EQ(q.scales[2], 0);
+    }
+  }
+}
+
+TEST(Int8Weights, AreTheSameWhereverTheyLie) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const int64_t in : {1, 7, 16, 45, 96, 5000}) {
+      const Matrix w = random_matrix(3, in, 4, 0.1, dtype);
+      for (const Gaps gaps : kGaps) {
+        const Quantized q = quantize(w, dtype, gaps);
+        for (int64_t o = 0; o < w.rows; ++o) {
+          float largest = 0;
+          for (int64_t i = 0; i < in; ++i) {
+            largest = std::max(largest, std::abs(static_cast<float>(w.at(o, i))));
+          }
+          ASSERT_EQ(q.scales[static_cast<size_t>(o)], largest / 127.0f);
+          for (int64_t i = 0; i < narrow_stride(in); ++i) {
+            const float value = i < in ? static_cast<float>(w.at(o, i)) : 0.0f;
+            ASSERT_EQ(q.codes[static_cast<size_t>(o * narrow_stride(in) + i)],
+                      static_cast<int8_t>(std::rint(value * (127.0f / largest))))
+                << in << ", row " << o << ", column " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Int8Weights, ExpandedAreCodesTimesScales) {
+  for (const int64_t in : {1, 32, 80, 4200}) {
+    const Matrix w = random_matrix(5, in, 3, 0.1);
+    const Quantized q = quantize(w, DType::kFloat32);
+    const DeviceArray<int8_t> codes(q.codes);
+    const DeviceArray<float> scales(q.scales);
+    const int64_t stride = narrow_stride(in);
+    const DeviceArray<BFloat16> expanded(static_cast<size_t>(5 * stride));
+    expand_int8({codes.data(), scales.data(), 5, in},
+                {expanded.data(), 5, in, stride, DType::kBFloat16}, nullptr);
+    const std::vector<BFloat16> values = expanded.host();
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_EQ(values[i], float_to_bfloat16(static_cast<float>(q.codes[i]) *
+                                             q.scales[i / static_cast<size_t>(stride)]))
+          << i;
     }
   }
 }
@@ -146,19 +218,20 @@ TEST(Int8Product, IsThatOfTheCodes) {
 }
 
 TEST(Int8Product, RowsWithoutThatFormArePadded) {
-  const Matrix x = random_matrix(4, 45, 2, 1, DType::kBFloat16);
-  const DeviceArray<BFloat16> inputs(halves(x));
-  DeviceArray<BFloat16> padded(4 * 64);
-  const View from{inputs.data(), 4, 45, 45, DType::kBFloat16};
-  EXPECT_FALSE(is_whole(from));
-  const View to{padded.data(), 4, 64, 64, DType::kBFloat16};
-  EXPECT_TRUE(is_whole(to));
-  pad_columns(from, to, nullptr);
-  const std::vector<BFloat16> values = padded.host();
-  for (int64_t r = 0; r < 4; ++r) {
-    for (int64_t c = 0; c < 64; ++c) {
-      const float value = bfloat16_to_float(values[static_cast<size_t>(r * 64 + c)]);
-      EXPECT_EQ(value, c < 45 ? static_cast<float>(x.at(r, c)) : 0);
+  for (const Gaps gaps : kGaps) {
+    const Matrix x = random_matrix(4, 45, 2, 1, DType::kBFloat16);
+    const PlacedRows from(x, DType::kBFloat16, gaps);
+    EXPECT_FALSE(is_whole(from.view));
+    const DeviceArray<BFloat16> padded(4 * 64);
+    const View to{padded.data(), 4, 64, 64, DType::kBFloat16};
+    EXPECT_TRUE(is_whole(to));
+    pad_columns(from.view, to, nullptr);
+    const std::vector<BFloat16> values = padded.host();
+    for (int64_t r = 0; r < 4; ++r) {
+      for (int64_t c = 0; c < 64; ++c) {
+        const float value = bfloat16_to_float(values[static_cast<size_t>(r * 64 + c)]);
+        EXPECT_EQ(value, c < 45 ? static_cast<float>(x.at(r, c)) : 0);
+      }
     }
   }
 }
@@ -168,16 +241,15 @@ struct Float8Tensor {
   float scale;
 };
 
-Float8Tensor quantize_to_float8(const Matrix& x, DType dtype, int64_t rows, int64_t stride) {
-  const DeviceArray<float> floats(x.floats());
-  const DeviceArray<BFloat16> bf16(halves(x));
-  void* data = dtype == DType::kFloat32 ? static_cast<void*>(floats.data()) : bf16.data();
-  const View view{data, x.rows, x.cols, x.cols, dtype};
-  DeviceArray<uint32_t> largest(1);
-  DeviceArray<float> scale(1);
-  DeviceArray<uint8_t> codes(static_cast<size_t>(rows * stride));
-  float8_scale(std::span(&view, 1), largest.data(), scale.data(), nullptr);
-  quantize_float8(view, scale.data(), codes.data(), rows, stride, nullptr);
+Float8Tensor quantize_to_float8(const Matrix& x, DType dtype, int64_t rows, int64_t stride,
+                                Gaps gaps = kGaps[0]) {
+  const PlacedRows from(x, dtype, gaps);
+  const DeviceArray<float> pieces(kMostMagnitudes), scale(1);
+  const DeviceArray<uint8_t> codes(static_cast<size_t>(rows * stride));
+  const int count = largest_magnitudes(from.view, pieces.data(), nullptr);
+  EXPECT_LE(count, kMostMagnitudes);
+  quantize_float8(from.view, {pieces.data(), count}, {codes.data(), rows, stride, scale.data()},
+                  nullptr);
   return {codes.host(), scale.host()[0]};
 }
 
@@ -198,6 +270,35 @@ TEST(Float8Tensor, ScalesArePowersOfTwoThatUseTheRange) {
     EXPECT_GT(largest / scale, 223.9999);
   }
   EXPECT_EQ(quantize_to_float8(Matrix(2, 8), DType::kFloat32, 2, 16).scale, 1.0f);
+}
+
+TEST(Float8Tensor, IsTheSameWhereverItLies) {
+  struct Shape {
+    int64_t rows, cols, to_rows, stride;
+  };
+  // The last has more groups than a grid has threads.
+  for (const Shape shape : {Shape{1, 1, 1, 16}, Shape{3, 37, 16, 48}, Shape{16, 48, 16, 48},
+                            Shape{33, 41, 48, 64}, Shape{300, 4112, 304, 4112}}) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      const Matrix x = random_matrix(shape.rows, shape.cols, 8, 3, dtype);
+      std::vector<uint8_t> expected(static_cast<size_t>(shape.to_rows * shape.stride));
+      for (int64_t r = 0; r < shape.rows; ++r) {
+        for (int64_t c = 0; c < shape.cols; ++c) {
+          expected[static_cast<size_t>(r * shape.stride + c)] = __nv_cvt_float_to_fp8(
+              static_cast<float>(x.at(r, c)) * 128, __NV_SATFINITE, __NV_E4M3);
+        }
+      }
+      for (const Gaps gaps : kGaps) {
+        if (shape.rows == 300 && gaps.before == 8) continue;
+        Matrix scaled = x;
+        scaled.at(0, 0) = 3;  // so that the scale is 1 / 128
+        expected[0] = __nv_cvt_float_to_fp8(384, __NV_SATFINITE, __NV_E4M3);
+        const Float8Tensor q = quantize_to_float8(scaled, dtype, shape.to_rows, shape.stride, gaps);
+        ASSERT_EQ(q.scale, 1.0f / 128);
+        ASSERT_EQ(q.codes, expected) << shape.rows << " x " << shape.cols;
+      }
+    }
+  }
 }
 
 TEST(Float8Tensor, ElementsKeepFourSignificantBits) {

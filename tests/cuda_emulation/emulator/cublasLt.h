@@ -129,3 +129,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               size_t workspace_bytes, cudaStream_t stream);
+
+namespace echo::cuda_emulation {
+
+// Whether the library refuses all products from now on.
+void refuse_products(bool refuse);
+
+}  // namespace echo::cuda_emulation

@@ -29,6 +29,7 @@ struct cublasLtMatmulPreferenceOpaque_t {};
 namespace {
 
 constexpr uint64_t kAlgorithmMark = 0x6563686f6c74u;
+bool refuses_all = false;
 constexpr int kAlgorithms = 2;
 
 template <class T>
@@ -88,6 +89,7 @@ cublasStatus_t check(const cublasLtMatmulDescOpaque_t& op, const cublasLtMatrixL
     const uint64_t least = layout->order == CUBLASLT_ORDER_COL ? layout->rows : layout->cols;
     if (layout->ld < static_cast<int64_t>(least)) return CUBLAS_STATUS_INVALID_VALUE;
   }
+  if (refuses_all) return CUBLAS_STATUS_NOT_SUPPORTED;
   const bool integers = op.compute == CUBLAS_COMPUTE_32I;
   if (integers != (a.type == CUDA_R_8I) || a.type != b.type || c.type != d.type) {
     return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -208,6 +210,8 @@ struct Product {
 };
 
 }  // namespace
+
+void echo::cuda_emulation::refuse_products(bool refuse) { refuses_all = refuse; }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   *handle = new cublasLtContext;
@@ -376,9 +380,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     std::memcpy(&product.alpha, alpha, sizeof(float));
     std::memcpy(&product.beta, beta, sizeof(float));
   }
-  const cudaError_t error = echo::cuda_emulation::enqueue(stream, [product] {
+  const auto run = [product] {
     product.run();
     return cudaSuccess;
-  });
+  };
+  const cudaError_t error =
+      echo::cuda_emulation::enqueue(stream, run, &echo::cuda_emulation::StreamWork::products);
   return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

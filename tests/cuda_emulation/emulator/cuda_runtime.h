@@ -174,8 +174,15 @@ cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribut
 
 namespace echo::cuda_emulation {
 
+// What was put on streams so far, or recorded: kernels, the library's products, and copies, fills
+// and events.
+struct StreamWork {
+  uint64_t kernels = 0, products = 0, others = 0;
+};
+StreamWork stream_work();
 // Does the work now, or adds it to the graph that the stream is captured into.
-cudaError_t enqueue(cudaStream_t stream, std::function<cudaError_t()> work);
+cudaError_t enqueue(cudaStream_t stream, std::function<cudaError_t()> work,
+                    uint64_t StreamWork::*kind = &StreamWork::others);
 // Runs a grid; what a real driver refuses to start is an error code. A Violation found in a kernel
 // is thrown: a test shows its text.
 cudaError_t run_grid(const void* kernel, const cudaLaunchConfig_t& config,
@@ -194,7 +201,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     Values values;
   };
   const Closure closure{kernel, Values(static_cast<Parameters>(arguments)...)};
-  return echo::cuda_emulation::enqueue(config->stream, [closure, shape = *config] {
+  const auto run = [closure, shape = *config] {
     return echo::cuda_emulation::run_grid(
         reinterpret_cast<const void*>(closure.kernel), shape,
         [](const void* pointer) {
@@ -202,5 +209,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
           std::apply(self.kernel, self.values);
         },
         &closure);
-  });
+  };
+  return echo::cuda_emulation::enqueue(config->stream, run,
+                                       &echo::cuda_emulation::StreamWork::kernels);
 }

@@ -48,6 +48,7 @@ struct Device {
   std::map<const void*, size_t> shared_limits;
   uint64_t seed = 1;
   uint64_t grids = 0;
+  echo::cuda_emulation::StreamWork stream_work;
 };
 Device& device() {
   // Never destroyed: backends of static objects give their memory back at the very end.
@@ -76,7 +77,17 @@ void set_seed(uint64_t seed) {
   device().grids = 0;
 }
 
-cudaError_t enqueue(cudaStream_t stream, std::function<cudaError_t()> work) {
+StreamWork stream_work() {
+  const std::lock_guard lock(device().mutex);
+  return device().stream_work;
+}
+
+cudaError_t enqueue(cudaStream_t stream, std::function<cudaError_t()> work,
+                    uint64_t StreamWork::*kind) {
+  {
+    const std::lock_guard lock(device().mutex);
+    ++(device().stream_work.*kind);
+  }
   if (stream && stream->capture) {
     stream->capture->work.push_back(std::move(work));
     return cudaSuccess;
