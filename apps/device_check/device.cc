@@ -2,6 +2,7 @@
 // whose libraries are missing there. Stands in for engine/device.cc.
 #include "engine/device.h"
 
+#include "apps/device_check/notices.h"
 #include "base/error.h"
 #include "cuda/loader/loader.h"
 
@@ -18,6 +19,10 @@ std::unique_ptr<Backend> make_device(const DeviceOptions& options) {
   gpu.memory_limit = options.gpu_memory_limit;
   gpu.batch_width = options.batch_width;
   gpu.algorithm_folder = options.algorithm_folder.string();
+  gpu.notice = [notice = options.notice](const std::string& line) {
+    device_check::device_notices().add(line);
+    if (notice) notice(line);
+  };
   return cuda::open_backend(options.cuda_module, gpu);
 }
 

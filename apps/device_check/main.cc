@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "apps/device_check/noise_file.h"
+#include "apps/device_check/notices.h"
 #include "apps/device_check/request_soak.h"
 #include "base/error.h"
 #include "bench/gpu_bench.h"
@@ -183,7 +184,9 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   if (needs_device && !device_works()) return kNoDevice;
-  return action();
+  const int code = action();
+  if (needs_device) std::printf("%s", device_notices().text().c_str());
+  return code;
 }
 
 }  // namespace

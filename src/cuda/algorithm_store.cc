@@ -1,5 +1,6 @@
 #include "cuda/algorithm_store.h"
 
+#include <algorithm>
 #include <cctype>
 #include <sstream>
 
@@ -11,6 +12,7 @@ namespace {
 
 constexpr char kFirstLine[] = "echo-tts cublaslt algorithms 1";
 constexpr char kLastLine[] = "end";
+constexpr size_t kMostOfShape = 4;
 constexpr uintmax_t kMostBytes = uintmax_t{4} << 20;
 
 std::string file_name(const std::string& identity) {
@@ -45,14 +47,17 @@ AlgorithmStore::AlgorithmStore(const std::filesystem::path& folder, const std::s
   }
 }
 
-std::optional<AlgorithmBits> AlgorithmStore::find(const ProductShape& shape) const {
+std::span<const AlgorithmBits> AlgorithmStore::find(const ProductShape& shape) const {
   const auto found = algorithms_.find(shape);
   if (found == algorithms_.end()) return {};
   return found->second;
 }
 
 void AlgorithmStore::put(const ProductShape& shape, const AlgorithmBits& algorithm) {
-  algorithms_[shape] = algorithm;
+  std::vector<AlgorithmBits>& of_shape = algorithms_[shape];
+  std::erase(of_shape, algorithm);
+  of_shape.insert(of_shape.begin(), algorithm);
+  if (of_shape.size() > kMostOfShape) of_shape.pop_back();
   if (file_.empty()) return;
   try {
     write();
@@ -68,7 +73,7 @@ void AlgorithmStore::read() {
   std::string line;
   if (!std::getline(text, line) || line != kFirstLine) return;
   if (!std::getline(text, line) || line != identity_) return;
-  std::map<ProductShape, AlgorithmBits> found;
+  std::map<ProductShape, std::vector<AlgorithmBits>> found;
   while (std::getline(text, line) && line != kLastLine) {
     std::istringstream fields(line);
     ProductShape shape;
@@ -81,7 +86,7 @@ void AlgorithmStore::read() {
     for (uint64_t& word : algorithm) fields >> word;
     std::string rest;
     if (!fields || fields >> rest) return;
-    found[shape] = algorithm;
+    found[shape].push_back(algorithm);
   }
   if (line != kLastLine) return;  // cut short
   algorithms_ = std::move(found);
@@ -90,12 +95,14 @@ void AlgorithmStore::read() {
 void AlgorithmStore::write() const {
   std::ostringstream text;
   text << kFirstLine << '\n' << identity_ << '\n';
-  for (const auto& [shape, algorithm] : algorithms_) {
-    text << shape.rows << ' ' << shape.outputs << ' ' << shape.depth << ' '
-         << static_cast<int>(shape.in) << ' ' << static_cast<int>(shape.out) << ' ' << shape.bias
-         << ' ' << shape.accumulate << ' ' << shape.alignment << std::hex;
-    for (const uint64_t word : algorithm) text << ' ' << word;
-    text << std::dec << '\n';
+  for (const auto& [shape, of_shape] : algorithms_) {
+    for (const AlgorithmBits& algorithm : of_shape) {
+      text << shape.rows << ' ' << shape.outputs << ' ' << shape.depth << ' '
+           << static_cast<int>(shape.in) << ' ' << static_cast<int>(shape.out) << ' ' << shape.bias
+           << ' ' << shape.accumulate << ' ' << shape.alignment << std::hex;
+      for (const uint64_t word : algorithm) text << ' ' << word;
+      text << std::dec << '\n';
+    }
   }
   text << kLastLine << '\n';
   write_file_atomically(file_, text.str());

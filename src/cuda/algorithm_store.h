@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
+#include <span>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tensor/dtype.h"
 
@@ -41,7 +42,10 @@ class AlgorithmStore {
   // folder: memory only.
   AlgorithmStore(const std::filesystem::path& folder, const std::string& identity);
 
-  std::optional<AlgorithmBits> find(const ProductShape& shape) const;
+  // The one put last first: a shape stands for numbers of rows that may differ in what the library
+  // takes for them.
+  std::span<const AlgorithmBits> find(const ProductShape& shape) const;
+  // Keeps the last few of a shape.
   void put(const ProductShape& shape, const AlgorithmBits& algorithm);
   const std::filesystem::path& file() const { return file_; }
 
@@ -51,7 +55,7 @@ class AlgorithmStore {
 
   std::filesystem::path file_;
   std::string identity_;
-  std::map<ProductShape, AlgorithmBits> algorithms_;
+  std::map<ProductShape, std::vector<AlgorithmBits>> algorithms_;
 };
 
 }  // namespace echo::cuda

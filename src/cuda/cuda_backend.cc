@@ -63,7 +63,8 @@ class CudaBackend : public Backend, public RecordingDevice {
         properties_((use_device(options.device), properties_of(options.device))),
         stream_(make_stream()),
         pool_(options.memory_limit),
-        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure),
+        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure,
+                  options.notice),
         narrow_(pool_, products_, options.measure) {}
 
   std::string name() const override { return "cuda"; }

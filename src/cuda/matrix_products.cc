@@ -12,7 +12,7 @@ constexpr size_t kWorkspaceBytes = size_t{32} << 20;
 constexpr int kMostCandidates = 12;
 constexpr size_t kMostPlans = 4096;  // lengths of texts and voices vary
 constexpr int kTimedRuns = 4;
-constexpr double kMeasuredOperations = 2e7;  // below, starting the kernel is all that counts
+constexpr double kLargeOperations = 2e7;  // below, starting the kernel is all that counts
 
 void check(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
@@ -70,6 +70,12 @@ ProductShape shape_of(const MatrixProduct& product) {
   return shape;
 }
 
+bool is_large(const MatrixProduct& product) {
+  return 2.0 * static_cast<double>(product.out.rows) * static_cast<double>(product.out.cols) *
+             static_cast<double>(product.x.cols) >
+         kLargeOperations;
+}
+
 AlgorithmBits bits_of(const cublasLtMatmulAlgo_t& algorithm) {
   static_assert(sizeof(AlgorithmBits) == sizeof(cublasLtMatmulAlgo_t));
   AlgorithmBits bits;
@@ -125,10 +131,11 @@ class MatrixProducts::Plan {
 };
 
 MatrixProducts::MatrixProducts(MemoryPool& pool, const std::string& folder,
-                               const std::string& identity, bool measure)
+                               const std::string& identity, bool measure, Notice notice)
     : pool_(pool),
       measure_(measure),
-      store_(folder, identity + " cublaslt " + std::to_string(cublasLtGetVersion())) {
+      store_(folder, identity + " cublaslt " + std::to_string(cublasLtGetVersion())),
+      notice_(std::move(notice)) {
   check(cublasLtCreate(&handle_), "starting");
   workspace_ = pool_.allocate(kWorkspaceBytes);
 }
@@ -153,14 +160,34 @@ const MatrixProducts::Plan& MatrixProducts::plan_for(const MatrixProduct& produc
   const auto found = plans_.find(key);
   if (found != plans_.end()) return *found->second;
   auto plan = std::make_unique<Plan>(product);
-  const std::optional<AlgorithmBits> known = store_.find(shape);
-  if (known && plan->accepts(handle_, algorithm_of(*known))) {
-    plan->algorithm = algorithm_of(*known);
-  } else if (choose(*plan, shape, product, stream) && !known && may_measure_) {
-    store_.put(shape, bits_of(*plan->algorithm));
+  if (!recall(*plan, shape)) {
+    if (!choose(*plan, shape, product, stream)) {
+      tell_refusal(shape, product);
+    } else if (may_measure_) {
+      store_.put(shape, bits_of(*plan->algorithm));
+    }
   }
   if (plans_.size() >= kMostPlans) plans_.clear();
   return *(plans_[key] = std::move(plan));
+}
+
+bool MatrixProducts::recall(Plan& plan, const ProductShape& shape) const {
+  for (const AlgorithmBits& known : store_.find(shape)) {
+    if (!plan.accepts(handle_, algorithm_of(known))) continue;
+    plan.algorithm = algorithm_of(known);
+    return true;
+  }
+  return false;
+}
+
+void MatrixProducts::tell_refusal(const ProductShape& shape, const MatrixProduct& product) {
+  if (!notice_ || !is_large(product) || !refused_.insert(shape).second) return;
+  notice_("CUDA: cuBLASLt refuses a product, which is computed in a slow way: up to " +
+          std::to_string(shape.rows) + " rows of " + std::to_string(shape.depth) + " inputs to " +
+          std::to_string(shape.outputs) + " outputs, " + std::string(dtype_name(shape.in)) +
+          " to " + std::string(dtype_name(shape.out)) + (shape.bias ? ", with bias" : "") +
+          (shape.accumulate ? ", added" : "") + ", aligned to " + std::to_string(shape.alignment) +
+          " bytes");
 }
 
 bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixProduct& product,
@@ -184,11 +211,8 @@ bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixP
       made, kMostCandidates, results, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return false;
   check(status, "choosing an algorithm");
-  const double operations = 2.0 * static_cast<double>(product.out.rows) *
-                            static_cast<double>(product.out.cols) *
-                            static_cast<double>(product.x.cols);
   int chosen = count > 0 ? 0 : -1;
-  if (measure_ && may_measure_ && count > 1 && operations > kMeasuredOperations) {
+  if (measure_ && may_measure_ && count > 1 && is_large(product)) {
     chosen = fastest(plan, results, count, product, stream);
   }
   if (chosen < 0) return false;

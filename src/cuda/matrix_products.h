@@ -3,8 +3,10 @@
 
 #include <cublasLt.h>
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "cuda/algorithm_store.h"
@@ -29,9 +31,12 @@ struct MatrixProduct {
 // over processes. One thread at a time.
 class MatrixProducts {
  public:
-  // measure: otherwise the library's first choice is taken.
+  using Notice = std::function<void(const std::string&)>;
+
+  // measure: otherwise the library's first choice is taken. notice, if any, is told of every shape
+  // of large products that the library has no algorithm for, once.
   MatrixProducts(MemoryPool& pool, const std::string& folder, const std::string& identity,
-                 bool measure);
+                 bool measure, Notice notice = {});
   ~MatrixProducts();
   MatrixProducts(const MatrixProducts&) = delete;
   MatrixProducts& operator=(const MatrixProducts&) = delete;
@@ -47,11 +52,14 @@ class MatrixProducts {
   using PlanKey = std::tuple<ProductShape, int64_t, int64_t, int64_t, int64_t>;
 
   const Plan& plan_for(const MatrixProduct& product, cudaStream_t stream);
+  // Takes a remembered algorithm that fits.
+  bool recall(Plan& plan, const ProductShape& shape) const;
   bool choose(Plan& plan, const ProductShape& shape, const MatrixProduct& product,
               cudaStream_t stream);
   // Of the heuristics' results, the one that is the fastest on this product; -1 when none runs.
   int fastest(const Plan& plan, const cublasLtMatmulHeuristicResult_t* results, int count,
               const MatrixProduct& product, cudaStream_t stream);
+  void tell_refusal(const ProductShape& shape, const MatrixProduct& product);
   cublasStatus_t run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm,
                      const MatrixProduct& product, cudaStream_t stream);
 
@@ -62,6 +70,8 @@ class MatrixProducts {
   cublasLtHandle_t handle_ = nullptr;
   std::shared_ptr<Buffer> workspace_;
   std::map<PlanKey, std::unique_ptr<Plan>> plans_;
+  Notice notice_;
+  std::set<ProductShape> refused_;  // those that were told
 };
 
 }  // namespace echo::cuda

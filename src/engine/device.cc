@@ -38,6 +38,7 @@ std::unique_ptr<Backend> make_gpu(const DeviceOptions& options, int index) {
   gpu.memory_limit = options.gpu_memory_limit;
   gpu.batch_width = options.batch_width;
   gpu.algorithm_folder = options.algorithm_folder.string();
+  gpu.notice = options.notice;
   return cuda::open_backend(options.cuda_module, gpu);
 }
 

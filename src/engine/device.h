@@ -23,7 +23,8 @@ struct DeviceOptions {
   size_t gpu_memory_limit = 0;  // bytes; 0: all there is
   // Trajectories that advance together on a GPU; 0: as memory allows and speed gains.
   int64_t batch_width = 0;
-  // Told in one line why "auto" took the CPU.
+  // Told in one line why "auto" took the CPU, and later, by the thread that computes, what a GPU
+  // computes in a slow way.
   std::function<void(const std::string&)> notice;
 };
 

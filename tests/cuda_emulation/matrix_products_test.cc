@@ -43,26 +43,35 @@ TEST(MatrixProducts, TheChosenAlgorithmIsRemembered) {
   EXPECT_EQ(std::filesystem::last_write_time(file), written);
 }
 
-TEST(MatrixProducts, AnAlgorithmThatTheLibraryRefusesIsChosenAgain) {
-  const TempDir folder;
-  expect_right_product(folder.path());
+// Of a file that a backend wrote.
+std::string identity_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  std::getline(in, line);
+  return line;
+}
+
+TEST(MatrixProducts, AnAlgorithmThatTheLibraryRefusesIsChosenAgainAndRemembered) {
+  const TempDir written, folder;
+  expect_right_product(written.path());
+  const std::string identity = identity_in(only_file(written.path()));
   // The same shape as above, with bits that mean nothing to the library.
-  std::string identity;
-  {
-    std::ifstream in(only_file(folder.path()));
-    std::getline(in, identity);
-    std::getline(in, identity);
-  }
   ProductShape shape;
   shape.rows = row_class(100);
   shape.outputs = 256;
   shape.depth = 512;
-  {
-    AlgorithmStore store(folder.path(), identity);
-    ASSERT_TRUE(store.find(shape)) << identity;
-    store.put(shape, AlgorithmBits{1, 2, 3});
-  }
+  ASSERT_EQ(AlgorithmStore(written.path(), identity).find(shape).size(), 1u) << identity;
+  AlgorithmStore(folder.path(), identity).put(shape, {1, 2, 3});
   expect_right_product(folder.path());
+  const AlgorithmStore found(folder.path(), identity);
+  ASSERT_EQ(found.find(shape).size(), 2u);
+  EXPECT_NE(found.find(shape)[0], (AlgorithmBits{1, 2, 3}));
+  EXPECT_EQ(found.find(shape)[1], (AlgorithmBits{1, 2, 3}));
+  // The next process measures nothing.
+  const auto before = std::filesystem::last_write_time(found.file());
+  expect_right_product(folder.path());
+  EXPECT_EQ(std::filesystem::last_write_time(found.file()), before);
 }
 
 TEST(MatrixProducts, WhatTheLibraryRefusesIsNotDone) {
@@ -73,6 +82,48 @@ TEST(MatrixProducts, WhatTheLibraryRefusesIsNotDone) {
   const View x{memory->data(), 4, 8, 4, DType::kFloat32};  // rows overlap
   EXPECT_FALSE(products.multiply({x, x, nullptr, false, {memory->data(), 4, 4, 4, DType::kFloat32}},
                                  stream.get()));
+}
+
+class RefusedProducts : public testing::Test {
+ protected:
+  RefusedProducts() { cuda_emulation::refuse_products(true); }
+  ~RefusedProducts() override { cuda_emulation::refuse_products(false); }
+
+  void multiply(int64_t rows, int64_t in, int64_t out) {
+    const Matrix w = random_matrix(out, in, 1), x = random_matrix(rows, in, 2);
+    const std::vector<float> values = w.floats();
+    const auto packed =
+        backend_->pack({values.data(), DType::kFloat32, out, in}, 1, 1, DType::kFloat32);
+    const Tensor y = linear(on_device(*backend_, x), *packed, {}, DType::kFloat32);
+    EXPECT_TRUE(
+        is_close(y.row_range(0, 1), reference::linear(x.row_range(0, 1), w, {}), kSumUnits));
+  }
+
+  std::vector<std::string> notices_;
+  std::unique_ptr<Backend> backend_ = [this] {
+    CudaOptions options;
+    options.notice = [this](const std::string& line) { notices_.push_back(line); };
+    return make_cuda_backend(options);
+  }();
+};
+
+TEST_F(RefusedProducts, AreToldOnceForEachLargeShape) {
+  multiply(3, 64, 32);
+  EXPECT_TRUE(notices_.empty());  // too small to matter
+  for (const int64_t rows : {100, 101, 100}) multiply(rows, 512, 256);
+  const std::string slow = "CUDA: cuBLASLt refuses a product, which is computed in a slow way: ";
+  const std::vector<std::string> first = {
+      slow +
+      "up to 128 rows of 512 inputs to 256 outputs, float32 to float32, aligned to 16 bytes"};
+  EXPECT_EQ(notices_, first);
+  multiply(100, 512, 272);
+  EXPECT_EQ(notices_.size(), 2u);
+}
+
+TEST_F(RefusedProducts, NeedNobodyWhoListens) {
+  backend_ = make_cuda_backend({});
+  multiply(100, 512, 256);
+  EXPECT_TRUE(notices_.empty());
 }
 
 }  // namespace

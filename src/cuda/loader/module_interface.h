@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/error.h"
@@ -24,10 +25,13 @@ struct CudaOptions {
   bool measure = true;
   // Folder where the fastest algorithms are remembered; empty: nowhere.
   std::string algorithm_folder;
+  // Told in one line, once for each shape, what is computed in a slow way because cuBLASLt refuses
+  // it; by the thread that asked for the operation.
+  std::function<void(const std::string&)> notice;
 };
 
 // Changes whenever anything that crosses does.
-inline constexpr uint64_t kInterfaceNumber = 4;
+inline constexpr uint64_t kInterfaceNumber = 5;
 
 // Tells a module of another build. The sizes catch a change that forgot the number.
 constexpr uint64_t interface_version() {

@@ -42,6 +42,7 @@ extern "C" __attribute__((visibility("default"))) void echo_cuda_open(uint64_t v
     return void(std::strcpy(reply->error, "another build"));
   }
   if (options->device == 0) {
+    if (options->notice) options->notice("the module says");
     reply->backend = new ThrowingBackend;
   } else if (options->device == 1) {
     reply->error_code = static_cast<int>(ErrorCode::kUnavailable);
