@@ -58,7 +58,7 @@ TEST(AlgorithmStore, KeepsTheLastFewOfAShape) {
   for (uint64_t i = 0; i < 9; ++i) store.put(shape(640), {i});
   store.put(shape(640), {6});
   const AlgorithmStore again(folder.path(), "device");
-  for (const AlgorithmStore* each : {&store, &again}) {
+  for (const AlgorithmStore* each : std::initializer_list<const AlgorithmStore*>{&store, &again}) {
     EXPECT_THAT(each->find(shape(640)), ElementsAre(AlgorithmBits{6}, AlgorithmBits{8},
                                                     AlgorithmBits{7}, AlgorithmBits{5}));
   }
