@@ -1,5 +1,5 @@
 // Attention on tensor cores: a block computes 64 queries of one head, 16 in each warp. Keys and
-// values pass through shared memory 64 at a time, the next ones on their way while these are
+// values pass through shared memory 64 or 32 at a time, the next ones on their way while these are
 // computed; scores and sums stay in registers (softmax as the maximum grows: FlashAttention).
 #include "cuda/attention.h"
 #include "cuda/attention_tiles.cuh"
@@ -13,17 +13,21 @@ namespace {
 constexpr int kWarps = 4;
 constexpr int kThreads = 32 * kWarps;
 constexpr int kQueries = 16 * kWarps;
-constexpr int kKeys = 64;
-static_assert(kQueries <= kKeys, "queries come through the keys' memory");
-[[maybe_unused]] constexpr int kBlocks = 3;  // on a multiprocessor: registers allow no more
-constexpr int kKeyTiles = kKeys / 8;         // columns of a warp's score tiles
+// Blocks on a multiprocessor. Where shared memory has room for three, registers have too.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200
+constexpr int kBlocks = 3;
+#else
+[[maybe_unused]] constexpr int kBlocks = 2;
+#endif
 constexpr float kLog2E = 1.44269504088896340736f;
 
 using Element = __nv_bfloat16;
 
 // kWidth: the head's width rounded up to what a multiplication takes; what is beyond is zero.
-template <int kWidth>
+// kKeys: that pass at a time.
+template <int kWidth, int kKeys>
 struct Shared {
+  static_assert(kQueries <= 2 * kKeys, "queries come through the keys' memory");
   // 16 bytes more than the row: the rows of a fragment lie on different banks.
   static constexpr int kStride = kWidth + 8;
   Element k[2][kKeys * kStride];
@@ -38,13 +42,13 @@ struct HeadRows {
   bool whole;
 };
 
-// Begins to copy kKeys rows; rows and columns that do not exist become zero.
-template <int kWidth>
+// Begins to copy kRows rows, kStride apart; those and the columns that do not exist become zero.
+template <int kWidth, int kRows, int kStride>
 __device__ void begin_copy(const HeadRows& from, Element* to) {
   constexpr int kChunks = kWidth / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < kKeys * kChunks; i += kThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kChunks; i += kThreads) {
     const int row = i / kChunks, column = i % kChunks * 8;
-    Element* target = to + row * Shared<kWidth>::kStride + column;
+    Element* target = to + row * kStride + column;
     if (from.whole) {
       const bool valid = row < from.rows && column < from.width;
       cp_async_16(target, valid ? from.data + row * from.stride + column : from.data, valid);
@@ -57,12 +61,13 @@ __device__ void begin_copy(const HeadRows& from, Element* to) {
   }
 }
 
-template <int kWidth>
+template <int kWidth, int kKeys>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     attention_kernel(AttentionCall call, AttentionTable table, bool whole) {
-  constexpr int kStride = Shared<kWidth>::kStride;
-  constexpr int kDepth = kWidth / 16;  // multiplications along a query
-  auto& shared = *shared_memory<Shared<kWidth>>();
+  constexpr int kStride = Shared<kWidth, kKeys>::kStride;
+  constexpr int kKeyTiles = kKeys / 8;  // columns of a warp's score tiles
+  constexpr int kDepth = kWidth / 16;   // multiplications along a query
+  auto& shared = *shared_memory<Shared<kWidth, kKeys>>();
 
   const QueryTile tile = query_tile(table, static_cast<int>(blockIdx.x), kQueries);
   const AttentionLane& lane = table.lanes[tile.lane];
@@ -76,7 +81,8 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   uint32_t q[kDepth][4];
   {
     const auto* data = static_cast<const Element*>(call.q.data) + first_row * call.q.stride;
-    begin_copy<kWidth>({data + column, call.q.stride, tile.rows, width, whole}, shared.k[0]);
+    begin_copy<kWidth, kQueries, kStride>({data + column, call.q.stride, tile.rows, width, whole},
+                                          shared.k[0]);
     cp_async_commit();
     cp_async_wait<0>();
     __syncthreads();
@@ -92,8 +98,10 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     const AttentionPart& part = table.parts[keys.part()];
     const auto* k = static_cast<const Element*>(part.k) + keys.begin() * part.k_stride + column;
     const auto* v = static_cast<const Element*>(part.v) + keys.begin() * part.v_stride + column;
-    begin_copy<kWidth>({k, part.k_stride, keys.rows(), width, whole}, shared.k[stage]);
-    begin_copy<kWidth>({v, part.v_stride, keys.rows(), width, whole}, shared.v[stage]);
+    begin_copy<kWidth, kKeys, kStride>({k, part.k_stride, keys.rows(), width, whole},
+                                       shared.k[stage]);
+    begin_copy<kWidth, kKeys, kStride>({v, part.v_stride, keys.rows(), width, whole},
+                                       shared.v[stage]);
     cp_async_commit();
   };
 
@@ -223,7 +231,7 @@ bool is_whole(const void* data, int64_t stride) {
   return reinterpret_cast<uintptr_t>(data) % 16 == 0 && stride % 8 == 0;
 }
 
-template <int kWidth>
+template <int kWidth, int kKeys>
 void start(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream) {
   bool whole = call.q.cols / call.heads % 8 == 0 && is_whole(call.q.data, call.q.stride) &&
                is_whole(call.out.data, call.out.stride);
@@ -233,8 +241,8 @@ void start(const AttentionCall& call, const AttentionTable& table, cudaStream_t 
   }
   const LaunchShape shape{
       dim3(static_cast<unsigned>(query_tiles(table, kQueries)), static_cast<unsigned>(call.heads)),
-      dim3(kThreads), sizeof(Shared<kWidth>)};
-  launch(attention_kernel<kWidth>, shape, stream, call, table, whole);
+      dim3(kThreads), sizeof(Shared<kWidth, kKeys>)};
+  launch(attention_kernel<kWidth, kKeys>, shape, stream, call, table, whole);
 }
 
 }  // namespace
@@ -242,9 +250,14 @@ void start(const AttentionCall& call, const AttentionTable& table, cudaStream_t 
 void attention_bfloat16(const AttentionCall& call, const AttentionTable& table,
                         cudaStream_t stream) {
   const int64_t width = call.q.cols / call.heads;
-  if (width <= 32) return start<32>(call, table, stream);
-  if (width <= 64) return start<64>(call, table, stream);
-  start<128>(call, table, stream);
+  if (width <= 32) return start<32, 64>(call, table, stream);
+  if (width <= 64) return start<64, 64>(call, table, stream);
+  // Two blocks on a multiprocessor hide each other's waiting, even where its memory is small.
+  constexpr size_t kOfSystem = 1024;  // that a block takes beside its own
+  if (call.multiprocessor_memory < 2 * (sizeof(Shared<128, 64>) + kOfSystem)) {
+    return start<128, 32>(call, table, stream);
+  }
+  start<128, 64>(call, table, stream);
 }
 
 }  // namespace echo::cuda

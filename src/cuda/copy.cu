@@ -35,7 +35,14 @@ template <class T>
 __global__ void fill_zero_kernel(Rows<T> x) {
   const GroupPlace at = group_place(x.rows, x.cols);
   T* to = x.row(at.row) + at.column;
-  for (int i = 0; i < at.count; ++i) to[i] = T{};
+  if (x.whole && at.count == kGroup && sizeof(T) > 1) {
+#pragma unroll
+    for (int i = 0; i < kGroup * static_cast<int>(sizeof(T)) / 16; ++i) {
+      reinterpret_cast<uint4*>(to)[i] = make_uint4(0, 0, 0, 0);
+    }
+  } else {
+    for (int i = 0; i < at.count; ++i) to[i] = T{};
+  }
 }
 
 // A number out of range gives a row of NaN: the device cannot tell the caller at once.

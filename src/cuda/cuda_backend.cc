@@ -199,8 +199,12 @@ class CudaBackend : public Backend, public RecordingDevice {
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                  const Lanes& lanes, std::span<const Sections> sections,
                  const Tensor& out) override {
-    const AttentionCall call{view(q), view(out), static_cast<int>(shape.heads), shape.causal,
-                             static_cast<int>(shape.window)};
+    const AttentionCall call{view(q),
+                             view(out),
+                             static_cast<int>(shape.heads),
+                             shape.causal,
+                             static_cast<int>(shape.window),
+                             properties_.sharedMemPerMultiprocessor};
     for (const AttentionTable& table : attention_tables(q, k, v, lanes, sections)) {
       cuda::attention(call, table, stream());
     }

@@ -14,17 +14,18 @@ inline LaunchShape elementwise_shape(int64_t rows, int64_t cols) {
   return {dim3(static_cast<unsigned>(blocks)), dim3(kElementwiseThreads)};
 }
 
-// This thread's group: row, first column, number of elements; count 0 when there is none.
+// This thread's group: row, first column, number of elements; count 0 when there is none. No tensor
+// has 2^32 groups, and dividing longer numbers takes longer than the rest of a small operation.
 struct GroupPlace {
   int64_t row;
   int column, count;
 };
 __device__ inline GroupPlace group_place(int64_t rows, int cols) {
-  const int64_t index = int64_t{blockIdx.x} * kElementwiseThreads + threadIdx.x;
-  const int per_row = groups_of(cols);
-  GroupPlace place{index / per_row, 0, 0};
+  const unsigned index = blockIdx.x * kElementwiseThreads + threadIdx.x;
+  const unsigned per_row = static_cast<unsigned>(groups_of(cols)), row = index / per_row;
+  GroupPlace place{row, 0, 0};
   if (place.row >= rows) return place;
-  place.column = static_cast<int>(index - place.row * per_row) * kGroup;
+  place.column = static_cast<int>(index - row * per_row) * kGroup;
   place.count = count_at(cols, place.column);
   return place;
 }

@@ -31,14 +31,14 @@ __global__ void add_gated_kernel(Rows<const In> x, Rows<const float> gate, LaneT
 }
 
 template <class Out>
-__global__ void add_bias_kernel(Rows<const float> x, const float* bias, bool accumulate,
-                                Rows<Out> out) {
+__global__ void add_bias_kernel(Rows<const float> x, const float* bias, bool bias_whole,
+                                bool accumulate, Rows<Out> out) {
   const GroupPlace at = group_place(x.rows, x.cols);
   if (at.count == 0) return;
   float values[kGroup], others[kGroup];
   load(x.row(at.row) + at.column, at.count, x.whole, values);
   if (bias) {
-    load(bias + at.column, at.count, false, others);
+    load(bias + at.column, at.count, bias_whole, others);
 #pragma unroll
     for (int i = 0; i < kGroup; ++i) values[i] += others[i];
   }
@@ -74,10 +74,11 @@ void add_gated(const View& x, const View& gate, const LaneTable& lanes, const Vi
 
 void add_bias(const View& x, const float* bias, bool accumulate, const View& out,
               cudaStream_t stream) {
+  const bool bias_whole = reinterpret_cast<uintptr_t>(bias) % 16 == 0;
   with_float_type(out.dtype, [&](auto result) {
     using Out = decltype(result);
     launch(add_bias_kernel<Out>, elementwise_shape(x.rows, x.cols), stream, rows_as<const float>(x),
-           bias, accumulate, rows_as<Out>(out));
+           bias, bias_whole, accumulate, rows_as<Out>(out));
   });
 }
 

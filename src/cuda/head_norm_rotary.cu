@@ -45,10 +45,11 @@ __device__ inline void store_pair(__nv_bfloat16* p, bool whole, bool second, flo
 template <class T>
 __global__ void head_norm_rotary_kernel(Rows<T> x, HeadNormRotary norm, LaneTable lanes) {
   const int width = x.cols / norm.heads;
-  const int64_t index = int64_t{blockIdx.x} * kWarps + static_cast<int>(threadIdx.x / 32);
-  const int64_t row = index / norm.heads;
+  const unsigned index = blockIdx.x * kWarps + threadIdx.x / 32;
+  const unsigned heads = static_cast<unsigned>(norm.heads);
+  const int64_t row = index / heads;
   if (row >= x.rows) return;  // the whole warp
-  const int head = static_cast<int>(index - row * norm.heads);
+  const int head = static_cast<int>(index % heads);
   const int thread = static_cast<int>(threadIdx.x % 32);
   T* data = x.row(row) + head * width;
   const bool whole = x.whole && width % 2 == 0;

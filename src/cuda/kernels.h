@@ -70,6 +70,7 @@ struct AttentionCall {
   int heads = 1;
   bool causal = false;
   int window = 0;
+  size_t multiprocessor_memory = 0;  // shared, in bytes: decides how many keys pass at a time
 };
 void attention(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream);
 

@@ -187,6 +187,9 @@ cudaError_t enqueue(cudaStream_t stream, std::function<cudaError_t()> work,
 // is thrown: a test shows its text.
 cudaError_t run_grid(const void* kernel, const cudaLaunchConfig_t& config,
                      void (*invoke)(const void*), const void* closure);
+// Bytes of shared memory that a multiprocessor has from now on, and no block has more; 0: as an
+// H100.
+void set_multiprocessor_memory(size_t bytes);
 // Of the order of threads from now on; every grid has another.
 void set_seed(uint64_t seed);
 

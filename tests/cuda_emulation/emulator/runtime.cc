@@ -36,6 +36,8 @@ using echo::cuda_emulation::Violation;
 
 constexpr size_t kTotalMemory = size_t{16} << 30;
 constexpr size_t kSharedMemory = size_t{48} << 10, kSharedMemoryOptin = size_t{227} << 10;
+constexpr size_t kOfSystem = 1024;  // of each block
+constexpr size_t kMultiprocessorMemory = kSharedMemoryOptin + kOfSystem;
 constexpr size_t kCanaryBytes = 64;
 constexpr unsigned char kCanary = 0xa5, kUnwritten = 0xff;
 constexpr size_t kMemoryAlignment = 256;
@@ -49,6 +51,7 @@ struct Device {
   uint64_t seed = 1;
   uint64_t grids = 0;
   echo::cuda_emulation::StreamWork stream_work;
+  size_t multiprocessor_memory = kMultiprocessorMemory;
 };
 Device& device() {
   // Never destroyed: backends of static objects give their memory back at the very end.
@@ -75,6 +78,11 @@ void set_seed(uint64_t seed) {
   const std::lock_guard lock(device().mutex);
   device().seed = seed;
   device().grids = 0;
+}
+
+void set_multiprocessor_memory(size_t bytes) {
+  const std::lock_guard lock(device().mutex);
+  device().multiprocessor_memory = bytes > 0 ? bytes : kMultiprocessorMemory;
 }
 
 StreamWork stream_work() {
@@ -200,7 +208,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   properties->totalGlobalMem = kTotalMemory;
   properties->sharedMemPerBlock = kSharedMemory;
   properties->sharedMemPerBlockOptin = kSharedMemoryOptin;
-  properties->sharedMemPerMultiprocessor = kSharedMemoryOptin + 1024;
+  const std::lock_guard lock(device().mutex);
+  properties->sharedMemPerMultiprocessor = device().multiprocessor_memory;
   properties->major = 9;
   properties->multiProcessorCount = 132;
   properties->maxThreadsPerBlock = 1024;
@@ -424,10 +433,10 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
 }
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-  if (value < 0 || static_cast<size_t>(value) > kSharedMemoryOptin) {
+  const std::lock_guard lock(device().mutex);
+  if (value < 0 || static_cast<size_t>(value) + kOfSystem > device().multiprocessor_memory) {
     return result(cudaErrorInvalidValue);
   }
-  const std::lock_guard lock(device().mutex);
   device().shared_limits[kernel] = static_cast<size_t>(value);
   return cudaSuccess;
 }
