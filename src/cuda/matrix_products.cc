@@ -182,7 +182,7 @@ bool MatrixProducts::recall(Plan& plan, const ProductShape& shape) const {
 
 void MatrixProducts::tell_refusal(const ProductShape& shape, const MatrixProduct& product) {
   if (!notice_ || !is_large(product) || !refused_.insert(shape).second) return;
-  notice_("CUDA: cuBLASLt refuses a product, which is computed in a slow way: up to " +
+  notice_("CUDA: cuBLASLt refuses a product, a slower way is taken: up to " +
           std::to_string(shape.rows) + " rows of " + std::to_string(shape.depth) + " inputs to " +
           std::to_string(shape.outputs) + " outputs, " + std::string(dtype_name(shape.in)) +
           " to " + std::string(dtype_name(shape.out)) + (shape.bias ? ", with bias" : "") +

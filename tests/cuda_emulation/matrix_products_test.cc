@@ -111,7 +111,7 @@ TEST_F(RefusedProducts, AreToldOnceForEachLargeShape) {
   multiply(3, 64, 32);
   EXPECT_TRUE(notices_.empty());  // too small to matter
   for (const int64_t rows : {100, 101, 100}) multiply(rows, 512, 256);
-  const std::string slow = "CUDA: cuBLASLt refuses a product, which is computed in a slow way: ";
+  const std::string slow = "CUDA: cuBLASLt refuses a product, a slower way is taken: ";
   const std::vector<std::string> first = {
       slow +
       "up to 128 rows of 512 inputs to 256 outputs, float32 to float32, aligned to 16 bytes"};

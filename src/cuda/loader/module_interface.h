@@ -25,8 +25,8 @@ struct CudaOptions {
   bool measure = true;
   // Folder where the fastest algorithms are remembered; empty: nowhere.
   std::string algorithm_folder;
-  // Told in one line, once for each shape, what is computed in a slow way because cuBLASLt refuses
-  // it; by the thread that asked for the operation.
+  // Told in one line, once for each shape, what is computed in a slower way because cuBLASLt
+  // refuses it; by the thread that asked for the operation.
   std::function<void(const std::string&)> notice;
 };
 
