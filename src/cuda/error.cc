@@ -1,6 +1,10 @@
 #include "cuda/error.h"
 
+#include <cxxabi.h>
+
 #include <atomic>
+#include <cstdlib>
+#include <memory>
 #include <mutex>
 
 namespace echo::cuda {
@@ -17,7 +21,23 @@ Failure& failure() {
   return instance;
 }
 
+struct Free {
+  void operator()(char* text) const { std::free(text); }
+};
+
+std::string name_of(const void* kernel) {
+  const char* mangled = nullptr;
+  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || !mangled) return "a kernel";
+  int status = 0;
+  const std::unique_ptr<char, Free> name(abi::__cxa_demangle(mangled, nullptr, nullptr, &status));
+  return name ? name.get() : mangled;
+}
+
 }  // namespace
+
+void check_start(cudaError_t status, const void* kernel) {
+  if (status != cudaSuccess) check(status, ("starting " + name_of(kernel)).c_str());
+}
 
 void fail(const std::string& text) {
   Failure& first = failure();

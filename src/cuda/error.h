@@ -22,4 +22,7 @@ inline void check(cudaError_t status, const char* what) {
        cudaGetErrorName(status) + ")");
 }
 
+// The same for the start of a kernel, which is named where the runtime still says its name.
+void check_start(cudaError_t status, const void* kernel);
+
 }  // namespace echo::cuda

@@ -34,7 +34,8 @@ void launch(void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.dynamic_shared_bytes;
   config.stream = stream;
-  check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(args)...), "starting a kernel");
+  check_start(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(args)...),
+              reinterpret_cast<const void*>(kernel));
 }
 
 }  // namespace echo::cuda

@@ -9,6 +9,7 @@
 
 #include "cuda/launch.h"
 #include "cuda/ptx.cuh"
+#include "support/thrown_error.h"
 
 namespace echo::cuda {
 namespace {
@@ -49,7 +50,10 @@ TEST(Execution, EveryThreadOfEveryBlockRunsOnce) {
 
 TEST(Execution, RefusesWhatADeviceRefuses) {
   int* none = nullptr;
-  EXPECT_THROW(launch(write_indices, {1, 1025}, nullptr, none), Error);
+  EXPECT_THAT(error_of([&] {
+                launch(write_indices, {1, 1025}, nullptr, none);
+              }).what(),
+              HasSubstr("CUDA: starting echo::cuda::emulated_kernel(): invalid configuration"));
   EXPECT_THROW(launch(write_indices, {dim3(1, 65536), 1}, nullptr, none), Error);
   EXPECT_THROW(launch(write_indices, {1, 32, size_t{228} << 10}, nullptr, none), Error);
   cudaLaunchConfig_t config{};

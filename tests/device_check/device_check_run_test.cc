@@ -194,6 +194,13 @@ TEST_F(DeviceCheckRun, KeepsBeginningAndEndOfALongOutput) {
   EXPECT_THAT(log, HasSubstr("== requests: passed"));
 }
 
+TEST_F(DeviceCheckRun, TheSummaryHasEveryNoticeOnce) {
+  program(R"(
+  'operations --filter'*|parity*) printf 'notices of the device:\n  CUDA: slow\n'; echo $2 ;;)");
+  EXPECT_EQ(run({"operations", "parity"}).exit_code, 0);
+  EXPECT_THAT(text_of("summary.txt"), ContainsRegex("\nnotices of the device:\n  CUDA: slow\n$"));
+}
+
 TEST_F(DeviceCheckRun, EndsAtOnceWithoutAGpu) {
   program("device*) echo 'no GPU' >&2; exit 3 ;;");
   const ProcessResult result = run();
