@@ -2,6 +2,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/api_mode.h"
 #include "apps/command.h"
@@ -26,7 +27,7 @@ struct Options {
   EngineFlags engine;
   std::string storage_directory;
   std::string mode = "auto";
-  int metrics_port = 0;
+  std::optional<int> metrics_port;
   std::string metrics_host = "127.0.0.1";
   bool warm_up = false;
   std::string start_report;  // with warm_up: a file for the stages of the start
@@ -39,6 +40,7 @@ struct Process {
   runpod::WorkerOptions worker;
   runpod::FitnessOptions fitness;
   std::vector<std::string> warnings;
+  server::HttpServerOptions monitor;  // port 0: none
   ColdStart cold_start;
 };
 
@@ -88,17 +90,14 @@ int run_local(const Process& process, const SpeechSystemOptions& options, HttpCl
 }
 
 // The port for whoever watches the worker; null without.
-std::unique_ptr<server::MonitorServer> monitor_of(const Options& options,
+std::unique_ptr<server::MonitorServer> monitor_of(const Process& process,
                                                   server::Metrics& metrics) {
-  if (options.metrics_port == 0) return nullptr;
-  server::HttpServerOptions http;
-  http.host = options.metrics_host;
-  http.port = options.metrics_port;
-  return std::make_unique<server::MonitorServer>(http, metrics);
+  if (process.monitor.port == 0) return nullptr;
+  return std::make_unique<server::MonitorServer>(process.monitor, metrics);
 }
 
-int run_queue_worker(Process& process, const Options& flags, SpeechSystemOptions options,
-                     HttpClient& http, Logger& logger) {
+int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& http,
+                     Logger& logger) {
   runpod::check_worker_options(process.worker);
   if (options.storage_directory.empty() && !complete(options.s3, logger)) return kFailure;
   server::Metrics metrics;
@@ -106,7 +105,7 @@ int run_queue_worker(Process& process, const Options& flags, SpeechSystemOptions
   observe(options, metrics);
   std::unique_ptr<SpeechSystem> system;  // outlives the worker and whoever watches it
   runpod::Worker worker(process.worker, http, logger);
-  const auto monitor = monitor_of(flags, metrics);
+  const auto monitor = monitor_of(process, metrics);
   const runpod::ShutdownSignals signals([&](int signal) {
     if (monitor) monitor->set_draining();
     worker.request_shutdown(signal);
@@ -207,6 +206,9 @@ int run_worker(const Options& options, const Environment& environment) {
   process.worker.debugger = process.arguments.debugger;
   process.worker.timing.drain_limit =
       std::chrono::seconds(environment.integer("ECHO_DRAIN_SECONDS", 0, 0, 86'400));
+  process.monitor.host = options.metrics_host;
+  process.monitor.port = options.metrics_port.value_or(
+      static_cast<int>(environment.integer("ECHO_METRICS_PORT", 0, 0, 65535)));
   process.fitness = runpod::fitness_options_from(variable, &process.warnings);
   process.fitness.network_url = process.worker.take_url;
 
@@ -236,7 +238,7 @@ int run_worker(const Options& options, const Environment& environment) {
   }
   switch (mode) {
     case runpod::Mode::kQueueWorker:
-      return run_queue_worker(process, options, system_options, *http, logger);
+      return run_queue_worker(process, system_options, *http, logger);
     case runpod::Mode::kLocalRun:
       return run_local(process, system_options, *http, logger);
     default:
@@ -263,7 +265,6 @@ void add_worker(CommandLine& line) {
   options->command = &command;
   options->engine.add_to(command, environment);
   options->mode = environment.text("ECHO_WORKER_MODE", "auto");
-  options->metrics_port = static_cast<int>(environment.integer("ECHO_METRICS_PORT", 0, 0, 65535));
   options->metrics_host = environment.text("ECHO_METRICS_HOST", "127.0.0.1");
   command.add_option("--storage", options->storage_directory,
                      "Put results into this folder instead of a bucket");
@@ -276,8 +277,7 @@ void add_worker(CommandLine& line) {
       .add_option(
           "--metrics-port", options->metrics_port,
           "Of the queue worker: /metrics, /ping and /health (or ECHO_METRICS_PORT); 0: none")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
+      ->check(CLI::Range(0, 65535));
   command
       .add_option("--metrics-host", options->metrics_host,
                   "Address of that port (or ECHO_METRICS_HOST)")

@@ -80,6 +80,15 @@ TEST_F(Operator, PackExplainsWhatItRefuses) {
   EXPECT_THAT(wrong.err, HasSubstr(kProgram));
 }
 
+TEST_F(Operator, AVariableOfTheWorkerStopsTheWorkerAlone) {
+  const std::map<std::string, std::string> variables = {{"ECHO_METRICS_PORT", "many"}};
+  const ProcessResult worker = run({"worker", "--test_input", "{}"}, variables);
+  EXPECT_EQ(worker.exit_code, 2);
+  EXPECT_THAT(worker.err,
+              HasSubstr("ECHO_METRICS_PORT: found \"many\", expected an integer from 0 to 65535"));
+  EXPECT_EQ(run({"voices", dir_.path().string()}, variables).exit_code, 0);
+}
+
 TEST_F(Operator, AStartTellsItsStages) {
   const std::string report = dir_ / "report";
   const ProcessResult result =
