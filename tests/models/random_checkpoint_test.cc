@@ -167,7 +167,7 @@ TEST_F(RandomCheckpointTest, PlantsOutliersInTheLastBlocksOnly) {
          tensor.name.ends_with("mlp.w2.weight"));
     EXPECT_EQ(values != old, expected) << tensor.name;
     changed += expected;
-    const size_t width = keys ? 1 : static_cast<size_t>(tensor.shape[1]);
+    const size_t width = expected && !keys ? static_cast<size_t>(tensor.shape[1]) : 1;
     for (size_t i = 0; i < values.size(); ++i) {
       const bool raised = expected && i / width % 61 == 7;
       ASSERT_EQ(values[i], old[i] * (raised ? keys ? 64.0f : 32.0f : 1.0f)) << tensor.name;
