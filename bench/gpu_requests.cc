@@ -30,7 +30,7 @@ class RequestBench {
 
   void run() {
     load();
-    const double one = one_by_one();
+    const Measurement one = one_by_one();
     at_once(one);
     first_audio();
   }
@@ -60,7 +60,7 @@ class RequestBench {
     tell("loaded in %.2f s", result_.load_seconds);
   }
 
-  double one_by_one() {
+  Measurement one_by_one() {
     progress_("a whole request");
     std::vector<double> seconds;
     // The first encodes the voice, and builds and chooses what later ones find.
@@ -77,13 +77,13 @@ class RequestBench {
     result_.aims.push_back({"30 s of speech, 40 steps", "s", one.seconds, fp8 ? 0.30 : 0.45});
     result_.aims.push_back(
         {"memory of the device, one request", "GB", result_.most_bytes / 1e9, narrow ? 4.0 : 6.5});
-    return one.seconds;
+    return one;
   }
 
-  void at_once(double one) {
+  void at_once(const Measurement& one) {
     progress_("requests at once");
-    constexpr int kRepetitions =
-        2;  // a wide batch meets shapes that are new: the first is no measure
+    // A wide batch meets shapes that are new: the first is no measure.
+    constexpr int kRepetitions = 2;
     std::vector<double> seconds;
     for (int i = -std::min(options_.warm_ups, 1); i < kRepetitions; ++i) {
       std::vector<SpeechRequest> requests;
@@ -98,7 +98,8 @@ class RequestBench {
     }
     const std::string count = std::to_string(options_.requests_at_once);
     const Measurement all = add(measurement_of(count + " requests at once", seconds));
-    result_.throughput_gain = static_cast<double>(options_.requests_at_once) * one / all.fastest;
+    result_.throughput_gain =
+        static_cast<double>(options_.requests_at_once) * one.fastest / all.fastest;
     result_.aims.push_back(
         {count + " requests at once, throughput", "x", result_.throughput_gain, 1.4, true});
   }

@@ -110,7 +110,7 @@ TEST_P(LinearGroups, ConvertTheirInput) {
 }
 
 TEST_P(LinearGroups, NameTheTensorThatDoesNotFit) {
-  if (!backend().stacks_matrices()) GTEST_SKIP() << "matrices stay apart";
+  if (!backend().stacks_matrices()) GTEST_SKIP() << "this backend multiplies matrices one by one";
   Checkpoint file;
   file.add("w1", 16, 32, "F32");
   file.add("w3", 16, 48, "F32");

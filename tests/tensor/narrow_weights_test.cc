@@ -126,7 +126,7 @@ double distance_of(const Tensor& x, const Matrix& exact_x, const PackedWeights& 
 }
 
 TEST_P(NarrowWeights, StackedMatricesOfOtherRangesKeepTheirPrecision) {
-  if (!backend().stacks_matrices()) GTEST_SKIP() << "matrices stay apart";
+  if (!backend().stacks_matrices()) GTEST_SKIP() << "this backend multiplies matrices one by one";
   const Matrix x = random_matrix(40, 96, 1, 1, DType::kBFloat16);
   const Tensor input = on_device(backend(), x, DType::kBFloat16);
   const Matrix large = random_matrix(48, 96, 2);
