@@ -11,6 +11,7 @@ extern "C" {
 #include <vector>
 
 #include "audio/ffmpeg.h"
+#include "audio/ogg_serial.h"
 #include "audio/output.h"
 #include "audio/resample.h"
 #include "audio/silence.h"
@@ -22,6 +23,9 @@ namespace {
 constexpr int kPcmFrame = 4096;  // samples, for codecs that take any number
 // Microseconds of sound in one page of a streamed Ogg file; a whole file has pages of a second.
 constexpr int kStreamPage = 100'000;
+// A stream's number stands on its first page, so it is made of this part of a second: of what the
+// first page with sound has to wait for anyway.
+constexpr int kStreamSerialPart = 10;
 
 struct Writer {
   const char* encoder;
@@ -61,10 +65,14 @@ class AudioEncoder::Impl {
       : options_(validate(options)),
         mode_(mode),
         resampler_(input_rate, options_.sample_rate),
-        output_(mode == Mode::kWhole) {
+        output_(mode == Mode::kWhole),
+        serial_(options_, input_rate),
+        serial_samples_(mode == Mode::kStream ? static_cast<size_t>(input_rate / kStreamSerialPart)
+                                              : SIZE_MAX) {
     ffmpeg::silence_log();
     open_encoder();
     open_muxer();
+    if (!is_ogg_stream()) write_header();
   }
 
   void push(std::span<const float> samples) {
@@ -73,14 +81,19 @@ class AudioEncoder::Impl {
       throw_invalid("audio: sample " + std::to_string(pushed_ + bad) +
                     " is not a finite number, nothing is written");
     }
+    serial_.push(samples.first(
+        std::min(samples.size(), serial_samples_ - std::min(pushed_, serial_samples_))));
     pushed_ += samples.size();
     resampler_.push(samples, pending_);
+    if (!begun_ && pushed_ < serial_samples_) return;
+    if (!begun_) write_header();
     encode_pending(false);
   }
 
   void finish() {
     if (pushed_ == 0) throw_invalid("audio: there are no samples to write");
     resampler_.finish(pending_);
+    if (!begun_) write_header();
     encode_pending(true);
     send(nullptr);
     check(av_write_trailer(muxer_.get()));
@@ -88,8 +101,11 @@ class AudioEncoder::Impl {
   }
 
   std::string take_bytes() {
-    if (mode_ == Mode::kWhole && !finished_) return {};
-    return output_.take();
+    if (mode_ == Mode::kStream) return output_.take();
+    if (!finished_) return {};
+    std::string bytes = output_.take();
+    if (options_.format == AudioFormat::kOggOpus) set_ogg_serial(bytes, serial_.finish());
+    return bytes;
   }
 
  private:
@@ -139,9 +155,18 @@ class AudioEncoder::Impl {
     stream_ = ffmpeg::check_allocated(avformat_new_stream(muxer_.get(), nullptr));
     stream_->time_base = codec_->time_base;
     check(avcodec_parameters_from_context(stream_->codecpar, codec_.get()));
+  }
+
+  bool is_ogg_stream() const {
+    return options_.format == AudioFormat::kOggOpus && mode_ == Mode::kStream;
+  }
+
+  void write_header() {
+    begun_ = true;
     AVDictionary* settings = nullptr;
-    if (options_.format == AudioFormat::kOggOpus && mode_ == Mode::kStream) {
+    if (is_ogg_stream()) {
       av_dict_set_int(&settings, "page_duration", kStreamPage, 0);
+      av_dict_set_int(&settings, "serial_offset", serial_.finish(), 0);
     }
     const int code = avformat_write_header(muxer_.get(), &settings);
     av_dict_free(&settings);
@@ -197,6 +222,8 @@ class AudioEncoder::Impl {
   Mode mode_;
   Resampler resampler_;
   AudioOutput output_;
+  OggSerial serial_;
+  const size_t serial_samples_;  // at the input's rate: what the serial is made of
   ffmpeg::Codec codec_;
   std::unique_ptr<AVFormatContext, MuxerDeleter> muxer_;
   AVStream* stream_ = nullptr;  // of muxer_
@@ -206,7 +233,7 @@ class AudioEncoder::Impl {
   int frame_samples_ = 0;
   size_t pushed_ = 0;    // at the input's rate
   int64_t encoded_ = 0;  // at the output's rate
-  bool finished_ = false;
+  bool begun_ = false, finished_ = false;
 };
 
 AudioEncoder::AudioEncoder(const EncodeOptions& options, Mode mode, int input_rate)

@@ -15,7 +15,8 @@ class AudioEncoder {
  public:
   enum class Mode {
     kWhole,  // one file, complete in all its headers; its bytes come after finish()
-    kStream  // bytes are final as soon as they can be taken; headers state no length
+    kStream  // bytes are final as soon as they can be taken; headers state no length. Ogg's come
+             // with the first tenth of a second of sound
   };
 
   // Validates the options as validate() does. Input is at `input_rate` Hz. Throws kUnavailable when
@@ -42,7 +43,8 @@ class AudioEncoder {
 };
 
 // A whole file of mono samples. What it decodes to is as long as what was put in, within one frame
-// of the codec. The same input gives the same bytes. Errors as AudioEncoder.
+// of the codec. The same input gives the same bytes, and files of different sound may be joined to
+// one of Ogg by putting them one after the other. Errors as AudioEncoder.
 std::string encode_audio(std::span<const float> samples, const EncodeOptions& options = {},
                          int input_rate = 44100);
 

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <span>
 
 #include "audio/decode.h"
+#include "audio/ogg_serial.h"
 #include "audio/resample.h"
 #include "audio/sounds.h"
 #include "base/error.h"
@@ -226,6 +228,68 @@ TEST(Encode, StreamedOpusPagesAreShort) {
   encoder.finish();
   const std::vector<Page> pages = pages_of(encoder.take_bytes());
   EXPECT_GE(pages.size(), 2 + 4 * 8U) << "about a tenth of a second each";
+}
+
+std::string streamed(std::span<const float> sound, size_t piece, const EncodeOptions& options) {
+  AudioEncoder encoder(options, AudioEncoder::Mode::kStream);
+  std::string bytes;
+  for (size_t at = 0; at < sound.size(); at += piece) {
+    encoder.push(sound.subspan(at, std::min(piece, sound.size() - at)));
+    bytes += encoder.take_bytes();
+  }
+  encoder.finish();
+  return bytes + encoder.take_bytes();
+}
+
+// One serial on all pages, or a failure.
+uint32_t serial_of(const std::string& ogg) {
+  const std::vector<Page> pages = pages_of(ogg);
+  for (const Page& page : pages) EXPECT_EQ(page.serial, pages.at(0).serial);
+  return pages.at(0).serial;
+}
+
+TEST(Encode, OggSerialsTellContentAndOptionsApart) {
+  const std::vector<float> sound = make_sound(30000, 44100);
+  std::vector<float> other = sound;
+  other.back() += 0.01F;
+  const std::span<const float> shorter = std::span(sound).first(29999);
+  const uint32_t serial = serial_of(encode_audio(sound));
+  EXPECT_EQ(serial, serial_of(encode_audio(sound)));
+  EXPECT_NE(serial, serial_of(encode_audio(other))) << "only the last sample differs";
+  EXPECT_NE(serial, serial_of(encode_audio(shorter)));
+  EXPECT_NE(serial, serial_of(encode_audio(sound, {AudioFormat::kOggOpus, 24000, 0})));
+  EXPECT_NE(serial, serial_of(encode_audio(sound, {AudioFormat::kOggOpus, 0, 64000})));
+}
+
+TEST(Encode, StreamedOggSerialsComeOfTheFirstTenthOfASecond) {
+  const std::vector<float> sound = make_sound(30000, 44100), other = make_sound(30000, 44100, 200);
+  const std::string whole = streamed(sound, 30000, {});
+  EXPECT_NE(serial_of(whole), 0U);
+  EXPECT_EQ(streamed(sound, 100, {}), whole) << "however it is cut";
+  EXPECT_NE(serial_of(streamed(other, 30000, {})), serial_of(whole));
+  EXPECT_NE(serial_of(streamed(sound, 30000, {AudioFormat::kOggOpus, 0, 64000})), serial_of(whole));
+  const std::span<const float> start = std::span(sound).first(50);
+  EXPECT_GT(streamed(start, 10, {}).size(), 100U) << "shorter than that";
+}
+
+TEST(Encode, OggChecksumsAreThoseOfTheMultiplexer) {
+  const std::string theirs = streamed(make_sound(30000, 44100), 1000, {});
+  std::string ours = theirs;
+  set_ogg_serial(ours, 1);
+  EXPECT_EQ(serial_of(ours), 1U);
+  set_ogg_serial(ours, serial_of(theirs));
+  EXPECT_EQ(ours, theirs);
+}
+
+TEST(Encode, OggFilesOneAfterTheOtherAreOneFile) {
+  const std::vector<float> first = make_sound(44100, 44100), second = make_sound(88200, 44100, 200);
+  for (const bool stream : {false, true}) {
+    const std::string joined = stream ? streamed(first, 500, {}) + streamed(second, 500, {})
+                                      : encode_audio(first) + encode_audio(second);
+    const DecodedAudio audio = decode_audio_bytes(joined, "joined.ogg");
+    EXPECT_TRUE(audio.warnings.empty()) << audio.warnings[0];
+    EXPECT_NEAR(static_cast<double>(audio.samples.size()), 3 * 48000, 2 * 960) << stream;
+  }
 }
 
 TEST(Encode, SamplesThatAreNoNumbersAreAnError) {
