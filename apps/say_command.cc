@@ -211,9 +211,10 @@ void add_say(CommandLine& line) {
       .add_option("-o,--output", options->output,
                   "The file to write, its format told by its suffix; - for standard output")
       ->capture_default_str();
-  command.add_option("--format", options->format, "ogg, wav, flac or mp3, whatever the suffix");
+  command.add_option("--format", options->format,
+                     "ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
   command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
-  command.add_option("--bitrate", options->bitrate, "Of ogg and mp3, bits per second");
+  command.add_option("--bitrate", options->bitrate, "Of ogg, mp3 and aac, bits per second");
   options->engine.add_to(command, line.environment());
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");

@@ -10,6 +10,7 @@ find_package(CURL 7.88 REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswresample)
+pkg_check_modules(SOUNDTOUCH REQUIRED IMPORTED_TARGET soundtouch)
 
 # Debian 12's dnnl package configuration asks for OpenCL, which nothing here uses.
 find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)

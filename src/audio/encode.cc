@@ -43,6 +43,8 @@ Writer writer_of(AudioFormat format) {
       return {"flac", "flac", AV_SAMPLE_FMT_S16};
     case AudioFormat::kMp3:
       return {"libmp3lame", "mp3", AV_SAMPLE_FMT_FLTP};
+    case AudioFormat::kAac:
+      return {"aac", "adts", AV_SAMPLE_FMT_FLTP};
     case AudioFormat::kPcm:
       return {"pcm_s16le", "s16le", AV_SAMPLE_FMT_S16};
   }
@@ -87,7 +89,8 @@ class AudioEncoder::Impl {
     resampler_.push(samples, pending_);
     if (!begun_ && pushed_ < serial_samples_) return;
     if (!begun_) write_header();
-    encode_pending(false);
+    encode_pending(mode_ == Mode::kStream && any_frame_size_);
+    if (is_ogg_stream()) flush_page();
   }
 
   void finish() {
@@ -101,7 +104,10 @@ class AudioEncoder::Impl {
   }
 
   std::string take_bytes() {
-    if (mode_ == Mode::kStream) return output_.take();
+    if (mode_ == Mode::kStream) {
+      // A header by itself is of no use, and some readers want it together with sound.
+      return packets_ == 0 ? std::string() : output_.take();
+    }
     if (!finished_) return {};
     std::string bytes = output_.take();
     if (options_.format == AudioFormat::kOggOpus) set_ogg_serial(bytes, serial_.finish());
@@ -138,8 +144,13 @@ class AudioEncoder::Impl {
       check(av_opt_set(codec_->priv_data, "vbr", "on", 0));
       check(av_opt_set(codec_->priv_data, "application", "audio", 0));
     }
+    if (options_.format == AudioFormat::kMp3 && mode_ == Mode::kStream) {
+      // Frames that borrow bits of later ones would be 50 ms later, and useless to who joins late.
+      check(av_opt_set_int(codec_->priv_data, "reservoir", 0, 0));
+    }
     check(avcodec_open2(codec_.get(), encoder, nullptr));
-    frame_samples_ = codec_->frame_size > 0 ? codec_->frame_size : kPcmFrame;
+    any_frame_size_ = codec_->frame_size == 0;
+    frame_samples_ = any_frame_size_ ? kPcmFrame : codec_->frame_size;
 
     frame_->format = writer.sample_format;
     frame_->sample_rate = options_.sample_rate;
@@ -164,16 +175,37 @@ class AudioEncoder::Impl {
   void write_header() {
     begun_ = true;
     AVDictionary* settings = nullptr;
-    if (is_ogg_stream()) {
-      av_dict_set_int(&settings, "page_duration", kStreamPage, 0);
-      av_dict_set_int(&settings, "serial_offset", serial_.finish(), 0);
+    const auto set = [&](const char* name, int64_t value) {
+      av_dict_set_int(&settings, name, value, 0);
+    };
+    if (mode_ == Mode::kStream) {
+      switch (options_.format) {
+        case AudioFormat::kOggOpus:
+          set("page_duration", kStreamPage);
+          set("serial_offset", serial_.finish());
+          break;
+        case AudioFormat::kMp3:
+          // A Xing frame would state a length that is not known, and some players believe it.
+          set("write_xing", 0);
+          set("id3v2_version", 0);
+          break;
+        case AudioFormat::kFlac:
+          muxer_->metadata_header_padding = 0;  // room for tags that nobody will write
+          break;
+        default:
+          break;
+      }
     }
     const int code = avformat_write_header(muxer_.get(), &settings);
     av_dict_free(&settings);
     check(code);
   }
 
-  // Encodes all whole frames that wait, at the end also the part of one.
+  // The Ogg multiplexer keeps a page until the next one is begun. Not to be called between the last
+  // packet and the trailer: the page that ends the stream must hold a packet.
+  void flush_page() { check(av_write_frame(muxer_.get(), nullptr)); }
+
+  // Encodes all whole frames that wait, with `last` also the part of one.
   void encode_pending(bool last) {
     const auto whole = static_cast<size_t>(frame_samples_);
     size_t done = 0;
@@ -214,6 +246,7 @@ class AudioEncoder::Impl {
       av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_->time_base);
       packet_->stream_index = stream_->index;
       check(av_write_frame(muxer_.get(), packet_.get()));
+      ++packets_;
       av_packet_unref(packet_.get());
     }
   }
@@ -231,6 +264,8 @@ class AudioEncoder::Impl {
   ffmpeg::Packet packet_ = ffmpeg::make_packet();
   std::vector<float> pending_;  // resampled, not yet encoded
   int frame_samples_ = 0;
+  bool any_frame_size_ = false;  // the codec takes any number of samples at a time
+  int64_t packets_ = 0;
   size_t pushed_ = 0;    // at the input's rate
   int64_t encoded_ = 0;  // at the output's rate
   bool begun_ = false, finished_ = false;

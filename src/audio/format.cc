@@ -32,6 +32,11 @@ const FormatFacts& facts_of(AudioFormat format) {
                                 44100,
                                 {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000},
                                 true};
+  static const FormatFacts kAac{"aac",
+                                "audio/aac",
+                                44100,
+                                {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000},
+                                true};
   static const FormatFacts kPcm{"pcm", "audio/pcm", 44100, {}, false};
   switch (format) {
     case AudioFormat::kOggOpus:
@@ -42,6 +47,8 @@ const FormatFacts& facts_of(AudioFormat format) {
       return kFlac;
     case AudioFormat::kMp3:
       return kMp3;
+    case AudioFormat::kAac:
+      return kAac;
     case AudioFormat::kPcm:
       return kPcm;
   }
@@ -70,6 +77,10 @@ void check_bitrate(const EncodeOptions& options, const FormatFacts& facts) {
     lowest = mpeg1 ? 32000 : 8000;
     highest = mpeg1 ? 320000 : options.sample_rate >= 16000 ? 160000 : 64000;
   }
+  if (options.format == AudioFormat::kAac) {  // a frame of 1,024 samples holds at most 6,144 bits
+    lowest = 8000;
+    highest = options.sample_rate * 6;
+  }
   if (options.bitrate >= lowest && options.bitrate <= highest) return;
   throw_invalid("bitrate: found " + std::to_string(options.bitrate) + ", expected " +
                 std::to_string(lowest) + " to " + std::to_string(highest) + " bits a second for " +
@@ -84,11 +95,11 @@ AudioFormat parse_audio_format(std::string_view name) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (lower == "opus") return AudioFormat::kOggOpus;
   for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
-                                   AudioFormat::kMp3, AudioFormat::kPcm}) {
+                                   AudioFormat::kMp3, AudioFormat::kAac, AudioFormat::kPcm}) {
     if (lower == format_name(format)) return format;
   }
   throw_invalid("audio format: found \"" + std::string(name.substr(0, 32)) +
-                "\", expected ogg, opus, wav, flac, mp3 or pcm");
+                "\", expected ogg, opus, wav, flac, mp3, aac or pcm");
 }
 
 std::string_view format_name(AudioFormat format) { return facts_of(format).name; }
@@ -102,8 +113,13 @@ EncodeOptions validate(const EncodeOptions& options) {
   check_rate(facts, checked.sample_rate);
   if (facts.has_bitrate) {
     if (checked.bitrate == 0) {
-      const bool low_mp3 = checked.format == AudioFormat::kMp3 && checked.sample_rate < 16000;
-      checked.bitrate = low_mp3 ? 64000 : kDefaultBitrate;
+      checked.bitrate = kDefaultBitrate;
+      if (checked.format == AudioFormat::kMp3 && checked.sample_rate < 16000) {
+        checked.bitrate = 64000;
+      }
+      if (checked.format == AudioFormat::kAac) {
+        checked.bitrate = std::min(kDefaultBitrate, checked.sample_rate * 4);
+      }
     }
     check_bitrate(checked, facts);
   } else if (checked.bitrate != 0) {

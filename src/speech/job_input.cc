@@ -103,7 +103,7 @@ int encoder_number(std::string_view field, const Json& value) {
 }
 
 AudioFormat output_format(const Json& value) {
-  const std::string expected = "ogg, wav, flac or mp3";
+  const std::string expected = "ogg, wav, flac, mp3 or aac";
   const std::string& name = text_of(value, "output_format", expected);
   AudioFormat format = AudioFormat::kPcm;
   try {

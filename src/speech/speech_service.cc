@@ -36,6 +36,8 @@ std::string_view codec_name(AudioFormat format) {
       return "flac";
     case AudioFormat::kMp3:
       return "mp3";
+    case AudioFormat::kAac:
+      return "aac";
     case AudioFormat::kWav:
     case AudioFormat::kPcm:
       break;

@@ -39,8 +39,20 @@ struct Page {
   unsigned flags;
   int64_t granule;
   uint32_t serial;
+  uint32_t sequence;
   std::string body;
 };
+
+// The checksum of the Ogg format: polynomial 0x04C11DB7, the highest bit first, no inversion.
+uint32_t ogg_checksum(std::string page) {
+  page.replace(22, 4, 4, '\0');
+  uint32_t crc = 0;
+  for (const char c : page) {
+    crc ^= uint32_t{static_cast<uint8_t>(c)} << 24;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc << 1) ^ ((crc >> 31) != 0 ? 0x04C11DB7U : 0U);
+  }
+  return crc;
+}
 
 std::vector<Page> pages_of(const std::string& bytes) {
   std::vector<Page> pages;
@@ -50,8 +62,10 @@ std::vector<Page> pages_of(const std::string& bytes) {
     const size_t segments = static_cast<uint8_t>(bytes[at + 26]);
     size_t size = 0;
     for (size_t i = 0; i < segments; ++i) size += static_cast<uint8_t>(bytes[at + 27 + i]);
+    EXPECT_EQ(read_u32(bytes, at + 22), ogg_checksum(bytes.substr(at, 27 + segments + size)));
     pages.push_back({static_cast<uint8_t>(bytes[at + 5]), static_cast<int64_t>(granule),
-                     read_u32(bytes, at + 14), bytes.substr(at + 27 + segments, size)});
+                     read_u32(bytes, at + 14), read_u32(bytes, at + 18),
+                     bytes.substr(at + 27 + segments, size)});
     at += 27 + segments + size;
     EXPECT_LE(at, bytes.size());
   }
@@ -170,7 +184,7 @@ TEST(Encode, FlacAndMp3StateTheirLength) {
 TEST(Encode, TheSameSamplesGiveTheSameBytes) {
   const std::vector<float> sound = make_sound(30000, 44100);
   for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
-                                   AudioFormat::kMp3, AudioFormat::kPcm}) {
+                                   AudioFormat::kMp3, AudioFormat::kAac, AudioFormat::kPcm}) {
     EXPECT_EQ(encode_audio(sound, {format, 0, 0}), encode_audio(sound, {format, 0, 0}));
   }
 }
@@ -178,8 +192,8 @@ TEST(Encode, TheSameSamplesGiveTheSameBytes) {
 TEST(Encode, PiecesGiveTheSameFileAsTheWhole) {
   const std::vector<float> sound = make_sound(100000, 44100);
   std::mt19937 random(5);
-  for (const AudioFormat format :
-       {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac, AudioFormat::kMp3}) {
+  for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
+                                   AudioFormat::kMp3, AudioFormat::kAac}) {
     AudioEncoder encoder({format, 48000, 0});
     for (size_t at = 0; at < sound.size();) {
       const size_t count = std::min<size_t>(random() % 5000, sound.size() - at);
@@ -265,7 +279,7 @@ TEST(Encode, StreamedOggSerialsComeOfTheFirstTenthOfASecond) {
   const std::vector<float> sound = make_sound(30000, 44100), other = make_sound(30000, 44100, 200);
   const std::string whole = streamed(sound, 30000, {});
   EXPECT_NE(serial_of(whole), 0U);
-  EXPECT_EQ(streamed(sound, 100, {}), whole) << "however it is cut";
+  EXPECT_EQ(serial_of(streamed(sound, 100, {})), serial_of(whole)) << "however it is cut";
   EXPECT_NE(serial_of(streamed(other, 30000, {})), serial_of(whole));
   EXPECT_NE(serial_of(streamed(sound, 30000, {AudioFormat::kOggOpus, 0, 64000})), serial_of(whole));
   const std::span<const float> start = std::span(sound).first(50);
@@ -290,6 +304,156 @@ TEST(Encode, OggFilesOneAfterTheOtherAreOneFile) {
     EXPECT_TRUE(audio.warnings.empty()) << audio.warnings[0];
     EXPECT_NEAR(static_cast<double>(audio.samples.size()), 3 * 48000, 2 * 960) << stream;
   }
+}
+
+// Milliseconds of sound that a codec may keep back of what was pushed.
+double codec_delay(AudioFormat format) {
+  switch (format) {
+    case AudioFormat::kOggOpus:
+      return 27;
+    case AudioFormat::kMp3:
+      return 2 * 26.2;
+    case AudioFormat::kAac:
+      return 23 + 23.3;
+    case AudioFormat::kFlac:
+      return 104.5;
+    default:
+      return 0;
+  }
+}
+
+class StreamedFormats : public ::testing::TestWithParam<AudioFormat> {
+ protected:
+  const std::vector<float> sound_ = make_sound(3 * 44100, 44100);
+
+  // What can be taken after each piece of a tenth of a second, the last one after finish().
+  std::vector<std::string> pieces() const {
+    AudioEncoder encoder({GetParam(), 0, 0}, AudioEncoder::Mode::kStream);
+    std::vector<std::string> taken;
+    for (size_t at = 0; at < sound_.size(); at += 4410) {
+      encoder.push({sound_.data() + at, 4410});
+      taken.push_back(encoder.take_bytes());
+    }
+    encoder.finish();
+    taken.push_back(encoder.take_bytes());
+    return taken;
+  }
+};
+
+TEST_P(StreamedFormats, CutAfterAnyPieceHoldTheSoundUpToThere) {
+  if (GetParam() == AudioFormat::kPcm) GTEST_SKIP() << "bare samples are not decoded";
+  const std::vector<std::string> taken = pieces();
+  std::string bytes;
+  for (size_t i = 0; i + 1 < taken.size(); ++i) {
+    bytes += taken[i];
+    const double given = 100.0 * static_cast<double>(i + 1);
+    if (bytes.empty()) {
+      EXPECT_LE(given, codec_delay(GetParam()));
+      continue;
+    }
+    // Frames of MPEG are only believed when several follow each other.
+    if (GetParam() == AudioFormat::kMp3 && given < 250) continue;
+    const DecodedAudio audio = decode_audio_bytes(bytes, "cut");
+    const double held = 1000.0 * static_cast<double>(audio.samples.size()) / audio.sample_rate;
+    EXPECT_GE(held, given - codec_delay(GetParam())) << "after piece " << i;
+  }
+}
+
+TEST_P(StreamedFormats, KeepWhatWasGivenAndEndWithoutRevisions) {
+  const std::vector<std::string> taken = pieces();
+  std::string bytes;
+  for (const std::string& piece : taken) bytes += piece;
+  if (GetParam() == AudioFormat::kWav) {
+    EXPECT_EQ(bytes.size(), 44 + 2 * sound_.size()) << "a header of 44 bytes and samples, no more";
+    EXPECT_GE(taken[0].size(), 46U) << "the header comes with sound";
+    EXPECT_EQ(bytes.substr(0, 4), "RIFF");
+    EXPECT_EQ(read_u32(bytes, 4), 0xFFFFFFFFU);
+    EXPECT_EQ(bytes.substr(8, 8), "WAVEfmt ");
+    EXPECT_EQ(read_u32(bytes, 24), 44100U);
+    EXPECT_EQ(read_u32(bytes, 28), 88200U);
+    EXPECT_EQ(bytes.substr(36, 4), "data");
+    EXPECT_EQ(read_u32(bytes, 40), 0xFFFFFFFFU);
+  }
+  if (GetParam() == AudioFormat::kPcm) {
+    EXPECT_EQ(bytes.size(), 2 * sound_.size());
+  }
+  if (GetParam() == AudioFormat::kMp3) {
+    EXPECT_EQ(static_cast<uint8_t>(bytes[0]), 0xFF) << "begins with a frame, not with a tag";
+    EXPECT_EQ(bytes.find("Xing"), std::string::npos);
+    EXPECT_EQ(bytes.find("Info"), std::string::npos);
+  }
+  if (GetParam() == AudioFormat::kAac) {
+    EXPECT_EQ(static_cast<uint8_t>(bytes[0]), 0xFF) << "begins with a frame";
+  }
+  if (GetParam() == AudioFormat::kFlac) {
+    EXPECT_LT(bytes.find("\xFF\xF8"), 200U) << "no padding before the first frame";
+    EXPECT_EQ(bytes.substr(21 + 5, 16), std::string(16, '\0')) << "no sum of samples yet";
+    EXPECT_EQ(bytes.rfind("fLaC"), 0U) << "no header repeated at the end";
+  }
+}
+
+TEST_P(StreamedFormats, SoundLikeTheWholeFile) {
+  std::string bytes;
+  for (const std::string& piece : pieces()) bytes += piece;
+  const std::string whole = encode_audio(sound_, {GetParam(), 0, 0});
+  if (GetParam() == AudioFormat::kPcm) {
+    EXPECT_EQ(bytes, whole);
+    return;
+  }
+  const DecodedAudio streamed = decode_audio_bytes(bytes, "stream");
+  const DecodedAudio file = decode_audio_bytes(whole, "file");
+  switch (GetParam()) {
+    case AudioFormat::kWav:
+    case AudioFormat::kFlac:
+    case AudioFormat::kOggOpus:
+      EXPECT_EQ(streamed.samples, file.samples);
+      break;
+    default:
+      EXPECT_GE(streamed.samples.size(), sound_.size());
+      EXPECT_LE(streamed.samples.size(), sound_.size() + 3 * 1152);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, StreamedFormats,
+                         ::testing::Values(AudioFormat::kOggOpus, AudioFormat::kWav,
+                                           AudioFormat::kFlac, AudioFormat::kMp3, AudioFormat::kAac,
+                                           AudioFormat::kPcm),
+                         [](const auto& one) { return std::string(format_name(one.param)); });
+
+TEST(Encode, StreamedOpusLeavesWithEachPieceAllButOneUnfinishedPacket) {
+  AudioEncoder encoder({}, AudioEncoder::Mode::kStream);
+  const std::vector<float> sound = make_sound(44100, 44100);
+  std::string bytes;
+  int64_t given = 0;
+  std::mt19937 random(6);
+  for (size_t at = 0; at < sound.size();) {
+    const size_t count = std::min<size_t>(1 + random() % 6000, sound.size() - at);
+    encoder.push({sound.data() + at, count});
+    at += count;
+    const std::string piece = encoder.take_bytes();
+    bytes += piece;
+    given = static_cast<int64_t>(at) * 48000 / 44100;
+    if (bytes.empty()) continue;
+    const int64_t granule = pages_of(bytes).back().granule;
+    // The packet that is not full, what the resampler waits for, and the encoder's own delay.
+    EXPECT_GE(granule, given - 960 - 20 - 312) << "after " << at << " samples";
+  }
+  encoder.finish();
+  bytes += encoder.take_bytes();
+  const std::vector<Page> pages = pages_of(bytes);
+  int64_t before = 0;
+  for (size_t i = 0; i < pages.size(); ++i) {
+    EXPECT_EQ(pages[i].serial, pages[0].serial);
+    EXPECT_EQ(pages[i].sequence, i);
+    EXPECT_EQ(pages[i].flags, i == 0 ? 2U : i + 1 == pages.size() ? 4U : 0U);
+    EXPECT_FALSE(pages[i].body.empty()) << "page " << i;
+    if (i >= 2) {
+      EXPECT_GT(pages[i].granule, before);
+      EXPECT_LE(pages[i].granule - before, 4800 + 312) << "at most 100 ms a page";
+      before = pages[i].granule;
+    }
+  }
+  EXPECT_EQ(before, 48000 + 312);
 }
 
 TEST(Encode, SamplesThatAreNoNumbersAreAnError) {
