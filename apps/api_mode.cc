@@ -10,10 +10,11 @@
 #include "apps/command.h"
 #include "apps/speech_metrics.h"
 #include "base/error.h"
+#include "metrics/metrics.h"
 #include "net/directory_store.h"
 #include "runpod/shutdown_signals.h"
 #include "server/api_server.h"
-#include "server/metrics.h"
+#include "speech/input_schema.h"
 
 namespace echo::apps {
 namespace {
@@ -45,7 +46,7 @@ server::ServerOptions server_options(const ApiModeOptions& options,
   server.routes.worker_id = options.worker.worker_id;
   server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
   server.description.version = ECHO_VERSION;
-  server.description.input_schema = server::speech_input_schema();
+  server.description.input_schema = speech_input_schema();
   if (options.mode == runpod::Mode::kRealtimeApi) {
     server.http.host = "0.0.0.0";
     server.http.port = options.worker.realtime_port;
@@ -99,7 +100,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
                               .secret = environment.text("ECHO_LINK_SECRET")});
     options.system.store = files.get();
   }
-  server::Metrics metrics;
+  Metrics metrics;
   observe(options.system, metrics);
   std::unique_ptr<SpeechSystem> system;
   server::ApiServer api(server_options(options, environment),
@@ -123,7 +124,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   if (system) {
     metrics.build_info(ECHO_VERSION, "", "");
     metrics.cold_start(options.cold_start);
-    metrics.on_scrape([&](server::Metrics& sampled) {
+    metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
     api.set_ready(system->handler(), system->concurrency());

@@ -5,7 +5,7 @@
 #include "apps/interrupt.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
-#include "models/random_checkpoint.h"
+#include "checkpoint/random_checkpoint.h"
 
 namespace echo::apps {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "apps/environment.h"
-#include "models/model_files.h"
+#include "checkpoint/model_files.h"
 #include "net/cached_model.h"
 #include "net/hub_options.h"
 #include "net/model_hub.h"

@@ -4,11 +4,11 @@
 #include <chrono>
 #include <filesystem>
 
-#include "apps/speech_handler.h"
 #include "apps/storage_settings.h"
 #include "base/error.h"
 #include "net/directory_store.h"
 #include "net/s3_store.h"
+#include "speech/job_handler.h"
 
 namespace echo::apps {
 namespace {
@@ -166,7 +166,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
 
 SpeechSystem::~SpeechSystem() = default;
 
-runpod::Handler SpeechSystem::handler() { return make_speech_handler(*service_); }
+Handler SpeechSystem::handler() { return make_speech_handler(*service_); }
 
 void SpeechSystem::warm_up() {
   const auto begin = std::chrono::steady_clock::now();

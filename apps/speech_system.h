@@ -9,8 +9,8 @@
 #include "apps/engine_options.h"
 #include "base/cold_start.h"
 #include "base/log.h"
+#include "job/handler.h"
 #include "net/object_store.h"
-#include "runpod/handler.h"
 #include "speech/speech_service.h"
 
 namespace echo::apps {
@@ -52,7 +52,7 @@ class SpeechSystem {
   SpeechSystem(const SpeechSystem&) = delete;
   SpeechSystem& operator=(const SpeechSystem&) = delete;
 
-  runpod::Handler handler();
+  Handler handler();
   Engine& engine() { return *engine_; }
   // Jobs at once: what the environment says, or as many as the engine gains from.
   int concurrency() const { return concurrency_; }

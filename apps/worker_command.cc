@@ -11,14 +11,14 @@
 #include "apps/speech_system.h"
 #include "base/error.h"
 #include "base/file_io.h"
+#include "metrics/metrics.h"
+#include "metrics/monitor_server.h"
 #include "net/curl_http_client.h"
 #include "runpod/command_line.h"
 #include "runpod/fitness.h"
 #include "runpod/local_run.h"
 #include "runpod/shutdown_signals.h"
 #include "runpod/worker.h"
-#include "server/metrics.h"
-#include "server/monitor_server.h"
 
 namespace echo::apps {
 namespace {
@@ -40,7 +40,7 @@ struct Process {
   runpod::WorkerOptions worker;
   runpod::FitnessOptions fitness;
   std::vector<std::string> warnings;
-  server::HttpServerOptions monitor;  // port 0: none
+  http::HttpServerOptions monitor;  // port 0: none
   ColdStart cold_start;
 };
 
@@ -82,7 +82,7 @@ int run_local(const Process& process, const SpeechSystemOptions& options, HttpCl
               Logger& logger) {
   tell(process, logger);
   std::unique_ptr<SpeechSystem> system;
-  const runpod::Handler handler = [&](const runpod::Job& job, runpod::JobContext& context) {
+  const Handler handler = [&](const Job& job, JobContext& context) {
     system = std::make_unique<SpeechSystem>(options, http, logger);
     return system->handler()(job, context);
   };
@@ -90,17 +90,16 @@ int run_local(const Process& process, const SpeechSystemOptions& options, HttpCl
 }
 
 // The port for whoever watches the worker; null without.
-std::unique_ptr<server::MonitorServer> monitor_of(const Process& process,
-                                                  server::Metrics& metrics) {
+std::unique_ptr<MonitorServer> monitor_of(const Process& process, Metrics& metrics) {
   if (process.monitor.port == 0) return nullptr;
-  return std::make_unique<server::MonitorServer>(process.monitor, metrics);
+  return std::make_unique<MonitorServer>(process.monitor, metrics);
 }
 
 int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& http,
                      Logger& logger) {
   runpod::check_worker_options(process.worker);
   if (options.storage_directory.empty() && !complete(options.s3, logger)) return kFailure;
-  server::Metrics metrics;
+  Metrics metrics;
   metrics.build_info(ECHO_VERSION, "", "");
   observe(options, metrics);
   std::unique_ptr<SpeechSystem> system;  // outlives the worker and whoever watches it
@@ -123,7 +122,7 @@ int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& 
   };
   setup.concurrency = [&] { return system->concurrency(); };
   setup.ready = [&] {
-    metrics.on_scrape([&](server::Metrics& sampled) {
+    metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_queue_depth(static_cast<double>(worker.queued()));
       sampled.set_in_flight(static_cast<double>(worker.jobs() - worker.queued()));
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));

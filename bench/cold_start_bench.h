@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/model_files.h"
+#include "checkpoint/model_files.h"
 
 namespace echo::bench {
 

@@ -7,7 +7,7 @@
 
 #include "audio/voice.h"
 #include "bench/gpu_measurement.h"
-#include "models/model_files.h"
+#include "checkpoint/model_files.h"
 
 namespace echo::bench {
 

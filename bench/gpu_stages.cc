@@ -5,10 +5,10 @@
 
 #include "bench/gpu_measurement.h"
 #include "bench/profiling_backend.h"
+#include "checkpoint/model_files.h"
 #include "engine/engine.h"
 #include "models/codec.h"
 #include "models/echo_dit.h"
-#include "models/model_files.h"
 #include "models/pca_state.h"
 #include "models/speaker_latent.h"
 

@@ -15,12 +15,12 @@
 #include <thread>
 #include <vector>
 
-#include "apps/speech_handler.h"
 #include "audio/encode.h"
 #include "engine/engine_fixture.h"
 #include "net/curl_http_client.h"
 #include "net/s3_store.h"
 #include "runpod/worker.h"
+#include "speech/job_handler.h"
 #include "support/child_process.h"
 #include "support/fake_platform.h"
 #include "support/fake_speech.h"
@@ -166,13 +166,13 @@ std::map<std::string, Moments> run_jobs(size_t count) {
                 {},
                 output,
                 logger});
-  const runpod::Handler speak = apps::make_speech_handler(service);
+  const Handler speak = apps::make_speech_handler(service);
 
   runpod::Worker worker(worker_options(platform), *http, logger);
   std::thread thread([&] {
     runpod::WorkerSetup setup;
-    setup.load = [&]() -> runpod::Handler {
-      return [&](const runpod::Job& job, runpod::JobContext& context) {
+    setup.load = [&]() -> Handler {
+      return [&](const Job& job, JobContext& context) {
         current = job.id();
         return speak(job, context);
       };

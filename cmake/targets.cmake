@@ -14,16 +14,47 @@ if(ECHO_SANITIZE)
 endif()
 target_include_directories(echo_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
 
-# echo_library(NAME [dependency...]): every .cc of the folder becomes the library echo_NAME.
+# Every target waits for the check of the includes against cmake/layers.txt.
+file(GLOB_RECURSE echo_checked CONFIGURE_DEPENDS
+  ${PROJECT_SOURCE_DIR}/src/*.h ${PROJECT_SOURCE_DIR}/src/*.cc ${PROJECT_SOURCE_DIR}/src/*.cu
+  ${PROJECT_SOURCE_DIR}/src/*.cuh ${PROJECT_SOURCE_DIR}/apps/*.h ${PROJECT_SOURCE_DIR}/apps/*.cc
+  ${PROJECT_SOURCE_DIR}/bench/*.h ${PROJECT_SOURCE_DIR}/bench/*.cc ${PROJECT_SOURCE_DIR}/tests/*.h
+  ${PROJECT_SOURCE_DIR}/tests/*.cc)
+set(echo_checked_stamp ${PROJECT_BINARY_DIR}/check-includes.stamp)
+add_custom_command(
+  OUTPUT ${echo_checked_stamp}
+  COMMAND ${PROJECT_SOURCE_DIR}/scripts/check-includes
+  COMMAND ${CMAKE_COMMAND} -E touch ${echo_checked_stamp}
+  DEPENDS ${echo_checked} ${PROJECT_SOURCE_DIR}/scripts/check-includes
+          ${PROJECT_SOURCE_DIR}/cmake/layers.txt ${PROJECT_SOURCE_DIR}/docs/architecture.md
+  COMMENT "Includes of all folders"
+  VERBATIM)
+add_custom_target(check_includes DEPENDS ${echo_checked_stamp})
+
+# What the row of a folder in cmake/layers.txt names, and what rows of single files of it add.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+             ${PROJECT_SOURCE_DIR}/cmake/layers.txt)
+file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/layers.txt echo_layers REGEX "^[a-z]")
+function(echo_layer name result)
+  set(libraries "")
+  foreach(row IN LISTS echo_layers)
+    if(row MATCHES "^${name}(/[a-z_.]+)?:(.*)$")
+      string(REGEX MATCHALL "[a-z_]+" folders "${CMAKE_MATCH_2}")
+      list(TRANSFORM folders PREPEND echo_)
+      list(APPEND libraries ${folders})
+    endif()
+  endforeach()
+  set(${result} ${libraries} PARENT_SCOPE)
+endfunction()
+
+# echo_library(NAME [library...]): every .cc of the folder becomes the library echo_NAME. It is linked
+# with the folders of its row and with the libraries given, which are of others.
 function(echo_library name)
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
-  if(sources)
-    add_library(echo_${name} STATIC ${sources})
-    target_link_libraries(echo_${name} PUBLIC echo_flags ${ARGN})
-  else()
-    add_library(echo_${name} INTERFACE)
-    target_link_libraries(echo_${name} INTERFACE echo_flags ${ARGN})
-  endif()
+  echo_layer(${name} folders)
+  add_library(echo_${name} STATIC ${sources})
+  target_link_libraries(echo_${name} PUBLIC echo_flags ${folders} ${ARGN})
+  add_dependencies(echo_${name} check_includes)
 endfunction()
 
 # echo_test(NAME [LABEL label] [SOURCES file...] LIBRARIES library...): every *_test.cc of the folder,

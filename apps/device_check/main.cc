@@ -11,8 +11,8 @@
 #include "apps/device_check/request_soak.h"
 #include "base/error.h"
 #include "bench/gpu_bench.h"
+#include "checkpoint/random_checkpoint.h"
 #include "engine/device.h"
-#include "models/random_checkpoint.h"
 #include "parity/parity.h"
 
 namespace echo::device_check {

@@ -6,11 +6,11 @@
 #include <set>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "models/echo_dit_layout.h"
+#include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "models/pca_state.h"
-#include "models/s1_dac_layout.h"
-#include "net/digest.h"
 
 namespace echo {
 namespace {

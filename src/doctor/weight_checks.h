@@ -1,8 +1,8 @@
 // Of the weights: are they what they were published as?
 #pragma once
 
+#include "checkpoint/model_files.h"
 #include "doctor/finding.h"
-#include "models/model_files.h"
 
 namespace echo {
 

@@ -17,12 +17,12 @@
 #include <thread>
 #include <vector>
 
+#include "checkpoint/model_files.h"
 #include "engine/device.h"
 #include "engine/noise.h"
 #include "engine/precision.h"
 #include "engine/speech_outcome.h"
 #include "engine/speech_request.h"
-#include "models/model_files.h"
 
 namespace echo {
 

@@ -5,12 +5,12 @@
 
 #include "audio/silence.h"
 #include "base/error.h"
+#include "base/utf8.h"
+#include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "engine/model_identity.h"
-#include "models/echo_dit_layout.h"
 #include "models/pca_state.h"
-#include "models/s1_dac_layout.h"
 #include "nn/read_ahead.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "checkpoint/model_files.h"
 #include "engine/content_hash.h"
-#include "models/model_files.h"
 
 namespace echo {
 namespace {

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "engine/content_hash.h"
 #include "engine/model_identity.h"
-#include "models/echo_dit_layout.h"
 #include "models/pca_state.h"
-#include "models/s1_dac_layout.h"
 #include "nn/safetensors_writer.h"
 #include "tensor/blocked_layout.h"
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "engine/precision.h"
-#include "models/echo_dit_layout.h"
-#include "models/s1_dac_layout.h"
 
 namespace echo {
 

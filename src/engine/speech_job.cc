@@ -5,9 +5,9 @@
 
 #include "audio/silence.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "engine/flattening.h"
 #include "text/tokens.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -1,8 +1,8 @@
 #include "engine/speech_request.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "engine/content_hash.h"
-#include "text/utf8.h"
 
 namespace echo {
 

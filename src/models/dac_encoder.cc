@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "models/s1_dac_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 
 namespace echo {
 namespace {

@@ -3,7 +3,7 @@
 #include <span>
 
 #include "base/error.h"
-#include "models/s1_dac_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "nn/weight_norm.h"
 
 namespace echo {

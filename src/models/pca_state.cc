@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "models/tensor_layout.h"
+#include "checkpoint/tensor_layout.h"
 
 namespace echo {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/s1_dac_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 
 namespace echo {
 namespace {

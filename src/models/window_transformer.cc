@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "models/s1_dac_layout.h"
+#include "checkpoint/s1_dac_layout.h"
 
 namespace echo {
 namespace {

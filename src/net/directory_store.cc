@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file_io.h"
-#include "net/digest.h"
 #include "net/url.h"
 
 namespace echo {

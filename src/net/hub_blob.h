@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "net/digest.h"
+#include "base/digest.h"
 
 namespace echo {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 #include "net/xml.h"
 
 namespace echo {

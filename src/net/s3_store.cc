@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 #include "net/xml.h"
 
 namespace echo {

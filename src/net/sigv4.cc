@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "net/digest.h"
+#include "base/digest.h"
 #include "net/url.h"
 
 namespace echo {

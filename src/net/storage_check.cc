@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 
 namespace echo {
 

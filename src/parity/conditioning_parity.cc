@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "models/echo_dit_layout.h"
+#include "checkpoint/echo_dit_layout.h"
 #include "parity/recorded_inputs.h"
 #include "text/normalize.h"
 #include "text/tokens.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "models/random_weights.h"
+#include "checkpoint/random_weights.h"
 #include "parity/recorded_inputs.h"
 #include "tensor/dtype.h"
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <memory>
 
-#include "nn/golden_set.h"
 #include "nn/safetensors.h"
+#include "parity/golden_set.h"
 #include "parity/report.h"
 
 namespace echo::parity {

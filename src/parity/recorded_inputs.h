@@ -8,7 +8,7 @@
 
 #include "engine/trajectory.h"
 #include "models/echo_dit.h"
-#include "nn/golden_set.h"
+#include "parity/golden_set.h"
 
 namespace echo::parity {
 

@@ -1,6 +1,6 @@
 #include "parity/recorded_models.h"
 
-#include "models/echo_dit_layout.h"
+#include "checkpoint/echo_dit_layout.h"
 
 namespace echo::parity {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/golden_set.h"
+#include "parity/golden_set.h"
 
 namespace echo::parity {
 

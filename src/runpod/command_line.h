@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runpod/job.h"
+#include "job/job.h"
 #include "runpod/worker_options.h"
 
 namespace echo::runpod {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runpod/handler.h"
+#include "job/handler.h"
 #include "runpod/job_table.h"
 #include "runpod/outbox.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/log.h"
-#include "runpod/handler.h"
+#include "job/handler.h"
 #include "runpod/job_table.h"
 #include "runpod/reporter.h"
 #include "runpod/result_body.h"

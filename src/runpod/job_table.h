@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/worker_log.h"
-#include "runpod/job.h"
+#include "job/job.h"
 
 namespace echo::runpod {
 

@@ -11,6 +11,7 @@
 #include "runpod/outage_log.h"
 #include "runpod/platform_client.h"
 #include "runpod/reporter.h"
+#include "runpod/taken_jobs.h"
 
 namespace echo::runpod {
 

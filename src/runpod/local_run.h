@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/log.h"
+#include "job/handler.h"
 #include "runpod/command_line.h"
-#include "runpod/handler.h"
 
 namespace echo::runpod {
 

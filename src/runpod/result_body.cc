@@ -12,10 +12,6 @@ namespace {
 
 constexpr size_t kMaxExceptionMessage = 1000;  // bytes
 
-std::string error_text(const Json& error) {
-  return error.is_string() ? error.get<std::string>() : dump_json(error);
-}
-
 // The members of a document in the order given, which nlohmann's objects would sort.
 class BodyWriter {
  public:
@@ -30,48 +26,6 @@ class BodyWriter {
 };
 
 }  // namespace
-
-bool truthy(const Json& value) {
-  switch (value.type()) {
-    case Json::value_t::null:
-    case Json::value_t::discarded:
-      return false;
-    case Json::value_t::boolean:
-      return value.get<bool>();
-    case Json::value_t::string:
-      return !value.get_ref<const std::string&>().empty();
-    case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned:
-    case Json::value_t::number_float:
-      return value.get<double>() != 0;
-    default:
-      return !value.empty();
-  }
-}
-
-std::string dump_json(const Json& value) {
-  return value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
-ShapedResult shape_result(const JobOutcome& outcome) {
-  ShapedResult result;
-  result.error = outcome.error;
-  if (!outcome.value.is_object()) {
-    if (outcome.error.empty() || !outcome.value.is_null()) result.output = outcome.value;
-    return result;
-  }
-  Json output = outcome.value;
-  if (const auto error = output.find("error"); error != output.end()) {
-    if (result.error.empty() && truthy(*error)) result.error = error_text(*error);
-    output.erase(error);
-  }
-  if (const auto refresh = output.find("refresh_worker"); refresh != output.end()) {
-    result.stop_pod = truthy(*refresh);
-    output.erase(refresh);
-  }
-  if (!output.empty()) result.output = std::move(output);
-  return result;
-}
 
 std::string result_body(const ShapedResult& result) {
   BodyWriter body;

@@ -2,26 +2,12 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "runpod/handler.h"
-#include "runpod/job.h"
+#include "job/shaped_result.h"
 
 namespace echo::runpod {
-
-// A handler's outcome in the platform's terms: what is posted, and what a local API shows.
-struct ShapedResult {
-  std::optional<Json> output;  // absent: the key is left out
-  std::string error;           // empty: the job succeeded
-  bool stop_pod = false;
-};
-
-// An object loses its keys `error` and `refresh_worker`; a truthy `error` fails the job (other
-// types than text become JSON text), a truthy `refresh_worker` sets stop_pod; what remains is the
-// output, absent if empty. Every other value is the output as it is, null included.
-ShapedResult shape_result(const JobOutcome& outcome);
 
 // {"output": ..., "error": "...", "stopPod": true}, each key only where it applies.
 std::string result_body(const ShapedResult& result);
@@ -34,12 +20,6 @@ std::string stream_body(const Json& piece);
 
 // {"status": "IN_PROGRESS", "output": update}
 std::string progress_body(const Json& update);
-
-// What JSON counts as true where a handler of the platform's own SDK tests a value.
-bool truthy(const Json& value);
-
-// One JSON document in UTF-8: invalid bytes become U+FFFD, numbers that are not finite null.
-std::string dump_json(const Json& value);
 
 // Who reports an exception.
 struct WorkerIdentity {

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "base/log.h"
+#include "job/handler.h"
 #include "net/http_client.h"
 #include "runpod/endpoints.h"
 #include "runpod/fitness.h"
-#include "runpod/handler.h"
 #include "runpod/heartbeat.h"
 #include "runpod/job_table.h"
 #include "runpod/platform_client.h"

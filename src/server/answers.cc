@@ -1,36 +1,12 @@
 #include "server/answers.h"
 
-#include "runpod/result_body.h"
-
 namespace echo::server {
 
-Response json_response(int status, std::string body) {
-  Response response;
-  response.status = status;
-  response.headers = {{"Content-Type", "application/json"},
-                      {"Cache-Control", "no-store"},
-                      {"X-Content-Type-Options", "nosniff"}};
-  response.body = std::move(body);
-  return response;
+http::Response detail_response(int status, std::string_view detail) {
+  return http::json_response(status, Json{{"detail", detail}});
 }
 
-Response json_response(int status, const Json& body) {
-  return json_response(status, runpod::dump_json(body));
-}
-
-Response error_response(int status, std::string_view text) {
-  Response response = json_response(status, Json{{"error", text}});
-  if (status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
-  if (status == 429) response.headers.push_back({"Retry-After", "5"});
-  if (status == 503) response.headers.push_back({"Retry-After", "1"});
-  return response;
-}
-
-Response detail_response(int status, std::string_view detail) {
-  return json_response(status, Json{{"detail", detail}});
-}
-
-Response validation_response(const std::vector<Complaint>& complaints) {
+http::Response validation_response(const std::vector<Complaint>& complaints) {
   Json details = Json::array();
   for (const Complaint& one : complaints) {
     Json detail = {
@@ -38,7 +14,7 @@ Response validation_response(const std::vector<Complaint>& complaints) {
     if (!one.context.is_null()) detail["ctx"] = one.context;
     details.push_back(std::move(detail));
   }
-  return json_response(422, Json{{"detail", details}});
+  return http::json_response(422, Json{{"detail", details}});
 }
 
 }  // namespace echo::server

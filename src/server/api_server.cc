@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
@@ -63,12 +63,12 @@ ServerOptions load_balancer_options(ServerOptions options, int port, int health_
 }
 
 // The port for health checks: one path and nothing else.
-class ApiServer::HealthService final : public HttpService {
+class ApiServer::HealthService final : public http::HttpService {
  public:
   explicit HealthService(const ApiServer& server) : server_(server) {}
 
-  Admission admit(const Request&) override { return {std::nullopt, 1024, "health"}; }
-  void handle(Request request, Reply reply) override {
+  http::Admission admit(const http::Request&) override { return {std::nullopt, 1024, "health"}; }
+  void handle(http::Request request, http::Reply reply) override {
     const bool known = request.path == server_.options_.health_path;
     reply.send(known ? server_.ping() : detail_response(404, "Not Found"));
   }
@@ -94,7 +94,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                       parts_.logger, parts_.clock);
   job_routes_ =
       std::make_unique<JobRoutes>(options_.routes, *queue_, webhooks_.get(), parts_.clock);
-  large_bodies_ = std::make_unique<BackgroundThread>(kMostLargeBodies);
+  large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
   if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
@@ -113,15 +113,15 @@ ApiServer::~ApiServer() {
 }
 
 void ApiServer::start() {
-  HttpService& service = *this;
-  server_ = std::make_unique<HttpServer>(options_.http, service);
+  http::HttpService& service = *this;
+  server_ = std::make_unique<http::HttpServer>(options_.http, service);
   if (options_.health_port) {
-    HttpServerOptions http = options_.http;
+    http::HttpServerOptions http = options_.http;
     http.port = *options_.health_port;
     http.threads = 1;
     http.max_header_bytes = std::min<std::size_t>(http.max_header_bytes, 4 << 10);
     health_service_ = std::make_unique<HealthService>(*this);
-    health_server_ = std::make_unique<HttpServer>(http, *health_service_);
+    health_server_ = std::make_unique<http::HttpServer>(http, *health_service_);
   }
   if (parts_.files != nullptr) parts_.files->set_base_url(url() + "/files");
   server_->serve();
@@ -142,7 +142,7 @@ std::string ApiServer::url() const {
   return "http://" + host + ":" + std::to_string(port());
 }
 
-void ApiServer::set_ready(runpod::Handler handler, int concurrency) {
+void ApiServer::set_ready(Handler handler, int concurrency) {
   queue_->set_handler(std::move(handler), concurrency);
   State loading = State::kLoading;
   state_.compare_exchange_strong(loading, State::kReady);
@@ -178,7 +178,7 @@ void ApiServer::shutdown(std::chrono::milliseconds patience) {
 
 // ---- HttpService
 
-bool ApiServer::allowed(const Request& head) const {
+bool ApiServer::allowed(const http::Request& head) const {
   std::string_view key = head.header("Authorization").value_or("");
   if (key.starts_with("Bearer ")) key.remove_prefix(7);
   const std::string given = digest(DigestKind::kSha256, key);
@@ -189,7 +189,7 @@ bool ApiServer::allowed(const Request& head) const {
 
 // Without keys any page that the user visits could start jobs here, or read their results under a
 // name that its owner points to this machine.
-bool ApiServer::foreign(const Request& head) const {
+bool ApiServer::foreign(const http::Request& head) const {
   const std::string_view host = head.header("Host").value_or("");
   const std::string_view known = authority(options_.public_url);
   if (const auto origin = head.header("Origin"); origin && head.method != "GET") {
@@ -201,9 +201,9 @@ bool ApiServer::foreign(const Request& head) const {
   return local && !host.empty() && host != known && !names_this_machine(host);
 }
 
-Admission ApiServer::admit(const Request& head) {
-  const RouteMatch match = router_.match(head.method, head.path);
-  Admission admission;
+http::Admission ApiServer::admit(const http::Request& head) {
+  const http::RouteMatch match = router_.match(head.method, head.path);
+  http::Admission admission;
   if (match.route != nullptr) {
     admission.label = match.route->pattern;
     admission.body_limit = match.route->body_limit;
@@ -211,11 +211,12 @@ Admission ApiServer::admit(const Request& head) {
   const bool open = match.route != nullptr && match.route->open;
   if (!key_digests_.empty() && !open) {
     if (!allowed(head)) {
-      admission.refusal = error_response(401, "unauthorized: a valid API key is needed");
+      admission.refusal = http::error_response(401, "unauthorized: a valid API key is needed");
       return admission;
     }
   } else if (!open && foreign(head)) {
-    admission.refusal = error_response(403, "forbidden: a request from a page of another site");
+    admission.refusal =
+        http::error_response(403, "forbidden: a request from a page of another site");
     return admission;
   }
   if (match.route == nullptr) {
@@ -233,22 +234,22 @@ Admission ApiServer::admit(const Request& head) {
   return admission;
 }
 
-void ApiServer::handle(Request request, Reply reply) {
-  RouteMatch match = router_.match(request.method, request.path);
+void ApiServer::handle(http::Request request, http::Reply reply) {
+  http::RouteMatch match = router_.match(request.method, request.path);
   const bool large = request.body.size() > kLargeBody;
-  Call call{std::move(request), std::move(match.parameters), std::move(reply)};
+  http::Call call{std::move(request), std::move(match.parameters), std::move(reply)};
   if (!large) return match.route->handler(std::move(call));
   // Reading it as JSON takes long enough for a health check to be late.
-  const Reply answer = call.reply;
-  const auto shared = std::make_shared<Call>(std::move(call));
+  const http::Reply answer = call.reply;
+  const auto shared = std::make_shared<http::Call>(std::move(call));
   const bool taken = large_bodies_->post([route = match.route, shared] {
     try {
       route->handler(std::move(*shared));
     } catch (const std::exception&) {
-      shared->reply.send(error_response(500, "internal: the request could not be handled"));
+      shared->reply.send(http::error_response(500, "internal: the request could not be handled"));
     }
   });
-  if (!taken) answer.send(error_response(503, "server_busy: too much is being uploaded"));
+  if (!taken) answer.send(http::error_response(503, "server_busy: too much is being uploaded"));
 }
 
 void ApiServer::answered(const std::string& label, const std::string& method, int status,
@@ -258,16 +259,18 @@ void ApiServer::answered(const std::string& label, const std::string& method, in
 
 // ---- the service itself
 
-void ApiServer::add_get(const std::string& pattern, bool open, std::function<Response()> answer) {
-  Route route{"GET", pattern,
-              [answer = std::move(answer)](const Call& call) { call.reply.send(answer()); }};
+void ApiServer::add_get(const std::string& pattern, bool open,
+                        std::function<http::Response()> answer) {
+  http::Route route{"GET", pattern, [answer = std::move(answer)](const http::Call& call) {
+                      call.reply.send(answer());
+                    }};
   route.open = open;
   router_.add(std::move(route));
 }
 
 void ApiServer::add_service_routes() {
   const auto page = [] {
-    Response response;
+    http::Response response;
     response.headers = {{"Content-Type", "text/html; charset=utf-8"},
                         {"Content-Security-Policy",
                          "default-src 'none'; script-src 'unsafe-inline'; style-src "
@@ -286,38 +289,39 @@ void ApiServer::add_service_routes() {
     Json body = health();
     constexpr const char* kNames[] = {"loading", "ready", "broken", "draining"};
     body["status"] = kNames[static_cast<int>(state_.load())];
-    return json_response(200, body);
+    return http::json_response(200, body);
   });
-  add_get("/v2/{endpoint}/health", true, [this] { return json_response(200, health()); });
+  add_get("/v2/{endpoint}/health", true, [this] { return http::json_response(200, health()); });
   add_get("/", true, page);
   add_get("/docs", true, page);
-  add_get("/openapi.json", true, [this] { return json_response(200, openapi_); });
+  add_get("/openapi.json", true, [this] { return http::json_response(200, openapi_); });
   if (parts_.metrics == nullptr) return;
   add_get("/metrics", false, [this] {
     const QueueCounts counts = queue_->counts();
     parts_.metrics->set_queue_depth(static_cast<double>(counts.queued));
     parts_.metrics->set_in_flight(static_cast<double>(counts.running));
     parts_.metrics->set_connections(static_cast<double>(server_->connections()));
-    Response response;
+    http::Response response;
     response.headers = {{"Content-Type", std::string(Metrics::kContentType)}};
     response.body = parts_.metrics->text();
     return response;
   });
 }
 
-Response ApiServer::ping() const {
+http::Response ApiServer::ping() const {
   const State state = state_;
   if (state == State::kLoading) {
-    Response response;
+    http::Response response;
     response.status = 204;
     return response;
   }
-  if (state == State::kReady) return json_response(200, Json{{"status", "ready"}});
-  return error_response(state == State::kBroken ? 500 : 503,
-                        state == State::kBroken ? "internal: broken" : "unavailable: draining");
+  if (state == State::kReady) return http::json_response(200, Json{{"status", "ready"}});
+  return http::error_response(state == State::kBroken ? 500 : 503, state == State::kBroken
+                                                                       ? "internal: broken"
+                                                                       : "unavailable: draining");
 }
 
-Response ApiServer::ready() const {
+http::Response ApiServer::ready() const {
   const State state = state_;
   std::vector<std::string> reasons;
   if (state == State::kLoading) reasons.push_back("the model is being loaded");
@@ -328,8 +332,8 @@ Response ApiServer::ready() const {
     for (std::string& problem : parts_.problems()) reasons.push_back(std::move(problem));
   }
   const bool ok = reasons.empty();
-  return json_response(ok ? 200 : 503,
-                       Json{{"status", ok ? "ready" : "not_ready"}, {"reasons", reasons}});
+  return http::json_response(ok ? 200 : 503,
+                             Json{{"status", ok ? "ready" : "not_ready"}, {"reasons", reasons}});
 }
 
 Json ApiServer::health() const {

@@ -11,22 +11,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/background_thread.h"
+#include "http/http_server.h"
+#include "http/router.h"
+#include "job/handler.h"
+#include "metrics/metrics.h"
 #include "net/directory_store.h"
 #include "net/http_client.h"
-#include "runpod/handler.h"
-#include "server/background_thread.h"
-#include "server/http_server.h"
 #include "server/job_queue.h"
 #include "server/job_routes.h"
-#include "server/metrics.h"
 #include "server/openapi.h"
-#include "server/router.h"
 #include "server/webhook_sender.h"
 
 namespace echo::server {
 
 struct ServerOptions {
-  HttpServerOptions http;  // host and port, limits on connections
+  http::HttpServerOptions http;  // host and port, limits on connections
 
   // A second port for health checks alone; nothing: the first answers them.
   std::optional<int> health_port;
@@ -60,7 +60,7 @@ struct ServerParts {
 };
 
 // Threads: any.
-class ApiServer final : private HttpService {
+class ApiServer final : private http::HttpService {
  public:
   // Errors: kInvalidArgument for options that cannot be.
   ApiServer(ServerOptions options, ServerParts parts);
@@ -68,7 +68,7 @@ class ApiServer final : private HttpService {
   ~ApiServer() override;
 
   // More routes, before start().
-  Router& router() { return router_; }
+  http::Router& router() { return router_; }
 
   // Listens and answers; jobs wait until set_ready(). Errors: as HttpServer's.
   void start();
@@ -77,7 +77,7 @@ class ApiServer final : private HttpService {
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
 
   // Jobs are done from now on, at least `concurrency` of them at once. Once.
-  void set_ready(runpod::Handler handler, int concurrency = 0);
+  void set_ready(Handler handler, int concurrency = 0);
   // No job will be done: those that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
 
@@ -91,17 +91,17 @@ class ApiServer final : private HttpService {
   enum class State { kLoading, kReady, kBroken, kDraining };
   class HealthService;
 
-  Admission admit(const Request& head) override;
-  void handle(Request request, Reply reply) override;
+  http::Admission admit(const http::Request& head) override;
+  void handle(http::Request request, http::Reply reply) override;
   void answered(const std::string& label, const std::string& method, int status,
                 std::chrono::duration<double> time) override;
 
-  bool allowed(const Request& head) const;
-  bool foreign(const Request& head) const;
+  bool allowed(const http::Request& head) const;
+  bool foreign(const http::Request& head) const;
   void add_service_routes();
-  void add_get(const std::string& pattern, bool open, std::function<Response()> answer);
-  Response ping() const;
-  Response ready() const;
+  void add_get(const std::string& pattern, bool open, std::function<http::Response()> answer);
+  http::Response ping() const;
+  http::Response ready() const;
   Json health() const;
   void count(const JobView& job);
 
@@ -110,14 +110,14 @@ class ApiServer final : private HttpService {
   std::atomic<State> state_{State::kLoading};
   std::string openapi_;
   std::vector<std::string> key_digests_;
-  Router router_;
+  http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
   std::unique_ptr<JobQueue> queue_;
   std::unique_ptr<JobRoutes> job_routes_;
-  std::unique_ptr<BackgroundThread> large_bodies_;
+  std::unique_ptr<http::BackgroundThread> large_bodies_;
   std::unique_ptr<HealthService> health_service_;
-  std::unique_ptr<HttpServer> health_server_;
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<http::HttpServer> health_server_;
+  std::unique_ptr<http::HttpServer> server_;
 };
 
 }  // namespace echo::server

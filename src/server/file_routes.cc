@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kPiece = 256 << 10;  // bytes read at once
 
-class FileProducer final : public BodyProducer {
+class FileProducer final : public http::BodyProducer {
  public:
   FileProducer(int descriptor, std::uint64_t offset, std::uint64_t count)
       : descriptor_(descriptor), offset_(offset), left_(count) {}
@@ -78,12 +78,12 @@ Range range_of(std::string_view header, std::uint64_t size) {
   return {first, std::min(last, size - 1) - first + 1, true, true};
 }
 
-Response file_response(const Request& request, const LinkedFile& file) {
+http::Response file_response(const http::Request& request, const LinkedFile& file) {
   const int descriptor = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   struct stat status {};
   if (descriptor < 0 || ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     if (descriptor >= 0) ::close(descriptor);
-    return error_response(404, "not_found: the file is gone");
+    return http::error_response(404, "not_found: the file is gone");
   }
   const auto size = static_cast<std::uint64_t>(status.st_size);
   // Without validators a condition on the range cannot be met.
@@ -91,11 +91,12 @@ Response file_response(const Request& request, const LinkedFile& file) {
   const Range range = range_of(conditional ? "" : request.header("Range").value_or(""), size);
   auto producer = std::make_shared<FileProducer>(descriptor, range.first, range.count);
   if (!range.satisfiable) {
-    Response response = error_response(416, "bad_request: the range lies outside the file");
+    http::Response response =
+        http::error_response(416, "bad_request: the range lies outside the file");
     response.headers.push_back({"Content-Range", "bytes */" + std::to_string(size)});
     return response;
   }
-  Response response;
+  http::Response response;
   response.headers = {{"Content-Type", file.content_type},
                       {"Accept-Ranges", "bytes"},
                       {"Cache-Control", "private, no-store"},
@@ -113,22 +114,22 @@ Response file_response(const Request& request, const LinkedFile& file) {
 
 }  // namespace
 
-void add_file_routes(Router& router, const DirectoryStore& store) {
-  const auto serve = [&store](const Call& call) {
+void add_file_routes(http::Router& router, const DirectoryStore& store) {
+  const auto serve = [&store](const http::Call& call) {
     const LinkedFile file = store.open_link(call.parameter("key"), call.request.query);
     switch (file.status) {
       case LinkedFile::Status::kOk:
         return call.reply.send(file_response(call.request, file));
       case LinkedFile::Status::kNotFound:
-        return call.reply.send(error_response(404, "not_found: the file is gone"));
+        return call.reply.send(http::error_response(404, "not_found: the file is gone"));
       case LinkedFile::Status::kExpired:
-        return call.reply.send(error_response(403, "forbidden: the link has expired"));
+        return call.reply.send(http::error_response(403, "forbidden: the link has expired"));
       case LinkedFile::Status::kBadSignature:
         break;
     }
-    call.reply.send(error_response(403, "forbidden: the link's signature is wrong"));
+    call.reply.send(http::error_response(403, "forbidden: the link's signature is wrong"));
   };
-  Route route{"GET", "/files/{key*}", serve};
+  http::Route route{"GET", "/files/{key*}", serve};
   route.open = true;  // the signature is the key
   router.add(std::move(route));
 }

@@ -15,7 +15,7 @@ CheckedBody object_body(std::string_view body) {
     return {nullptr, validation_response({missing(Json::array({"body"}), nullptr)})};
   CheckedBody checked;
   try {
-    checked.document = runpod::parse_json(body);
+    checked.document = parse_json(body);
   } catch (const Error& error) {
     checked.refusal = validation_response({{"json_invalid",
                                             Json::array({"body", 0}),
@@ -78,10 +78,10 @@ CheckedBody realtime_body(std::string_view body) {
 CheckedBody hosted_body(std::string_view body) {
   CheckedBody checked;
   const auto refuse = [&checked](const std::string& text) {
-    checked.refusal = error_response(400, "bad_request: " + text);
+    checked.refusal = http::error_response(400, "bad_request: " + text);
   };
   try {
-    checked.document = runpod::parse_json(body);
+    checked.document = parse_json(body);
   } catch (const Error& error) {
     refuse("the body is " + std::string(error.what()));
     return checked;

@@ -11,7 +11,7 @@ namespace echo::server {
 // A body or what is wrong with it.
 struct CheckedBody {
   Json document;  // an object
-  std::optional<Response> refusal;
+  std::optional<http::Response> refusal;
 };
 
 // As the platform's development server judges it: `input` an object, `webhook` text. 422.

@@ -25,7 +25,7 @@ JobQueue::~JobQueue() {
   for (std::jthread& thread : threads_) thread.request_stop();
 }
 
-void JobQueue::set_handler(runpod::Handler handler, int concurrency) {
+void JobQueue::set_handler(Handler handler, int concurrency) {
   add_slots(concurrency);
   const std::lock_guard lock(mutex_);
   handler_ = std::move(handler);
@@ -38,7 +38,7 @@ Submitted JobQueue::submit(Submission submission) {
   auto record = std::make_shared<Record>();
   record->id = std::move(submission.id);
   record->kind = submission.kind;
-  record->job = std::make_shared<const runpod::Job>(std::move(submission.document));
+  record->job = std::make_shared<const Job>(std::move(submission.document));
   record->execution_timeout = submission.execution_timeout.value_or(options_.execution_timeout);
   record->input_bytes = submission.bytes;
   record->finished = std::move(submission.finished);

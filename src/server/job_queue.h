@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "runpod/handler.h"
+#include "job/handler.h"
 #include "runpod/result_body.h"
 #include "server/job_state.h"
 
@@ -46,9 +46,9 @@ struct JobQueueOptions {
 
 struct Submission {
   JobKind kind = JobKind::kRun;
-  std::string id;         // unique
-  runpod::Json document;  // what the handler sees; with `id` and `input`
-  size_t bytes = 0;       // of the request
+  std::string id;    // unique
+  Json document;     // what the handler sees; with `id` and `input`
+  size_t bytes = 0;  // of the request
   std::optional<std::chrono::milliseconds> execution_timeout, ttl;
   std::function<void(const JobView&)> finished;  // called each time that the job is over
 };
@@ -84,7 +84,7 @@ class JobQueue {
 
   // Jobs wait until there is a handler. From then on at least `concurrency` of them run at once.
   // Not from two threads at once.
-  void set_handler(runpod::Handler handler, int concurrency = 0);
+  void set_handler(Handler handler, int concurrency = 0);
 
   Submitted submit(Submission submission);
   std::optional<JobView> find(const std::string& id);
@@ -131,11 +131,11 @@ class JobQueue {
   void run_jobs(std::stop_token stop);
   void keep_time(std::stop_token stop);
   std::shared_ptr<Attempt> next_attempt(std::stop_token stop);
-  void run(const std::shared_ptr<Attempt>& attempt, const runpod::Handler& handler);
-  runpod::JobOutcome call(Attempt& attempt, const runpod::Handler& handler, Context& context);
+  void run(const std::shared_ptr<Attempt>& attempt, const Handler& handler);
+  JobOutcome call(Attempt& attempt, const Handler& handler, Context& context);
   bool set_progress(Attempt& attempt, std::string text);
-  bool add_piece(Attempt& attempt, const runpod::Json& piece);
-  void finish(const std::shared_ptr<Attempt>& attempt, runpod::JobOutcome outcome);
+  bool add_piece(Attempt& attempt, const Json& piece);
+  void finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome);
 
   // With mutex_ held.
   std::shared_ptr<Record> record(const std::string& id) const;
@@ -162,7 +162,7 @@ class JobQueue {
   std::condition_variable_any work_;   // a job waits, or there is a handler
   std::condition_variable_any timed_;  // there is something to look after
   std::condition_variable idle_;
-  runpod::Handler handler_;
+  Handler handler_;
   bool closed_ = false;
   Records records_;
   std::deque<std::shared_ptr<Record>> queue_;

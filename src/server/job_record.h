@@ -13,7 +13,7 @@ namespace echo::server {
 struct JobQueue::Record {
   std::string id;
   JobKind kind = JobKind::kRun;
-  std::shared_ptr<const runpod::Job> job;  // while it may still be run
+  std::shared_ptr<const Job> job;  // while it may still be run
   JobState state = JobState::kInQueue;
   std::shared_ptr<Attempt> attempt;  // while it runs
   Milliseconds execution_timeout{};
@@ -35,7 +35,7 @@ struct JobQueue::Record {
 // One run of a job. A retried job gets another, and what the old one still says is not heard.
 struct JobQueue::Attempt {
   std::shared_ptr<Record> record;
-  std::shared_ptr<const runpod::Job> job;
+  std::shared_ptr<const Job> job;
   LogScope scope;
   TimePoint deadline;
   std::stop_source stop;

@@ -15,22 +15,21 @@ namespace {
 
 using Milliseconds = std::chrono::milliseconds;
 
-Response ok(std::string body) { return json_response(200, std::move(body)); }
+http::Response ok(std::string body) { return http::json_response(200, std::move(body)); }
 
-Response unknown_job(const std::string& id) {
-  return json_response(404, Json{{"id", id}, {"error", "not_found: no such job"}});
+http::Response unknown_job(const std::string& id) {
+  return http::json_response(404, Json{{"id", id}, {"error", "not_found: no such job"}});
 }
 
 // What the development server says of an unknown job, with 200.
-Response lost_job(const std::string& id, const char* error = "Job ID not found") {
-  return ok("{\"id\":" + runpod::dump_json(id) + ",\"status\":\"FAILED\",\"error\":\"" + error +
-            "\"}");
+http::Response lost_job(const std::string& id, const char* error = "Job ID not found") {
+  return ok("{\"id\":" + dump_json(id) + ",\"status\":\"FAILED\",\"error\":\"" + error + "\"}");
 }
 
-Response queue_full() {
-  return error_response(429, "queue_full: too many jobs wait or are kept, try again later");
+http::Response queue_full() {
+  return http::error_response(429, "queue_full: too many jobs wait or are kept, try again later");
 }
-Response closing() { return error_response(503, "unavailable: no new jobs are taken"); }
+http::Response closing() { return http::error_response(503, "unavailable: no new jobs are taken"); }
 
 std::optional<Milliseconds> milliseconds_in(const std::string& text) {
   std::int64_t value = 0;
@@ -45,13 +44,15 @@ JobRoutes::JobRoutes(JobRouteOptions options, JobQueue& queue, WebhookSender* we
                      Clock& clock)
     : options_(std::move(options)), queue_(queue), webhooks_(webhooks), clock_(clock) {}
 
-void JobRoutes::add_to(Router& router) {
-  using Method = void (JobRoutes::*)(const Call&);
+void JobRoutes::add_to(http::Router& router) {
+  using Method = void (JobRoutes::*)(const http::Call&);
   const auto add = [&](const char* method, const std::string& pattern, Method function) {
-    router.add({method, pattern, [this, function](const Call& call) { (this->*function)(call); }});
+    router.add(
+        {method, pattern, [this, function](const http::Call& call) { (this->*function)(call); }});
   };
   const auto add_run = [&](const std::string& pattern, Style style, JobKind kind) {
-    router.add({"POST", pattern, [this, style, kind](const Call& call) { run(call, style, kind); },
+    router.add({"POST", pattern,
+                [this, style, kind](const http::Call& call) { run(call, style, kind); },
                 kind == JobKind::kRun ? options_.run_body : options_.runsync_body});
   };
   add_run("/run", Style::kDevelopment, JobKind::kRun);
@@ -60,7 +61,7 @@ void JobRoutes::add_to(Router& router) {
   add("POST", "/stream/{id}", &JobRoutes::development_stream);
   if (!options_.endpoint_id.empty()) {
     router.add({"POST", "/" + percent_encode(options_.endpoint_id) + "/realtime",
-                [this](const Call& call) { realtime(call); }, options_.runsync_body});
+                [this](const http::Call& call) { realtime(call); }, options_.runsync_body});
   }
 
   add_run("/v2/{endpoint}/run", Style::kHosted, JobKind::kRun);
@@ -80,24 +81,24 @@ void JobRoutes::add_to(Router& router) {
 
 // ---- new jobs
 
-std::optional<Response> JobRoutes::policy(const Json& body, Submission* submission) const {
+std::optional<http::Response> JobRoutes::policy(const Json& body, Submission* submission) const {
   const auto policy = body.find("policy");
   if (policy == body.end() || policy->is_null()) return std::nullopt;
   if (!policy->is_object()) {
-    return error_response(400, "bad_request: policy is of type " +
-                                   std::string(policy->type_name()) + ", expected an object");
+    return http::error_response(400, "bad_request: policy is of type " +
+                                         std::string(policy->type_name()) + ", expected an object");
   }
   const auto read = [&](const char* name, Milliseconds least,
-                        std::optional<Milliseconds>* to) -> std::optional<Response> {
+                        std::optional<Milliseconds>* to) -> std::optional<http::Response> {
     const auto found = policy->find(name);
     if (found == policy->end() || found->is_null()) return std::nullopt;
     const double value = found->is_number() ? found->get<double>() : -1;
     if (!(value >= static_cast<double>(least.count()) &&
           value <= static_cast<double>(options_.max_policy.count()))) {
-      return error_response(400, std::string("bad_request: policy.") + name +
-                                     " must be a number of milliseconds from " +
-                                     std::to_string(least.count()) + " to " +
-                                     std::to_string(options_.max_policy.count()));
+      return http::error_response(400, std::string("bad_request: policy.") + name +
+                                           " must be a number of milliseconds from " +
+                                           std::to_string(least.count()) + " to " +
+                                           std::to_string(options_.max_policy.count()));
     }
     *to = Milliseconds(static_cast<std::int64_t>(value));
     return std::nullopt;
@@ -109,20 +110,20 @@ std::optional<Response> JobRoutes::policy(const Json& body, Submission* submissi
   return read("ttl", options_.min_ttl, &submission->ttl);
 }
 
-std::optional<Response> JobRoutes::webhook(const Json& body, Style style,
-                                           Submission* submission) const {
+std::optional<http::Response> JobRoutes::webhook(const Json& body, Style style,
+                                                 Submission* submission) const {
   const auto found = body.find("webhook");
   if (found == body.end() || found->is_null()) return std::nullopt;
-  if (!found->is_string()) return error_response(400, "bad_request: webhook is no text");
+  if (!found->is_string()) return http::error_response(400, "bad_request: webhook is no text");
   const auto url = found->get<std::string>();
   if (url.empty()) return std::nullopt;
   if (webhooks_ == nullptr) {
-    return error_response(400, "bad_request: this server sends no webhooks");
+    return http::error_response(400, "bad_request: this server sends no webhooks");
   }
   try {
     parse_url(url);
   } catch (const Error&) {
-    return error_response(400, "bad_request: webhook is no http or https address");
+    return http::error_response(400, "bad_request: webhook is no http or https address");
   }
   submission->finished = [this, url, style](const JobView& job) {
     if (style == Style::kHosted) {
@@ -135,7 +136,7 @@ std::optional<Response> JobRoutes::webhook(const Json& body, Style style,
 }
 
 // Nothing when the job was taken.
-std::optional<Response> JobRoutes::refusal(Submission submission) {
+std::optional<http::Response> JobRoutes::refusal(Submission submission) {
   try {
     switch (queue_.submit(std::move(submission))) {
       case Submitted::kYes:
@@ -146,12 +147,12 @@ std::optional<Response> JobRoutes::refusal(Submission submission) {
         break;
     }
   } catch (const Error& error) {
-    return error_response(400, "bad_request: " + std::string(error.what()));
+    return http::error_response(400, "bad_request: " + std::string(error.what()));
   }
   return closing();
 }
 
-void JobRoutes::run(const Call& call, Style style, JobKind kind) {
+void JobRoutes::run(const http::Call& call, Style style, JobKind kind) {
   const bool hosted = style == Style::kHosted;
   CheckedBody body = hosted ? hosted_body(call.request.body) : development_body(call.request.body);
   if (body.refusal) return call.reply.send(std::move(*body.refusal));
@@ -177,16 +178,16 @@ void JobRoutes::run(const Call& call, Style style, JobKind kind) {
   std::optional<Deadline> until;
   if (kind == JobKind::kRunSync) {
     until = deadline(call, hosted ? std::nullopt : std::optional(Deadline::max()));
-    if (!until) return call.reply.send(error_response(400, "bad_request: wait is no number"));
+    if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
   }
   if (auto refused = refusal(std::move(submission))) return call.reply.send(std::move(*refused));
   if (until) return answer_when_final(call, id, *until, style);
   // The development server says IN_PROGRESS of a job that waits.
-  call.reply.send(json_response(
+  call.reply.send(http::json_response(
       200, "{\"id\":\"" + id + "\",\"status\":\"" + (hosted ? "IN_QUEUE" : "IN_PROGRESS") + "\"}"));
 }
 
-void JobRoutes::realtime(const Call& call) {
+void JobRoutes::realtime(const http::Call& call) {
   CheckedBody body = realtime_body(call.request.body);
   if (body.refusal) return call.reply.send(std::move(*body.refusal));
   Submission submission;
@@ -205,7 +206,7 @@ void JobRoutes::realtime(const Call& call) {
       id, JobQueue::Until::kFinal, Deadline::max(), {}, [this, id, guard, reply = call.reply] {
         const auto job = queue_.find(id);
         queue_.forget(id);
-        if (!job) return reply.send(error_response(500, "internal: the job is lost"));
+        if (!job) return reply.send(http::error_response(500, "internal: the job is lost"));
         const bool without = job->error.empty() && job->state != JobState::kCompleted;
         reply.send(ok(without ? runpod::error_body("the job was cancelled") : bare_json(*job)));
       });
@@ -214,16 +215,16 @@ void JobRoutes::realtime(const Call& call) {
 // ---- waiting
 
 // When a held request is answered at the latest; nothing for a `wait` that is no number.
-std::optional<JobRoutes::Deadline> JobRoutes::deadline(const Call& call,
+std::optional<JobRoutes::Deadline> JobRoutes::deadline(const http::Call& call,
                                                        std::optional<Deadline> otherwise) const {
-  const auto text = query_parameter(call.request.query, "wait");
+  const auto text = http::query_parameter(call.request.query, "wait");
   if (!text) return otherwise ? *otherwise : clock_.now() + options_.default_wait;
   const auto wait = milliseconds_in(*text);
   if (!wait) return std::nullopt;
   return clock_.now() + std::clamp(*wait, options_.min_wait, options_.max_wait);
 }
 
-void JobRoutes::answer_when_final(const Call& call, const std::string& id, Deadline deadline,
+void JobRoutes::answer_when_final(const http::Call& call, const std::string& id, Deadline deadline,
                                   Style style) {
   queue_.when(id, JobQueue::Until::kFinal, deadline, call.request.gone,
               [this, id, style, reply = call.reply] {
@@ -236,14 +237,14 @@ void JobRoutes::answer_when_final(const Call& call, const std::string& id, Deadl
               });
 }
 
-void JobRoutes::development_status(const Call& call) {
+void JobRoutes::development_status(const http::Call& call) {
   const std::string& id = call.parameter("id");
   const auto until = deadline(call, Deadline::max());
-  if (!until) return call.reply.send(error_response(400, "bad_request: wait is no number"));
+  if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
   answer_when_final(call, id, *until, Style::kDevelopment);
 }
 
-void JobRoutes::development_stream(const Call& call) {
+void JobRoutes::development_stream(const http::Call& call) {
   const std::string id = call.parameter("id");
   queue_.when(
       id, JobQueue::Until::kFinal, Deadline::max(), call.request.gone,
@@ -259,20 +260,20 @@ void JobRoutes::development_stream(const Call& call) {
       });
 }
 
-void JobRoutes::status_sync(const Call& call) {
+void JobRoutes::status_sync(const http::Call& call) {
   const auto until = deadline(call, std::nullopt);
-  if (!until) return call.reply.send(error_response(400, "bad_request: wait is no number"));
+  if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
   answer_when_final(call, call.parameter("id"), *until, Style::kHosted);
 }
 
-void JobRoutes::stream(const Call& call) {
+void JobRoutes::stream(const http::Call& call) {
   const std::string id = call.parameter("id");
   std::optional<Deadline> otherwise;
   if (call.request.header("User-Agent").value_or("").starts_with("python-requests/")) {
     otherwise = clock_.now() + options_.python_stream_wait;
   }
   const auto until = deadline(call, otherwise);
-  if (!until) return call.reply.send(error_response(400, "bad_request: wait is no number"));
+  if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
   queue_.when(id, JobQueue::Until::kPiecesOrFinal, *until, call.request.gone,
               [this, id, reply = call.reply] {
                 const auto job = queue_.take_pieces(id);
@@ -282,32 +283,34 @@ void JobRoutes::stream(const Call& call) {
 
 // ---- jobs that are there
 
-void JobRoutes::status(const Call& call) {
+void JobRoutes::status(const http::Call& call) {
   const std::string& id = call.parameter("id");
   const auto job = queue_.find(id);
   if (!job) return call.reply.send(unknown_job(id));
-  if (const auto text = query_parameter(call.request.query, "ttl")) {
+  if (const auto text = http::query_parameter(call.request.query, "ttl")) {
     const auto ttl = milliseconds_in(*text);
     if (!ttl || ttl->count() < 0 || *ttl > options_.max_policy) {
-      return call.reply.send(error_response(400, "bad_request: ttl is no number of milliseconds"));
+      return call.reply.send(
+          http::error_response(400, "bad_request: ttl is no number of milliseconds"));
     }
     queue_.forget(id, *ttl);
   }
   call.reply.send(ok(status_json(*job, options_.worker_id)));
 }
 
-void JobRoutes::cancel(const Call& call) {
+void JobRoutes::cancel(const http::Call& call) {
   const std::string& id = call.parameter("id");
   const auto job = queue_.cancel(id);
-  call.reply.send(job ? json_response(200, Json{{"id", id}, {"status", job_state_name(job->state)}})
-                      : unknown_job(id));
+  call.reply.send(
+      job ? http::json_response(200, Json{{"id", id}, {"status", job_state_name(job->state)}})
+          : unknown_job(id));
 }
 
-void JobRoutes::retry(const Call& call) {
+void JobRoutes::retry(const http::Call& call) {
   const std::string& id = call.parameter("id");
   switch (queue_.retry(id)) {
     case Retried::kYes:
-      return call.reply.send(json_response(200, Json{{"id", id}, {"status", "IN_QUEUE"}}));
+      return call.reply.send(http::json_response(200, Json{{"id", id}, {"status", "IN_QUEUE"}}));
     case Retried::kUnknown:
       return call.reply.send(unknown_job(id));
     case Retried::kFull:
@@ -317,12 +320,13 @@ void JobRoutes::retry(const Call& call) {
     case Retried::kNotFailed:
       break;
   }
-  call.reply.send(
-      error_response(400, "bad_request: only a job that is FAILED or TIMED_OUT can be retried"));
+  call.reply.send(http::error_response(
+      400, "bad_request: only a job that is FAILED or TIMED_OUT can be retried"));
 }
 
-void JobRoutes::purge(const Call& call) {
-  call.reply.send(json_response(200, Json{{"removed", queue_.purge()}, {"status", "completed"}}));
+void JobRoutes::purge(const http::Call& call) {
+  call.reply.send(
+      http::json_response(200, Json{{"removed", queue_.purge()}, {"status", "completed"}}));
 }
 
 Json JobRoutes::health(const Workers& workers) const {

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "base/clock.h"
+#include "http/router.h"
 #include "server/answers.h"
 #include "server/job_queue.h"
-#include "server/router.h"
 #include "server/webhook_sender.h"
 
 namespace echo::server {
@@ -41,7 +41,7 @@ class JobRoutes {
   // The references must outlive the routes; `webhooks` may be null, then no job may name one.
   JobRoutes(JobRouteOptions options, JobQueue& queue, WebhookSender* webhooks, Clock& clock);
 
-  void add_to(Router& router);
+  void add_to(http::Router& router);
 
   // What the workers of the endpoint are doing, for health().
   struct Workers {
@@ -55,22 +55,24 @@ class JobRoutes {
   enum class Style { kDevelopment, kHosted };
   using Deadline = JobQueue::TimePoint;
 
-  void run(const Call& call, Style style, JobKind kind);
-  void realtime(const Call& call);
-  void development_status(const Call& call);
-  void development_stream(const Call& call);
-  void status(const Call& call);
-  void status_sync(const Call& call);
-  void stream(const Call& call);
-  void cancel(const Call& call);
-  void retry(const Call& call);
-  void purge(const Call& call);
+  void run(const http::Call& call, Style style, JobKind kind);
+  void realtime(const http::Call& call);
+  void development_status(const http::Call& call);
+  void development_stream(const http::Call& call);
+  void status(const http::Call& call);
+  void status_sync(const http::Call& call);
+  void stream(const http::Call& call);
+  void cancel(const http::Call& call);
+  void retry(const http::Call& call);
+  void purge(const http::Call& call);
 
-  std::optional<Response> policy(const Json& body, Submission* submission) const;
-  std::optional<Response> webhook(const Json& body, Style style, Submission* submission) const;
-  std::optional<Response> refusal(Submission submission);
-  void answer_when_final(const Call& call, const std::string& id, Deadline deadline, Style style);
-  std::optional<Deadline> deadline(const Call& call, std::optional<Deadline> otherwise) const;
+  std::optional<http::Response> policy(const Json& body, Submission* submission) const;
+  std::optional<http::Response> webhook(const Json& body, Style style,
+                                        Submission* submission) const;
+  std::optional<http::Response> refusal(Submission submission);
+  void answer_when_final(const http::Call& call, const std::string& id, Deadline deadline,
+                         Style style);
+  std::optional<Deadline> deadline(const http::Call& call, std::optional<Deadline> otherwise) const;
 
   const JobRouteOptions options_;
   JobQueue& queue_;

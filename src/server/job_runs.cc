@@ -6,16 +6,11 @@
 
 namespace echo::server {
 
-using runpod::JobOutcome;
-using runpod::Json;
-
-class JobQueue::Context final : public runpod::JobContext {
+class JobQueue::Context final : public JobContext {
  public:
   Context(JobQueue& queue, Attempt& attempt) : queue_(queue), attempt_(attempt) {}
 
-  void progress(const Json& update) override {
-    queue_.set_progress(attempt_, runpod::dump_json(update));
-  }
+  void progress(const Json& update) override { queue_.set_progress(attempt_, dump_json(update)); }
   void stream(const Json& piece) override {
     if (!queue_.add_piece(attempt_, piece)) {
       throw Error(ErrorCode::kCancelled, "the job is no longer wanted");
@@ -47,7 +42,7 @@ JsonText share(std::string text) { return std::make_shared<const std::string>(st
 
 void JobQueue::run_jobs(std::stop_token stop) {
   while (const auto attempt = next_attempt(stop)) {
-    runpod::Handler handler;
+    Handler handler;
     {
       const std::lock_guard lock(mutex_);
       handler = handler_;
@@ -77,14 +72,14 @@ std::shared_ptr<JobQueue::Attempt> JobQueue::next_attempt(std::stop_token stop) 
   return attempt;
 }
 
-void JobQueue::run(const std::shared_ptr<Attempt>& attempt, const runpod::Handler& handler) {
+void JobQueue::run(const std::shared_ptr<Attempt>& attempt, const Handler& handler) {
   logger_.info("Started.", attempt->scope);
   Context context(*this, *attempt);
   finish(attempt, call(*attempt, handler, context));
   logger_.info("Finished.", attempt->scope);
 }
 
-JobOutcome JobQueue::call(Attempt& attempt, const runpod::Handler& handler, Context& context) {
+JobOutcome JobQueue::call(Attempt& attempt, const Handler& handler, Context& context) {
   try {
     return handler(*attempt.job, context);
   } catch (const Error& error) {
@@ -113,7 +108,7 @@ bool JobQueue::set_progress(Attempt& attempt, std::string text) {
 }
 
 bool JobQueue::add_piece(Attempt& attempt, const Json& piece) {
-  std::string text = runpod::dump_json(piece);
+  std::string text = dump_json(piece);
   if (text.size() > options_.stream_piece) {
     throw_invalid("stream piece of " + std::to_string(text.size()) + " bytes, at most " +
                   std::to_string(options_.stream_piece) + " are taken");
@@ -124,9 +119,8 @@ bool JobQueue::add_piece(Attempt& attempt, const Json& piece) {
     if (!current(attempt) || !attempt.stream_error.empty()) return false;
     Record& record = *attempt.record;
     const auto error = piece.is_object() ? piece.find("error") : piece.end();
-    if (error != piece.end() && runpod::truthy(*error)) {
-      attempt.stream_error =
-          error->is_string() ? error->get<std::string>() : runpod::dump_json(*error);
+    if (error != piece.end() && truthy(*error)) {
+      attempt.stream_error = error->is_string() ? error->get<std::string>() : dump_json(*error);
       return false;
     }
     const size_t limit = result_limit(record.kind);
@@ -148,8 +142,8 @@ bool JobQueue::add_piece(Attempt& attempt, const Json& piece) {
 void JobQueue::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome) {
   const bool fatal = outcome.fatal;
   const std::string reason = outcome.error.substr(0, outcome.error.find('\n'));
-  runpod::ShapedResult result = runpod::shape_result(outcome);
-  std::string output = result.output ? runpod::dump_json(*result.output) : "";
+  ShapedResult result = shape_result(outcome);
+  std::string output = result.output ? dump_json(*result.output) : "";
   Wakes wakes;
   {
     const std::lock_guard lock(mutex_);

@@ -12,7 +12,7 @@ class ObjectText {
     text_ += text_.empty() ? "{\"" : ",\"";
     text_.append(key).append("\":").append(json);
   }
-  void add_text(std::string_view key, std::string_view text) { add(key, runpod::dump_json(text)); }
+  void add_text(std::string_view key, std::string_view text) { add(key, dump_json(text)); }
   std::string finish() && { return text_.empty() ? "{}" : std::move(text_) + "}"; }
 
  private:

@@ -1,7 +1,5 @@
 #include "server/openapi.h"
 
-#include "engine/speech_parameters.h"
-
 namespace echo::server {
 namespace {
 
@@ -324,43 +322,6 @@ void add_service_paths(const ApiDescription& description, Json& paths) {
 }
 
 }  // namespace
-
-Json speech_input_schema() {
-  Json parameters = Json::object();
-  for (const ParameterInfo& info : parameter_table()) {
-    Json schema = {{"description", info.help}};
-    schema["default"] = Json::parse(info.default_text, nullptr, /*allow_exceptions=*/false);
-    if (schema["default"].is_discarded()) schema.erase("default");
-    Json bounds = Json::object();
-    if (info.type == ParameterType::kInteger || info.type == ParameterType::kIntegerList) {
-      bounds = {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
-    } else if (info.type == ParameterType::kNumber) {
-      bounds = {{"type", "number"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
-    } else {
-      bounds = {{"type", "boolean"}};
-    }
-    if (info.type == ParameterType::kIntegerList) {
-      schema["type"] = "array";
-      schema["items"] = bounds;
-    } else {
-      schema.update(bounds);
-    }
-    parameters[std::string(info.name)] = std::move(schema);
-  }
-  return {{"type", "object"},
-          {"properties",
-           {{"text", {{"type", "string"}, {"minLength", 1}, {"description", "What to say."}}},
-            {"speaker_voice",
-             {{"type", {"string", "null"}},
-              {"description", "A recording below the voices folder; null: any voice."}}},
-            {"parameters", {{"type", "object"}, {"properties", std::move(parameters)}}},
-            {"session_id",
-             {{"type", "string"},
-              {"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"},
-              {"description", "Names the file; the same id overwrites it."}}},
-            {"seed", {{"type", "integer"}}},
-            {"action", {{"enum", {"health_check"}}}}}}};
-}
 
 Json openapi_document(const ApiDescription& description) {
   Json paths = Json::object();

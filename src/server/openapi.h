@@ -19,9 +19,6 @@ struct ApiDescription {
 // An OpenAPI 3.1 document of every route.
 Json openapi_document(const ApiDescription& description);
 
-// JSON schema of a speech job's input, from the table of parameters.
-Json speech_input_schema();
-
 // A page that shows the document of /openapi.json and lets one try a request; it loads nothing
 // else.
 std::string_view docs_page();

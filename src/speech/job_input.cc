@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "base/uuid.h"
 #include "speech/public_text.h"
 #include "speech/voice_directory.h"
 #include "text/plan.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +11,6 @@
 #include "engine/speech_parameters.h"
 
 namespace echo {
-
-using Json = nlohmann::json;
 
 enum class JobAction { kSpeak, kHealthCheck };
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "speech/descriptor.h"
+#include "base/descriptor.h"
 
 namespace echo {
 

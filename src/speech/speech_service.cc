@@ -6,11 +6,11 @@
 
 #include "audio/encode.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "speech/audio_quality.h"
 #include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -11,10 +11,10 @@
 #include <memory>
 
 #include "audio/decode.h"
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
+#include "base/utf8.h"
 #include "speech/public_text.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

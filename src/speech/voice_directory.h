@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "speech/descriptor.h"
+#include "base/descriptor.h"
 
 namespace echo {
 

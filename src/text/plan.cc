@@ -4,10 +4,10 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/chunk.h"
 #include "text/normalize.h"
 #include "text/tokens.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <thread>
 
-#include "apps/speech_handler.h"
 #include "engine/engine_fixture.h"
 #include "net/curl_http_client.h"
 #include "runpod/worker.h"
 #include "server/api_server.h"
+#include "speech/job_handler.h"
 #include "support/fake_platform.h"
 #include "support/fake_speech.h"
 #include "support/temp_dir.h"
@@ -29,7 +29,7 @@ class CancelledJob : public testing::Test {
   static void SetUpTestSuite() { engine_ = Engine::load(tiny_options()); }
   static void TearDownTestSuite() { engine_.reset(); }
 
-  runpod::Handler handler() { return apps::make_speech_handler(service_); }
+  Handler handler() { return apps::make_speech_handler(service_); }
 
   // The job was on its way, then it left: one step may have begun before the stop was seen.
   void expect_left_within_a_step() {
@@ -92,7 +92,7 @@ class CancelledJob : public testing::Test {
 // A queue worker with that handler until the end of the test.
 class QueueWorker {
  public:
-  QueueWorker(const FakePlatform& platform, const runpod::Handler& handler, Logger& logger,
+  QueueWorker(const FakePlatform& platform, const Handler& handler, Logger& logger,
               std::chrono::milliseconds drain_limit = 0ms)
       : worker_(options(platform, drain_limit), *http_, logger), thread_([this, handler] {
           runpod::WorkerSetup setup;

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "models/random_checkpoint.h"
+#include "checkpoint/random_checkpoint.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "checkpoint/random_checkpoint.h"
+#include "checkpoint/random_weights.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/cuda_backend.h"
 #include "models/echo_dit.h"
-#include "models/random_checkpoint.h"
-#include "models/random_weights.h"
-#include "nn/golden_set.h"
+#include "parity/golden_set.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 

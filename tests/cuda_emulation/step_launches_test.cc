@@ -2,9 +2,9 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint/random_checkpoint.h"
 #include "cuda/cuda_backend.h"
 #include "models/echo_dit.h"
-#include "models/random_checkpoint.h"
 #include "support/temp_dir.h"
 
 namespace echo::cuda {

@@ -5,8 +5,8 @@
 
 #include <fstream>
 
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
 

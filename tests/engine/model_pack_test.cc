@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "checkpoint/random_checkpoint.h"
 #include "engine/content_hash.h"
 #include "engine/model_identity.h"
 #include "engine_fixture.h"
-#include "models/random_checkpoint.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "models/random_checkpoint.h"
+#include "checkpoint/random_checkpoint.h"
 
 namespace echo {
 namespace {

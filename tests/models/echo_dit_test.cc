@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "checkpoint/echo_dit_layout.h"
 #include "cpu/cpu_backend.h"
 #include "engine/forwarding_backend.h"
-#include "models/echo_dit_layout.h"
 #include "support/golden.h"
 
 namespace echo {

@@ -7,13 +7,13 @@
 #include <cstring>
 #include <functional>
 
+#include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/random_checkpoint.h"
+#include "checkpoint/s1_dac_layout.h"
 #include "cpu/cpu_backend.h"
 #include "models/codec.h"
 #include "models/echo_dit.h"
-#include "models/echo_dit_layout.h"
 #include "models/pca_state.h"
-#include "models/random_checkpoint.h"
-#include "models/s1_dac_layout.h"
 #include "nn/safetensors_writer.h"
 #include "support/temp_dir.h"
 

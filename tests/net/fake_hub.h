@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "net/digest.h"
+#include "base/digest.h"
 #include "support/http_peer.h"
 
 namespace echo {

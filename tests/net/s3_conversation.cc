@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "net/curl_http_client.h"
-#include "net/digest.h"
 #include "net/s3_store.h"
 #include "net/storage_check.h"
 

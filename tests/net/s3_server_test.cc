@@ -8,9 +8,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "net/curl_http_client.h"
-#include "net/digest.h"
 #include "net/s3_store.h"
 #include "net/storage_check.h"
 #include "s3_conversation.h"

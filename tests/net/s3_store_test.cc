@@ -6,9 +6,9 @@
 
 #include <thread>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "net/curl_http_client.h"
-#include "net/digest.h"
 #include "s3_test_options.h"
 #include "support/fake_clock.h"
 #include "support/http_peer.h"

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "net/digest.h"
+#include "base/digest.h"
 
 namespace echo {
 namespace {

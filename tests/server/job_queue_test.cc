@@ -185,12 +185,12 @@ TEST_F(JobQueueTest, ALateResultOfACancelledJobIsNotHeard) {
   std::shared_future<void> gone = go.get_future().share();
   make();
   // A handler that does not ask whether it is still wanted.
-  queue_->set_handler([&](const runpod::Job&, runpod::JobContext& context) {
+  queue_->set_handler([&](const Job&, JobContext& context) {
     gone.wait();
     EXPECT_TRUE(context.cancelled());
     context.progress("late");
     EXPECT_THROW(context.stream("late"), Error);
-    return runpod::JobOutcome::success("late");
+    return JobOutcome::success("late");
   });
   submit("a", 1);
   while (queue_->find("a")->state != JobState::kInProgress) std::this_thread::yield();
@@ -211,12 +211,12 @@ TEST_F(JobQueueTest, ALateResultOfATimedOutRunDoesNotEndItsRetry) {
   JobQueueOptions options;
   options.concurrency = 2;
   make(options);
-  queue_->set_handler([&](const runpod::Job&, runpod::JobContext&) {
+  queue_->set_handler([&](const Job&, JobContext&) {
     std::unique_lock lock(mutex);
     const int mine = ++runs;
     changed.notify_all();
     changed.wait(lock, [&] { return released >= mine; });
-    return runpod::JobOutcome::success(mine);
+    return JobOutcome::success(mine);
   });
   submit("a", 1);
   const auto wait_for_runs = [&](int count) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "speech/input_schema.h"
 #include "support/fake_clock.h"
 #include "support/temp_dir.h"
 #include "test_server.h"
@@ -358,7 +359,7 @@ TEST(ServiceRoutes, OpenApiDescribesEveryRouteAndNothingElse) {
       }
       std::string upper = method;
       for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
-      const RouteMatch match = server.api().router().match(upper, path);
+      const http::RouteMatch match = server.api().router().match(upper, path);
       EXPECT_NE(match.route, nullptr) << upper << " " << path;
       if (match.route == nullptr) continue;
       EXPECT_EQ(match.route->open, operation.contains("security")) << path;
@@ -371,7 +372,7 @@ TEST(ServiceRoutes, OpenApiDescribesEveryRouteAndNothingElse) {
     const std::string pointer = text.substr(at + 1, text.find('"', at) - at - 1);
     EXPECT_TRUE(api.contains(Json::json_pointer(pointer))) << pointer;
   }
-  for (const Route& route : server.api().router().routes()) {
+  for (const http::Route& route : server.api().router().routes()) {
     if (route.pattern == "/") continue;
     const std::string path =
         route.pattern == "/files/{key*}" ? std::string("/files/{key}") : route.pattern;

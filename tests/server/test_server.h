@@ -10,19 +10,9 @@
 
 #include "net/curl_http_client.h"
 #include "server/api_server.h"
+#include "support/raw_client.h"
 
 namespace echo::server {
-
-struct Answer {
-  int status = 0;
-  HttpHeaders headers;
-  std::string body;
-
-  Json json() const { return Json::parse(body, nullptr, /*allow_exceptions=*/false); }
-  std::string header(std::string_view name) const {
-    return std::string(find_header(headers, name).value_or(""));
-  }
-};
 
 // Keeps what is logged.
 class KeptLog final : public LogSink {
@@ -47,11 +37,9 @@ class KeptLog final : public LogSink {
 // wait. Threads: any.
 class FakeHandler {
  public:
-  runpod::JobOutcome operator()(const runpod::Job& job, runpod::JobContext& context);
-  runpod::Handler handler() {
-    return [this](const runpod::Job& job, runpod::JobContext& context) {
-      return (*this)(job, context);
-    };
+  JobOutcome operator()(const Job& job, JobContext& context);
+  Handler handler() {
+    return [this](const Job& job, JobContext& context) { return (*this)(job, context); };
   }
 
   // Ends the waits of all jobs, those to come included.
@@ -116,31 +104,6 @@ class TestServer {
   std::unique_ptr<HttpClient> http_ = make_http_client();
   FakeHandler handler_;
   std::unique_ptr<ApiServer> api_;
-};
-
-// A client that sends what it is told to, byte for byte.
-class RawClient {
- public:
-  explicit RawClient(int port);
-  ~RawClient();
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-
-  // False when the server has closed the connection.
-  bool send(std::string_view bytes);
-  void finish_sending();  // closes one direction
-  // Everything that comes until `end` was seen, the server closes, or ten seconds have passed.
-  std::string read_until(std::string_view end);
-  std::string read_all() { return read_until(std::string_view()); }
-  // The next answer with a Content-Length or none at all.
-  Answer read_answer();
-  bool closed_by_server(std::chrono::milliseconds patience = std::chrono::seconds(10));
-
- private:
-  bool fill();
-
-  int socket_ = -1;
-  std::string buffer_;
 };
 
 }  // namespace echo::server

@@ -15,8 +15,8 @@
 #include <thread>
 
 #include "audio/encode.h"
+#include "base/digest.h"
 #include "base/error.h"
-#include "net/digest.h"
 #include "support/fake_clock.h"
 #include "support/temp_dir.h"
 

@@ -17,10 +17,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "engine/speech_request.h"
 #include "net/object_store.h"
 #include "text/plan.h"
-#include "text/utf8.h"
 
 namespace echo {
 

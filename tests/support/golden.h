@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "nn/golden_set.h"
+#include "parity/golden_set.h"
 
 namespace echo {
 

@@ -7,10 +7,10 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/chunk.h"
 #include "text/normalize.h"
 #include "text/tokens.h"
-#include "text/utf8.h"
 
 namespace echo {
 namespace {

@@ -1,0 +1,129 @@
+// An HTTP/1.1 server: a few threads for any number of connections, limits on everything that a
+// client can do, and answers that may come later from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "net/http_client.h"
+
+namespace echo::http {
+
+struct Request {
+  std::string method;  // "GET"
+  std::string path;    // as it came, still percent-encoded; begins with '/'
+  std::string query;   // what follows the first '?'
+  HttpHeaders headers;
+  std::string body;
+  std::stop_token gone;  // requested when the client closes the connection
+
+  std::optional<std::string_view> header(std::string_view name) const {
+    return find_header(headers, name);
+  }
+};
+
+// A body that is made or read while it is sent.
+class BodyProducer {
+ public:
+  // A piece; empty: the end; nothing: it cannot be completed, so the connection breaks off.
+  using Ready = std::function<void(std::optional<std::string> piece)>;
+
+  virtual ~BodyProducer() = default;  // also when the client went away in between
+  // Asks for the next piece. `ready` is called once, now or later, from any thread. Must not block.
+  // A source that may be silent for long should end when the request's client is gone.
+  virtual void next(Ready ready) = 0;
+};
+
+struct Response {
+  int status = 200;
+  HttpHeaders headers;  // Content-Length, Transfer-Encoding, Connection and Date are added
+  std::string body;
+  std::shared_ptr<BodyProducer> producer;  // instead of body
+  std::optional<std::uint64_t> length;     // bytes that the producer gives; nothing: unknown
+};
+
+// Takes the answer to one request. When the last copy goes without an answer, the client gets 500.
+// Threads: any; may outlive the server.
+class Reply {
+ public:
+  explicit Reply(std::function<void(Response)> sink);
+  // Once; later calls have no effect.
+  void send(Response response) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// What is decided about a request before its body is read.
+struct Admission {
+  std::optional<Response> refusal;  // answered at once, the body is not read
+  std::uint64_t body_limit = 0;     // bytes
+  std::string label;                // for answered()
+};
+
+// Called on the server's own threads, several at a time, so nothing here may block.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  virtual Admission admit(const Request& head) = 0;
+  virtual void handle(Request request, Reply reply) = 0;
+  // After the answer was sent or broke off. Requests that admit() never saw have no label.
+  virtual void answered(const std::string& label, const std::string& method, int status,
+                        std::chrono::duration<double> time) {}
+};
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";  // address or name
+  int port = 0;                    // 0: any free one
+  int threads = 2;
+  std::size_t max_connections = 256;  // more are answered with 503
+  std::size_t max_header_bytes = 16 << 10;
+  std::size_t max_buffered_bytes = std::size_t{256} << 20;  // of all bodies being read
+  std::chrono::milliseconds idle_timeout{75'000};           // between requests
+  std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds write_timeout{30'000};  // for each kWritePiece of an answer
+  std::chrono::milliseconds linger_timeout{2'000};  // for a client to read a last answer
+};
+
+inline constexpr std::size_t kWritePiece = 256 << 10;  // bytes
+
+class HttpServer {
+ public:
+  // Listens, so that clients can connect, but answers only after serve(). `service` must outlive
+  // the server. Errors: kUnavailable when the address cannot be listened on, kInvalidArgument when
+  // it is none.
+  HttpServer(const HttpServerOptions& options, HttpService& service);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Once.
+  void serve();
+  int port() const;
+  std::size_t connections() const;
+
+  // Takes no new connections and requests, lets those at hand be answered for up to `patience`,
+  // then stops.
+  void drain(std::chrono::milliseconds patience);
+  // Breaks off everything. After this no function of the service is called.
+  void stop();
+
+ private:
+  class Impl;
+  friend class HttpSession;
+  std::shared_ptr<Impl> impl_;
+};
+
+// "Not Found"; empty for a status without a usual phrase.
+std::string_view reason_phrase(int status);
+
+}  // namespace echo::http

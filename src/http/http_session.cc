@@ -1,0 +1,380 @@
+#include "http/http_session.h"
+
+#include <sys/socket.h>
+#include <algorithm>
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/read.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <limits>
+#include <utility>
+
+#include "http/responses.h"
+
+namespace echo::http {
+namespace {
+
+constexpr std::size_t kLingerBytes = std::size_t{32} << 20;
+
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm fields{};
+  ::gmtime_r(&now, &fields);
+  char text[64];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &fields);
+  return text;
+}
+
+// Boost's string view has changed its type between versions.
+template <typename View>
+std::string text(const View& view) {
+  return {view.data(), view.size()};
+}
+
+void add_header(std::string& head, std::string_view name, std::string_view value) {
+  head.append(name).append(": ");
+  for (const char c : value) head += c == '\r' || c == '\n' ? ' ' : c;
+  head += "\r\n";
+}
+
+// The path and query of a request's target, which proxies may give as a whole address.
+bool split_target(std::string_view target, Request* request) {
+  if (const auto scheme = target.find("://"); !target.starts_with('/') && scheme < 6) {
+    const auto path = target.find('/', scheme + 3);
+    target = path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  if (!target.starts_with('/')) return false;
+  const auto question = std::min(target.find('?'), target.size());
+  request->path = target.substr(0, question);
+  request->query = target.substr(std::min(question + 1, target.size()));
+  return true;
+}
+
+}  // namespace
+
+void HttpSession::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (answering_) report(0);
+  ErrorStatus ignored;
+  timer_.cancel();
+  socket_.close(ignored);
+  release();
+  response_ = {};
+  gone_.request_stop();
+}
+
+void HttpSession::release() { server_->buffered -= std::exchange(reserved_, 0); }
+
+void HttpSession::enter(Phase phase, Milliseconds limit) {
+  phase_ = phase;
+  timed_out_ = false;
+  timer_.expires_after(limit);
+  timer_.async_wait([self = shared_from_this()](ErrorStatus error) {
+    // A timer that was set anew meanwhile has a later end.
+    if (!error && !self->closed_ && self->timer_.expiry() <= std::chrono::steady_clock::now()) {
+      self->on_timer();
+    }
+  });
+}
+
+void HttpSession::on_timer() {
+  if (phase_ == Phase::kHead || phase_ == Phase::kBody) {
+    timed_out_ = true;  // the read that is cancelled answers
+    socket_.cancel();
+  } else if (phase_ != Phase::kHandling) {
+    close();
+  }
+}
+
+void HttpSession::wait_for_request() {
+  if (server_->draining) return close();
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(server_->options.max_header_bytes));
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // until the head is known
+  request_ = {};
+  method_.clear();
+  admission_ = {};
+  admitted_ = false;
+  keep_alive_ = false;
+  enter(Phase::kIdle, server_->options.idle_timeout);
+  if (buffer_.size() > 0) return read_head();
+  wait_for_bytes();
+}
+
+void HttpSession::wait_for_bytes() {
+  socket_.async_wait(Socket::wait_read, bound([this](ErrorStatus error) {
+                       const Arrival arrival = error ? Arrival::kEnd : arrived();
+                       if (arrival == Arrival::kEnd) return close();
+                       if (arrival == Arrival::kNothing) return wait_for_bytes();
+                       read_head();
+                     }));
+}
+
+void HttpSession::read_head() {
+  enter(Phase::kHead, server_->options.header_timeout);
+  begun_ = std::chrono::steady_clock::now();
+  beast::async_read_header(socket_, buffer_, *parser_,
+                           bound([this](ErrorStatus error, std::size_t) { on_head(error); }));
+}
+
+void HttpSession::on_read_error(ErrorStatus error) {
+  if (timed_out_) return refuse(408, "timeout: the request took too long to arrive");
+  if (error == beast::error::end_of_stream || error == beast::error::partial_message)
+    return close();
+  if (error == beast::error::header_limit || error == beast::error::buffer_overflow) {
+    return refuse(431, "header_too_large: at most " +
+                           std::to_string(server_->options.max_header_bytes) + " bytes are read");
+  }
+  if (error == beast::error::body_limit) {
+    return refuse(413, "payload_too_large: at most " + std::to_string(admission_.body_limit) +
+                           " bytes are taken here");
+  }
+  if (error == beast::error::bad_version) return refuse(505, "bad_request: not HTTP/1.1");
+  if (error.category() == beast::make_error_code(beast::error::bad_method).category()) {
+    return refuse(400, "bad_request: " + error.message());
+  }
+  close();
+}
+
+void HttpSession::on_head(ErrorStatus error) {
+  if (error) return on_read_error(error);
+  const auto& message = parser_->get();
+  version_1_1_ = message.version() >= 11;
+  method_ = text(message.method_string());
+  request_.method = method_;
+  for (const auto& field : message) {
+    request_.headers.push_back({text(field.name_string()), text(field.value())});
+  }
+  request_.gone = gone_.get_token();
+  if (!split_target(text(message.target()), &request_)) {
+    return refuse(400, "bad_request: the target is no path");
+  }
+  try {
+    admission_ = server_->service.admit(request_);
+  } catch (const std::exception&) {
+    return refuse(500, "internal: the request could not be looked at");
+  }
+  admitted_ = true;
+  if (admission_.refusal) {
+    keep_alive_ = parser_->is_done() && parser_->keep_alive() && version_1_1_;
+    return respond(std::move(*admission_.refusal));
+  }
+
+  const auto length = parser_->content_length();
+  if (length && *length > admission_.body_limit) return on_read_error(beast::error::body_limit);
+  const std::uint64_t expected =
+      length ? *length : (parser_->chunked() ? admission_.body_limit : 0);
+  if (!server_->reserve(expected)) return refuse(503, "server_busy: too much is being uploaded");
+  reserved_ = expected;
+  parser_->body_limit(admission_.body_limit);
+  read_body();
+}
+
+void HttpSession::read_body() {
+  enter(Phase::kBody, server_->options.body_timeout);
+  const auto read = [this] {
+    beast::async_read(socket_, buffer_, *parser_,
+                      bound([this](ErrorStatus error, std::size_t) { on_body(error); }));
+  };
+  const auto expect = request_.header("Expect");
+  if (!expect || !version_1_1_ || parser_->is_done()) return read();
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  asio::async_write(socket_, asio::buffer(kContinue.data(), kContinue.size()),
+                    bound([this, read](ErrorStatus error, std::size_t) {
+                      if (error) return on_read_error(error);
+                      read();
+                    }));
+}
+
+void HttpSession::on_body(ErrorStatus error) {
+  if (error) return on_read_error(error);
+  keep_alive_ = parser_->keep_alive() && version_1_1_;
+  request_.body = std::move(parser_->get().body());
+  phase_ = Phase::kHandling;
+  timer_.cancel();
+  Reply reply(
+      [self = shared_from_this()](Response response) { self->send_later(std::move(response)); });
+  watch();
+  try {
+    server_->service.handle(std::move(request_), reply);
+  } catch (const std::exception&) {
+    reply.send(error_response(500, "internal: the request could not be handled"));
+  }
+  release();
+}
+
+// Finds out that the client closes the connection while its answer is being made.
+void HttpSession::watch() {
+  if (watching_ || buffer_.size() > 0) return;  // the next request may be here already
+  watching_ = true;
+  socket_.async_wait(Socket::wait_read, bound([this](ErrorStatus error) {
+                       watching_ = false;
+                       if (error || phase_ != Phase::kHandling) return;
+                       const Arrival arrival = arrived();
+                       if (arrival == Arrival::kEnd) gone_.request_stop();
+                       if (arrival == Arrival::kNothing) watch();
+                     }));
+}
+
+// A wait may end for bytes that were read meanwhile, so it says nothing by itself.
+HttpSession::Arrival HttpSession::arrived() {
+  char byte;
+  const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (got > 0) return Arrival::kBytes;
+  const bool nothing = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  return nothing ? Arrival::kNothing : Arrival::kEnd;
+}
+
+void HttpSession::send_later(Response response) {
+  auto shared = std::make_shared<Response>(std::move(response));
+  server_->post(strand_, [self = shared_from_this(), shared] {
+    if (!self->closed_) self->respond(std::move(*shared));
+  });
+}
+
+void HttpSession::refuse(int status, std::string_view text) {
+  keep_alive_ = false;
+  respond(error_response(status, text));
+}
+
+void HttpSession::respond(Response response) {
+  response_ = std::move(response);
+  const int status = response_.status;
+  if (server_->draining) keep_alive_ = false;
+  const bool empty = status == 204 || status == 304 || (status >= 100 && status < 200);
+  std::optional<std::uint64_t> length = response_.length;
+  if (!response_.producer) length = response_.body.size();
+  chunked_ = !length && version_1_1_;
+  if (!length && !version_1_1_) keep_alive_ = false;
+
+  head_ = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) + "\r\n";
+  for (const HttpHeader& header : response_.headers) add_header(head_, header.name, header.value);
+  add_header(head_, "Date", http_date());
+  if (!empty) {
+    if (length) add_header(head_, "Content-Length", std::to_string(*length));
+    if (chunked_) add_header(head_, "Transfer-Encoding", "chunked");
+  }
+  if (!keep_alive_) add_header(head_, "Connection", "close");
+  head_ += "\r\n";
+  response_.length = length;
+  has_body_ = method_ != "HEAD" && !empty;
+  offset_ = 0;
+  last_piece_ = false;
+  answering_ = true;
+  write_next();
+}
+
+void HttpSession::write_next() {
+  if (!has_body_) {
+    last_piece_ = true;
+    return write({});
+  }
+  if (!response_.producer) {
+    const std::string_view rest = std::string_view(response_.body).substr(offset_);
+    last_piece_ = rest.size() <= kWritePiece;
+    return write(rest.substr(0, kWritePiece));
+  }
+  const auto ready = [self = shared_from_this()](std::optional<std::string> piece) {
+    auto shared = std::make_shared<std::optional<std::string>>(std::move(piece));
+    self->server_->post(self->strand_, [self, shared] {
+      if (!self->closed_) self->take_piece(std::move(*shared));
+    });
+  };
+  // The head goes out before the first piece is there.
+  if (!head_.empty() && !response_.length) return write({});
+  // A live source may be silent for long: only a write is limited in time.
+  phase_ = Phase::kHandling;
+  timer_.cancel();
+  watch();
+  try {
+    response_.producer->next(ready);
+  } catch (const std::exception&) {
+    close();
+  }
+}
+
+void HttpSession::take_piece(std::optional<std::string> piece) {
+  if (!piece) return close();
+  last_piece_ = piece->empty();
+  if (response_.length) {
+    const std::uint64_t rest = *response_.length - offset_;
+    if (piece->size() > rest || (piece->empty() && rest > 0)) return close();
+    last_piece_ = piece->size() == rest;
+  }
+  piece_ = std::move(*piece);
+  write(piece_);
+}
+
+void HttpSession::write(std::string_view body) {
+  enter(Phase::kWriting, server_->options.write_timeout);
+  offset_ += body.size();
+  std::vector<asio::const_buffer> buffers{asio::buffer(head_)};
+  prefix_.clear();
+  std::string_view suffix;
+  if (chunked_ && has_body_) {
+    if (!body.empty()) {
+      char size[20];
+      std::snprintf(size, sizeof size, "%zx\r\n", body.size());
+      prefix_ = size;
+      suffix = "\r\n";
+    } else if (last_piece_) {
+      suffix = "0\r\n\r\n";
+    }
+  }
+  buffers.push_back(asio::buffer(prefix_));
+  buffers.push_back(asio::buffer(body.data(), body.size()));
+  buffers.push_back(asio::buffer(suffix.data(), suffix.size()));
+  asio::async_write(socket_, buffers, bound([this](ErrorStatus error, std::size_t) {
+                      if (error) return close();
+                      on_written();
+                    }));
+}
+
+void HttpSession::on_written() {
+  head_.clear();
+  if (last_piece_) return finish_response();
+  write_next();
+}
+
+void HttpSession::finish_response() {
+  report(response_.status);
+  response_ = {};
+  piece_.clear();
+  phase_ = Phase::kIdle;
+  ErrorStatus ignored;
+  socket_.cancel(ignored);  // the watch
+  if (keep_alive_ && !gone_.stop_requested()) return wait_for_request();
+  linger();
+}
+
+// Closing with unread bytes would reset the connection, and the client might lose the answer.
+void HttpSession::linger() {
+  ErrorStatus error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error) return close();
+  if (phase_ != Phase::kLingering) {
+    enter(Phase::kLingering, server_->options.linger_timeout);
+  }
+  buffer_.clear();
+  piece_.resize(64 << 10);
+  socket_.async_read_some(asio::buffer(piece_), bound([this](ErrorStatus failed, std::size_t got) {
+                            lingered_ += got;
+                            if (failed || lingered_ > kLingerBytes) return close();
+                            linger();
+                          }));
+}
+
+void HttpSession::report(int status) {
+  answering_ = false;
+  const auto time = std::chrono::steady_clock::now() - begun_;
+  try {
+    server_->service.answered(admitted_ ? admission_.label : "", method_, status, time);
+  } catch (const std::exception&) {
+    // Counting must not disturb the connection.
+  }
+}
+
+}  // namespace echo::http
