@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audio/format.h"
+#include "base/json.h"
 #include "engine/speech_parameters.h"
 
 namespace echo {
