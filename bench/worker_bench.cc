@@ -166,7 +166,7 @@ std::map<std::string, Moments> run_jobs(size_t count) {
                 {},
                 output,
                 logger});
-  const Handler speak = apps::make_speech_handler(service);
+  const Handler speak = make_speech_handler(service);
 
   runpod::Worker worker(worker_options(platform), *http, logger);
   std::thread thread([&] {

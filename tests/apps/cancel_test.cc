@@ -29,7 +29,7 @@ class CancelledJob : public testing::Test {
   static void SetUpTestSuite() { engine_ = Engine::load(tiny_options()); }
   static void TearDownTestSuite() { engine_.reset(); }
 
-  Handler handler() { return apps::make_speech_handler(service_); }
+  Handler handler() { return make_speech_handler(service_); }
 
   // The job was on its way, then it left: one step may have begun before the stop was seen.
   void expect_left_within_a_step() {
