@@ -24,4 +24,8 @@ Response error_response(int status, std::string_view text) {
   return response;
 }
 
+Response detail_response(int status, std::string_view detail) {
+  return json_response(status, Json{{"detail", detail}});
+}
+
 }  // namespace echo::http

@@ -16,4 +16,7 @@ Response json_response(int status, const Json& body);
 // {"error": text}. 401 and 429 get their usual headers.
 Response error_response(int status, std::string_view text);
 
+// {"detail": "Not Found"}: what the platform's development server says of unknown routes.
+Response detail_response(int status, std::string_view detail);
+
 }  // namespace echo::http

@@ -29,7 +29,7 @@ MonitorServer::~MonitorServer() { server_->stop(); }
 http::Admission MonitorServer::admit(const http::Request& head) {
   http::Admission admission{std::nullopt, 1024, "monitor"};
   if (head.method != "GET" && head.method != "HEAD") {
-    admission.refusal = detail_response(405, "Method Not Allowed");
+    admission.refusal = http::detail_response(405, "Method Not Allowed");
     admission.refusal->headers.push_back({"Allow", "GET"});
   }
   return admission;
@@ -49,7 +49,7 @@ http::Response MonitorServer::answer(const http::Request& request) const {
     return response;
   }
   if (request.path == "/health") return http::json_response(200, body);
-  if (request.path != "/ping") return detail_response(404, "Not Found");
+  if (request.path != "/ping") return http::detail_response(404, "Not Found");
   if (state == State::kLoading) {
     response.status = 204;
     return response;

@@ -2,10 +2,6 @@
 
 namespace echo::server {
 
-http::Response detail_response(int status, std::string_view detail) {
-  return http::json_response(status, Json{{"detail", detail}});
-}
-
 http::Response validation_response(const std::vector<Complaint>& complaints) {
   Json details = Json::array();
   for (const Complaint& one : complaints) {

@@ -2,15 +2,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "http/responses.h"
 
 namespace echo::server {
-
-// {"detail": "Not Found"}: what the platform's development server says of unknown routes.
-http::Response detail_response(int status, std::string_view detail);
 
 // One complaint about a request's body, in the words of that server.
 struct Complaint {

@@ -70,7 +70,7 @@ class ApiServer::HealthService final : public http::HttpService {
   http::Admission admit(const http::Request&) override { return {std::nullopt, 1024, "health"}; }
   void handle(http::Request request, http::Reply reply) override {
     const bool known = request.path == server_.options_.health_path;
-    reply.send(known ? server_.ping() : detail_response(404, "Not Found"));
+    reply.send(known ? server_.ping() : http::detail_response(404, "Not Found"));
   }
 
  private:
@@ -221,9 +221,9 @@ http::Admission ApiServer::admit(const http::Request& head) {
   }
   if (match.route == nullptr) {
     if (match.allowed.empty()) {
-      admission.refusal = detail_response(404, "Not Found");
+      admission.refusal = http::detail_response(404, "Not Found");
     } else {
-      admission.refusal = detail_response(405, "Method Not Allowed");
+      admission.refusal = http::detail_response(405, "Method Not Allowed");
       std::string methods;
       for (const std::string& method : match.allowed) {
         methods += (methods.empty() ? "" : ", ") + method;
