@@ -11,6 +11,7 @@ find_package(Boost 1.74 REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswresample)
 pkg_check_modules(SOUNDTOUCH REQUIRED IMPORTED_TARGET soundtouch)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 
 # Debian 12's dnnl package configuration asks for OpenCL, which nothing here uses.
 find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)

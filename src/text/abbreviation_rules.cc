@@ -1,0 +1,178 @@
+#include <algorithm>
+#include <optional>
+
+#include "base/utf8.h"
+#include "text/characters.h"
+#include "text/rules.h"
+#include "text/tables.h"
+
+namespace echo {
+namespace {
+
+constexpr size_t kLongestAbbreviation = 8;
+
+struct Abbreviation {
+  std::u32string reading;
+  std::u32string kind;
+};
+
+const std::map<std::u32string, Abbreviation, std::less<>>& abbreviations() {
+  static const auto map = [] {
+    std::map<std::u32string, Abbreviation, std::less<>> all;
+    for (const auto& row : table_rows(table_abbreviations)) all[row[0]] = {row[1], row[2]};
+    return all;
+  }();
+  return map;
+}
+
+const WordSet& starters() {
+  static const WordSet set = table_words(table_sentence_starters);
+  return set;
+}
+
+const WordSet& months() {
+  static const WordSet set = {
+      U"January",   U"February", U"March",    U"April",    U"May",  U"June", U"July", U"August",
+      U"September", U"October",  U"November", U"December", U"Jan",  U"Feb",  U"Mar",  U"Apr",
+      U"Jun",       U"Jul",      U"Aug",      U"Sep",      U"Sept", U"Oct",  U"Nov",  U"Dec"};
+  return set;
+}
+
+class AbbreviationReader {
+ public:
+  explicit AbbreviationReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
+
+  void read() {
+    for (size_t at = 0; at < text_.size(); ++at) {
+      const char32_t before = at > 0 ? text_[at - 1] : U' ';
+      if (!is_ascii_letter(text_[at]) || is_word_character(before) || is_one_of(before, U".'@_-") ||
+          (before == U'/' && at > 1)) {
+        continue;
+      }
+      if (const auto end = read_at(at)) at = *end - 1;
+    }
+    draft_.commit();
+  }
+
+ private:
+  std::optional<size_t> read_at(size_t at) {
+    for (size_t size = kLongestAbbreviation; size >= 2; --size) {
+      if (at + size > text_.size()) continue;
+      const auto found = abbreviations().find(std::u32string_view(text_).substr(at, size));
+      if (found == abbreviations().end()) continue;
+      const size_t end = at + size;
+      const char32_t last = text_[end - 1];
+      if (last != U'.' && is_word_character(draft_.at(end))) continue;
+      if (last == U'.' && is_word_character(draft_.at(end))) {
+        // "U.S." inside "U.S.A.", "No.5" though is a number.
+        if (!is_digit(draft_.at(end)) || found->second.kind != U"number") continue;
+      }
+      const auto reading = reading_of(at, end, found->second);
+      if (!reading) return std::nullopt;
+      const bool joined = is_digit(draft_.at(end));
+      const bool keeps_point = last == U'.' && ends_sentence(end, found->second);
+      draft_.say(at, end,
+                 *reading + (keeps_point ? U"."
+                             : joined    ? U" "
+                                         : U""),
+                 Rule::kAbbreviation);
+      return end;
+    }
+    return std::nullopt;
+  }
+
+  size_t skip_space(size_t at) const {
+    while (at < text_.size() && text_[at] == U' ') ++at;
+    return at;
+  }
+
+  std::u32string_view word_at(size_t at) const {
+    while (at < text_.size() && is_one_of(text_[at], U"\"'([")) ++at;
+    size_t end = at;
+    while (end < text_.size() && (is_letter(text_[end]) || text_[end] == U'\'') && end - at < 30)
+      ++end;
+    return std::u32string_view(text_).substr(at, end - at);
+  }
+
+  // The word before `at`, when only spaces are between; with its point, if it has one.
+  std::u32string_view word_before(size_t at) const {
+    size_t end = at;
+    while (end > 0 && text_[end - 1] == U' ') --end;
+    size_t begin = end;
+    while (begin > 0 &&
+           (is_word_character(text_[begin - 1]) || is_one_of(text_[begin - 1], U".'")) &&
+           end - begin < 30) {
+      --begin;
+    }
+    return std::u32string_view(text_).substr(begin, end - begin);
+  }
+
+  std::optional<std::u32string> reading_of(size_t at, size_t end, const Abbreviation& known) const {
+    if (known.reading == U"=") return std::nullopt;
+    const size_t next = skip_space(end);
+    const char32_t after = draft_.at(next);
+    const bool name_follows = next > end && is_upper(after);
+    const std::u32string_view word = std::u32string_view(text_).substr(at, end - at);
+    if (word == U"St." || word == U"Dr.") return street_or_name(at, end, known, name_follows);
+    if (known.kind == U"name") {
+      return name_follows ? std::optional(known.reading) : std::nullopt;
+    }
+    if (known.kind == U"number") {
+      return is_digit(after) ? std::optional(known.reading) : std::nullopt;
+    }
+    if (known.kind == U"date") {
+      const bool date = is_digit(after) || after == U',' || months().count(word_at(next)) > 0;
+      return date ? std::optional(known.reading) : std::nullopt;
+    }
+    if (word == U"v.") {
+      const std::u32string_view before = word_before(at);
+      return name_follows && !before.empty() && is_upper(before[0]) ? std::optional(known.reading)
+                                                                    : std::nullopt;
+    }
+    if (word == U"Co." && word_before(at).empty()) return std::nullopt;
+    // "lb. and co." of a sentence that begins with a small "est." are no traps worth more rules.
+    return known.reading;
+  }
+
+  // St. Louis, Main St.; Dr. Who, Ocean Dr.
+  std::optional<std::u32string> street_or_name(size_t at, size_t end, const Abbreviation& known,
+                                               bool name_follows) const {
+    const std::u32string street = text_[at] == U'S' ? U"Street" : U"Drive";
+    const std::u32string_view before = word_before(at);
+    const bool after_name = !before.empty() && before.back() != U'.' && before != U"I" &&
+                            (is_upper(before[0]) || is_digit(before[0])) &&
+                            !starters().count(before);
+    const bool starts_sentence = starters().count(word_at(skip_space(end))) > 0;
+    if (after_name && (!name_follows || starts_sentence)) return street;
+    // "5 Main St. Springfield": a number two words before makes it an address.
+    if (after_name && known.reading == U"Saint") {
+      const size_t begin = static_cast<size_t>(before.data() - text_.data());
+      const std::u32string_view number = word_before(begin);
+      if (!number.empty() && is_digit(number[0])) return street;
+    }
+    if (name_follows) return known.reading;
+    return known.reading == U"Saint" && !before.empty() ? std::optional(street) : std::nullopt;
+  }
+
+  // Whether the point is a full stop too.
+  bool ends_sentence(size_t end, const Abbreviation& known) const {
+    size_t next = end;
+    while (next < text_.size() && is_one_of(text_[next], U"\"')]")) ++next;
+    if (is_one_of(draft_.at(next), U".?!,;:")) return false;
+    next = skip_space(next);
+    if (next >= text_.size() || is_break(text_[next]) || is_speaker(text_[next])) {
+      return known.kind != U"never" && known.kind != U"number";
+    }
+    if (known.kind == U"capital") return is_upper(text_[next]);
+    return known.kind == U"seldom" && starters().count(word_at(next)) > 0;
+  }
+
+  Draft& draft_;
+  const std::u32string& text_;
+};
+
+}  // namespace
+
+void expand_abbreviations(Draft& draft) { AbbreviationReader(draft).read(); }
+
+}  // namespace echo

@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <map>
+
+#include "text/characters.h"
+#include "text/number_readers.h"
+#include "text/number_words.h"
+#include "text/tables.h"
+
+namespace echo {
+namespace {
+
+constexpr size_t kLongestUnit = 7;
+
+struct Unit {
+  std::u32string one, several;
+};
+
+const std::map<std::u32string, Unit, std::less<>>& units() {
+  static const auto map = [] {
+    std::map<std::u32string, Unit, std::less<>> all;
+    for (const auto& row : table_rows(table_units)) {
+      all[row[0]] = {row[1], row.size() > 2 ? row[2] : row[1]};
+    }
+    return all;
+  }();
+  return map;
+}
+
+// Single letters that behind a space may be anything: "Section 5 B".
+bool needs_no_space(std::u32string_view unit) {
+  return unit == U"t" || unit == U"B" || unit == U"in.";
+}
+
+struct VulgarFraction {
+  char32_t sign;
+  std::u32string_view top, bottom;
+};
+
+constexpr VulgarFraction kVulgar[] = {
+    {U'\u00BD', U"1", U"2"}, {U'\u2153', U"1", U"3"}, {U'\u2154', U"2", U"3"},
+    {U'\u00BC', U"1", U"4"}, {U'\u00BE', U"3", U"4"}, {U'\u2155', U"1", U"5"},
+    {U'\u2156', U"2", U"5"}, {U'\u2157', U"3", U"5"}, {U'\u2158', U"4", U"5"},
+    {U'\u2159', U"1", U"6"}, {U'\u215A', U"5", U"6"}, {U'\u2150', U"1", U"7"},
+    {U'\u215B', U"1", U"8"}, {U'\u215C', U"3", U"8"}, {U'\u215D', U"5", U"8"},
+    {U'\u215E', U"7", U"8"}, {U'\u2151', U"1", U"9"}, {U'\u2152', U"1", U"10"},
+};
+
+struct Fraction {
+  size_t end = 0;
+  std::u32string top, bottom;
+};
+
+std::optional<Fraction> parse_fraction(const NumberText& text, size_t at) {
+  for (const VulgarFraction& vulgar : kVulgar) {
+    if (text.at(at) == vulgar.sign) {
+      return Fraction{at + 1, std::u32string(vulgar.top), std::u32string(vulgar.bottom)};
+    }
+  }
+  const auto top = parse_literal(text, at);
+  if (!top || top->small_value() < 0 || text.at(top->end) != U'/') return std::nullopt;
+  const auto bottom = parse_literal(text, top->end + 1);
+  if (!bottom || bottom->small_value() < 0 || bottom->grouped || top->grouped) return std::nullopt;
+  if (bottom->whole.size() > 4 || top->whole.size() > 4) return std::nullopt;
+  if (text.at(bottom->end) == U'/' || !text.ends_at(bottom->end)) {
+    if (!read_unit(text, bottom->end, false)) return std::nullopt;
+  }
+  return Fraction{bottom->end, top->whole, bottom->whole};
+}
+
+int value(std::u32string_view digits) {
+  int result = 0;
+  for (const char32_t c : digits) result = result * 10 + static_cast<int>(c - U'0');
+  return result;
+}
+
+bool is_cooking_denominator(int bottom) {
+  return (bottom >= 2 && bottom <= 9) || bottom == 12 || bottom == 16 || bottom == 32 ||
+         bottom == 64;
+}
+
+std::u32string fraction_words(const Fraction& fraction) {
+  const bool several = value(fraction.top) != 1;
+  return cardinal_words(fraction.top) + U" " + denominator_words(fraction.bottom, several);
+}
+
+bool rates(const NumberText& text, size_t at) {
+  return text.text.substr(at, 5) == U" star" || text.text.substr(at, 6) == U" point";
+}
+
+std::u32string slashed_words(const NumberText& text, const Fraction& fraction) {
+  const int top = value(fraction.top), bottom = value(fraction.bottom);
+  const std::u32string first = cardinal_words(fraction.top),
+                       second = cardinal_words(fraction.bottom);
+  if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11) || (top == 50 && bottom == 50)) {
+    return first + U" " + second;
+  }
+  if (rates(text, fraction.end)) return first + U" out of " + second;
+  if (top > 0 && top < bottom && is_cooking_denominator(bottom)) return fraction_words(fraction);
+  if (top <= bottom && (bottom % 5 == 0)) return first + U" out of " + second;
+  return first + U" over " + second;
+}
+
+// The unit behind a reading joins it.
+void add_unit(const NumberText& text, Reading& reading, bool several) {
+  if (const auto unit = read_unit(text, reading.end, several)) {
+    reading.end = unit->end;
+    reading.words += unit->words;
+    if (const auto per = read_per(text, reading.end)) {
+      reading.end = per->end;
+      reading.words += per->words;
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several) {
+  const bool space = text.at(at) == U' ';
+  const bool hyphen = text.at(at) == U'-';
+  const size_t begin = at + (space || hyphen ? 1 : 0);
+  for (size_t size = std::min(kLongestUnit, text.text.size() - std::min(begin, text.text.size()));
+       size > 0; --size) {
+    const std::u32string_view name = text.text.substr(begin, size);
+    const auto found = units().find(name);
+    if (found == units().end() || !text.ends_at(begin + size)) continue;
+    if (space && needs_no_space(name)) continue;
+    if (hyphen && !is_letter(name[0])) continue;
+    std::u32string words = hyphen ? U"-" : U" ";
+    words += several && !hyphen ? found->second.several : found->second.one;
+    size_t next = begin + size;
+    while (text.at(next) == U' ') ++next;
+    // "5 lb." at a sentence's end has one point for two.
+    const bool ends =
+        name.back() == U'.' && (next >= text.text.size() || text.at(next) > 0x10FFFF ||
+                                (next > begin + size && is_upper(text.at(next))));
+    if (ends) words += U'.';
+    return Reading{begin + size, words};
+  }
+  return std::nullopt;
+}
+
+std::optional<Reading> read_per(const NumberText& text, size_t at) {
+  if (text.at(at) != U'/') return std::nullopt;
+  size_t end = at + 1;
+  while (is_letter(text.at(end)) && end - at < 16) ++end;
+  if (end == at + 1 || !text.ends_at(end) || text.at(end) == U'/') return std::nullopt;
+  const std::u32string_view word = text.text.substr(at + 1, end - at - 1);
+  const auto unit = units().find(word);
+  std::u32string said = unit == units().end() ? std::u32string(word) : unit->second.one;
+  if (word == U"mo") said = U"month";
+  if (word == U"wk") said = U"week";
+  if (word == U"y") said = U"year";
+  if (word == U"d") said = U"day";
+  return Reading{end, U" per " + said};
+}
+
+std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
+  // 1 1/2 and 1½
+  if (is_digit(text.at(at))) {
+    const auto whole = parse_literal(text, at);
+    if (whole && whole->small_value() >= 0 && !whole->grouped) {
+      const bool space = text.at(whole->end) == U' ';
+      const auto part = parse_fraction(text, whole->end + (space ? 1 : 0));
+      const bool vulgar = part && !is_digit(text.at(whole->end + (space ? 1 : 0)));
+      if (part && (space || vulgar) && value(part->top) < value(part->bottom) &&
+          is_cooking_denominator(value(part->bottom))) {
+        Reading reading{part->end, cardinal_words(whole->whole) + U" and " + fraction_words(*part)};
+        add_unit(text, reading, true);
+        return reading;
+      }
+    }
+  }
+  const auto fraction = parse_fraction(text, at);
+  if (!fraction) return std::nullopt;
+  const bool written = is_digit(text.at(at));
+  Reading reading{fraction->end,
+                  written ? slashed_words(text, *fraction) : fraction_words(*fraction)};
+  add_unit(text, reading, false);
+  return reading;
+}
+
+std::optional<Reading> read_range(const NumberText& text, size_t at) {
+  const auto first = parse_literal(text, at);
+  if (!first) return std::nullopt;
+  const bool percent = text.at(first->end) == U'%';
+  const size_t next = range_dash_end(text, first->end + (percent ? 1 : 0));
+  if (next == 0) return std::nullopt;
+  const auto last = parse_literal(text, next);
+  if (!last || text.at(last->end) == U'-' || text.at(last->end) == U'\u2013') return std::nullopt;
+  const bool zeros = first->whole.size() > 1 && first->whole[0] == U'0';
+  if (zeros) return std::nullopt;
+  Reading reading{last->end, {}};
+  const int from = first->small_value(), to = last->small_value();
+  // 1990-95 names two years.
+  const bool years = from >= 1100 && from < 2100 && !first->grouped &&
+                     ((to >= 1100 && to < 2100) || (last->whole.size() == 2 && to > from % 100));
+  reading.words = (years ? year_words(first->whole) : quantity_words(*first)) + U" to " +
+                  (years ? year_or_quantity(*last) : quantity_words(*last));
+  add_unit(text, reading, true);
+  return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
+}
+
+std::optional<Reading> read_measure(const NumberText& text, size_t at) {
+  const auto number = parse_literal(text, at);
+  if (!number) return std::nullopt;
+  // 5'10"
+  if (text.at(number->end) == U'\'' && number->small_value() > 0 &&
+      is_digit(text.at(number->end + 1))) {
+    const auto inches = parse_literal(text, number->end + 1);
+    const int most = inches ? inches->small_value() : -1;
+    if (most >= 0 && most < 12 && text.at(inches->end) == U'"') {
+      return Reading{inches->end + 1,
+                     quantity_words(*number) + U" foot " + quantity_words(*inches)};
+    }
+  }
+  const auto unit = read_unit(text, number->end, !number->is_one());
+  if (!unit) return std::nullopt;
+  Reading reading{number->end, styled_number(text, *number)};
+  add_unit(text, reading, !number->is_one());
+  return reading;
+}
+
+}  // namespace echo

@@ -1,0 +1,234 @@
+#include <algorithm>
+#include <vector>
+
+#include "text/characters.h"
+#include "text/number_readers.h"
+#include "text/number_words.h"
+
+namespace echo {
+namespace {
+
+constexpr size_t kMostGroups = 6;
+
+std::u32string letters_and_digits(std::u32string_view text) {
+  std::u32string result;
+  for (const char32_t c : text) {
+    if (!result.empty()) result += U' ';
+    result +=
+        is_digit(c) ? digit_words(std::u32string_view(&c, 1)) : std::u32string(1, upper_case(c));
+  }
+  return result;
+}
+
+// Groups of digits between single separators.
+struct Groups {
+  size_t end = 0;
+  std::vector<std::u32string> digits;
+};
+
+Groups parse_groups(const NumberText& text, size_t at, std::u32string_view separators) {
+  Groups groups;
+  size_t place = at;
+  while (is_digit(text.at(place)) && groups.digits.size() < kMostGroups) {
+    std::u32string digits;
+    while (is_digit(text.at(place))) digits.push_back(text.at(place++));
+    groups.digits.push_back(std::move(digits));
+    groups.end = place;
+    if (!is_one_of(text.at(place), separators) || !is_digit(text.at(place + 1))) break;
+    ++place;
+  }
+  return groups;
+}
+
+std::u32string phone_words(const std::vector<std::u32string>& groups, bool plus) {
+  std::u32string words = plus ? U"plus " : U"";
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (i > 0) words += U", ";
+    words += digit_words(groups[i]);
+  }
+  return words;
+}
+
+bool has_sizes(const Groups& groups, std::initializer_list<size_t> sizes) {
+  return groups.digits.size() == sizes.size() &&
+         std::equal(
+             sizes.begin(), sizes.end(), groups.digits.begin(),
+             [](size_t size, const std::u32string& digits) { return digits.size() == size; });
+}
+
+std::optional<Reading> read_international(const NumberText& text, size_t at) {
+  // +1 (555) 123-4567, +49 30 1234567
+  std::vector<std::u32string> groups;
+  size_t digits = 0, end = at + 1;
+  for (size_t place = at + 1; place < text.text.size() && place - at < 32;) {
+    if (is_digit(text.at(place))) {
+      std::u32string group;
+      while (is_digit(text.at(place))) group.push_back(text.at(place++));
+      digits += group.size();
+      groups.push_back(std::move(group));
+      end = text.at(place) == U')' ? place + 1 : place;
+      continue;
+    }
+    if (!is_one_of(text.at(place), U" -.()")) break;
+    ++place;
+  }
+  if (digits < 8 || digits > 15 || groups.size() < 2 || !text.ends_at(end)) return std::nullopt;
+  return Reading{end, phone_words(groups, true)};
+}
+
+std::optional<Reading> read_version(const NumberText& text, size_t at) {
+  const bool letter = text.at(at) == U'v';
+  const Groups groups = parse_groups(text, at + (letter ? 1 : 0), U".");
+  if (groups.digits.size() < (letter ? 1 : 3) || !text.ends_at(groups.end)) return std::nullopt;
+  const bool address = !letter && groups.digits.size() == 4 &&
+                       std::all_of(groups.digits.begin(), groups.digits.end(), [](const auto& d) {
+                         return d.size() <= 3 && (d.size() < 3 || d <= U"255");
+                       });
+  // 1.234.567 is a number.
+  const bool grouped = std::all_of(groups.digits.begin() + 1, groups.digits.end(),
+                                   [](const auto& digits) { return digits.size() == 3; });
+  if (!letter && !address && grouped) return std::nullopt;
+  std::u32string words = letter ? U"version " : U"";
+  for (size_t i = 0; i < groups.digits.size(); ++i) {
+    if (i > 0) words += address ? U" dot " : U" point ";
+    words += address ? digit_words(groups.digits[i]) : cardinal_words(groups.digits[i]);
+  }
+  size_t end = groups.end;
+  if (address && text.at(end) == U':' && is_digit(text.at(end + 1))) {
+    const Groups port = parse_groups(text, end + 1, U"");
+    words += U" port " + digit_words(port.digits[0]);
+    end = port.end;
+  }
+  return Reading{end, words};
+}
+
+std::optional<Reading> read_hexadecimal(const NumberText& text, size_t at) {
+  if (text.at(at) != U'0' || text.at(at + 1) != U'x') return std::nullopt;
+  size_t end = at + 2;
+  while (is_digit(text.at(end)) || is_one_of(text.at(end) | 0x20, U"abcdef")) ++end;
+  if (end == at + 2 || end - at > 18 || !text.ends_at(end)) return std::nullopt;
+  return Reading{end, U"zero X " + letters_and_digits(text.text.substr(at + 2, end - at - 2))};
+}
+
+std::optional<Reading> read_ordinal(const NumberText& text, const Literal& number) {
+  if (!number.is_integer() || number.whole.size() > 12) return std::nullopt;
+  const std::u32string suffix = lower_case(text.text.substr(number.end, 2));
+  if (suffix != U"st" && suffix != U"nd" && suffix != U"rd" && suffix != U"th") return std::nullopt;
+  if (!text.ends_at(number.end + 2)) return std::nullopt;
+  return Reading{number.end + 2, ordinal_words(number.whole)};
+}
+
+// 1990s, 1990's, 90s, '90s
+std::optional<Reading> read_decade(const NumberText& text, size_t at) {
+  const bool short_form = text.at(at) == U'\'';
+  const auto number = parse_literal(text, at + (short_form ? 1 : 0));
+  if (!number || !number->is_integer() || number->grouped) return std::nullopt;
+  size_t end = number->end;
+  if (text.at(end) == U'\'' && text.at(end + 1) == U's') ++end;
+  if (text.at(end) != U's' || !text.ends_at(end + 1)) return std::nullopt;
+  const std::u32string& digits = number->whole;
+  if (digits.back() != U'0') return std::nullopt;
+  if (digits.size() == 2 && digits[0] > U'1') return Reading{end + 1, plural_tens(digits)};
+  const int year = number->small_value();
+  if (short_form || digits.size() != 4 || year < 1100 || year >= 2100) return std::nullopt;
+  if (year % 1000 == 0) return Reading{end + 1, cardinal_words(digits) + U"s"};
+  const std::u32string century = cardinal_words(std::u32string_view(digits).substr(0, 2));
+  if (year % 100 == 0) return Reading{end + 1, century + U" hundreds"};
+  const std::u32string_view tens = std::u32string_view(digits).substr(2);
+  if (tens[0] == U'1') return Reading{end + 1, century + U" tens"};
+  return Reading{end + 1, century + U" " + plural_tens(tens)};
+}
+
+// 1920x1080, 3 x 4
+std::optional<Reading> read_dimensions(const NumberText& text, const Literal& first) {
+  // A screen is said as a year is: "nineteen twenty by ten eighty".
+  const auto side = [](const Literal& number) {
+    return number.small_value() >= 1000 && number.whole.size() == 4 ? year_words(number.whole)
+                                                                    : quantity_words(number);
+  };
+  std::u32string words = side(first);
+  size_t end = first.end;
+  for (int more = 0; more < 2; ++more) {
+    size_t place = end;
+    const bool space = text.at(place) == U' ';
+    if (space) ++place;
+    if (!is_one_of(text.at(place), U"xX\u00D7")) break;
+    ++place;
+    if (space != (text.at(place) == U' ')) break;
+    if (space) ++place;
+    const auto next = parse_literal(text, place);
+    if (!next) break;
+    words += U" by " + side(*next);
+    end = next->end;
+  }
+  if (end == first.end) return std::nullopt;
+  Reading reading{end, words};
+  if (const auto unit = read_unit(text, end, true)) {
+    reading.end = unit->end;
+    reading.words += unit->words;
+  }
+  return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
+}
+
+std::optional<Reading> read_suffix(const NumberText& text, const Literal& number) {
+  const char32_t suffix = text.at(number.end);
+  if (!text.ends_at(number.end + 1)) return std::nullopt;
+  if (suffix == U'x' || suffix == U'\u00D7') {
+    return Reading{number.end + 1,
+                   quantity_words(number) + (number.is_one() ? U" time" : U" times")};
+  }
+  const int value = number.small_value();
+  if (suffix == U'M') return Reading{number.end + 1, quantity_words(number) + U" million"};
+  // 4K is a screen and 5K a run.
+  const bool thousand = is_one_of(suffix, U"Kk") && (value < 0 || value > 10);
+  if (thousand) return Reading{number.end + 1, quantity_words(number) + U" thousand"};
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Reading> read_phone(const NumberText& text, size_t at) {
+  if (text.at(at) == U'+') return read_international(text, at);
+  if (text.at(at) == U'(') {
+    const Groups area = parse_groups(text, at + 1, U"");
+    if (!has_sizes(area, {3}) || text.at(area.end) != U')') return std::nullopt;
+    const size_t begin = area.end + (text.at(area.end + 1) == U' ' ? 2 : 1);
+    const Groups rest = parse_groups(text, begin, U"-. ");
+    if (!has_sizes(rest, {3, 4}) || !text.ends_at(rest.end)) return std::nullopt;
+    return Reading{rest.end, phone_words({area.digits[0], rest.digits[0], rest.digits[1]}, false)};
+  }
+  if (!is_digit(text.at(at))) return std::nullopt;
+  for (const std::u32string_view separator : {U"-", U".", U" "}) {
+    const Groups groups = parse_groups(text, at, separator);
+    if (!text.ends_at(groups.end) || is_one_of(text.at(groups.end), U"-/%")) continue;
+    const bool phone = has_sizes(groups, {3, 3, 4}) || has_sizes(groups, {1, 3, 3, 4});
+    const bool short_phone = separator == U"-" && has_sizes(groups, {3, 4});
+    const bool card = separator != U"." && has_sizes(groups, {4, 4, 4, 4});
+    if (phone || short_phone || card) return Reading{groups.end, phone_words(groups.digits, false)};
+  }
+  return std::nullopt;
+}
+
+std::optional<Reading> read_technical(const NumberText& text, size_t at) {
+  if (const auto hexadecimal = read_hexadecimal(text, at)) return hexadecimal;
+  if (const auto version = read_version(text, at)) return version;
+  // 3:1, 16:9
+  const auto first = parse_literal(text, at);
+  if (!first || first->small_value() < 0 || text.at(first->end) != U':') return std::nullopt;
+  const auto second = parse_literal(text, first->end + 1);
+  if (!second || second->small_value() < 0 || !text.ends_at(second->end)) return std::nullopt;
+  // Minutes beyond an hour: chapter and verse.
+  const std::u32string between = second->whole.size() == 1 ? U" to " : U" ";
+  return Reading{second->end, quantity_words(*first) + between + quantity_words(*second)};
+}
+
+std::optional<Reading> read_form(const NumberText& text, size_t at) {
+  if (const auto decade = read_decade(text, at)) return decade;
+  const auto number = parse_literal(text, at);
+  if (!number) return std::nullopt;
+  if (const auto ordinal = read_ordinal(text, *number)) return ordinal;
+  if (const auto dimensions = read_dimensions(text, *number)) return dimensions;
+  return read_suffix(text, *number);
+}
+
+}  // namespace echo

@@ -1,0 +1,242 @@
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "text/characters.h"
+#include "text/rules.h"
+
+namespace echo {
+namespace {
+
+// What a sign between two words or numbers is called.
+struct Sign {
+  std::u32string_view sign;
+  std::u32string_view words;
+};
+
+// Signs that mean the same wherever they stand.
+constexpr Sign kSigns[] = {
+    {U"\u2192", U"to"},
+    {U"\u2194", U"to and from"},
+    {U"\u2248", U"about"},
+    {U"\u2260", U"is not equal to"},
+    {U"\u2264", U"at most"},
+    {U"\u2265", U"at least"},
+    {U"\u00B1", U"plus or minus"},
+    {U"\u00D7", U"times"},
+    {U"\u00F7", U"divided by"},
+    {U"\u00B0", U"degrees"},
+    {U"\u00A7", U"section"},
+    {U"\u00B6", U"paragraph"},
+    {U"\u00A9", U"copyright"},
+    {U"\u00B2", U"squared"},
+    {U"\u00B3", U"cubed"},
+    {U"\u221A", U"the square root of"},
+    {U"\u221E", U"infinity"},
+    {U"\u03C0", U"pi"},
+    {U"\u03BC", U"micro"},
+    {U"\u2030", U"per mille"},
+};
+
+constexpr std::u32string_view kOrPairs[] = {U"and/or",  U"he/she",     U"she/he",   U"his/her",
+                                            U"her/his", U"him/her",    U"his/hers", U"s/he",
+                                            U"yes/no",  U"true/false", U"either/or"};
+
+// Nothing is said for these.
+constexpr std::u32string_view kSilent = U"\u00AE\u2122\u2190\u2191\u2193\u2120\u00A8\u00AF\u00B8";
+
+class SymbolReader {
+ public:
+  explicit SymbolReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
+
+  void read() {
+    for (size_t at = 0; at < text_.size();) at = std::max(at + 1, read_at(at));
+    draft_.commit();
+  }
+
+ private:
+  char32_t before(size_t at) const { return at > 0 ? text_[at - 1] : 0; }
+
+  // The last character that is no space before `at`, and the first from `at` on.
+  char32_t left(size_t at) const {
+    while (at > 0 && text_[at - 1] == U' ') --at;
+    return before(at);
+  }
+  char32_t right(size_t at) const {
+    while (at < text_.size() && text_[at] == U' ') ++at;
+    return draft_.at(at);
+  }
+
+  // Returns where to go on; `at` when nothing was done.
+  size_t read_at(size_t at) {
+    switch (text_[at]) {
+      case U'&':
+        return between(at, at + 1, U"and");
+      case U'+':
+        return is_operator(at, 1) ? between(at, at + 1, U"plus") : at;
+      case U'=':
+        return read_equals(at);
+      case U'/':
+        return read_slash(at);
+      case U'~':
+        return read_tilde(at);
+      case U'-':
+        return read_hyphens(at);
+      case U'\u2013':
+      case U'\u2014':
+        return read_dash(at);
+      case U'|':
+      case U'\u2022':
+      case U'\u00B7':
+        return put(at, at + 1, U", ");
+      case U'*':
+      case U'#':
+      case U'_':
+      case U'^':
+      case U'\\':
+        return read_leftover(at);
+      default:
+        break;
+    }
+    if (text_[at] < 0x80 || is_mark(text_[at])) return at;
+    if (is_one_of(text_[at], kSilent)) return put(at, at + 1, U"");
+    for (const Sign& sign : kSigns) {
+      if (text_[at] != sign.sign[0]) continue;
+      // Greek is a script of its own.
+      const bool greek = is_letter(text_[at]) &&
+                         (is_word_character(before(at)) || is_word_character(draft_.at(at + 1)));
+      return greek ? at : between(at, at + 1, sign.words);
+    }
+    return at;
+  }
+
+  size_t put(size_t begin, size_t end, std::u32string_view by) {
+    draft_.replace(begin, end, by, Rule::kSymbol);
+    return end;
+  }
+
+  // Words in place of a sign, with one space on each side where words are.
+  size_t between(size_t begin, size_t end, std::u32string_view words) {
+    std::u32string by(words);
+    const char32_t left_side = before(begin), right_side = draft_.at(end);
+    if (left_side != 0 && !is_white_space(left_side) && !is_one_of(left_side, U"(\"'"))
+      by = U" " + by;
+    if (right_side != 0 && !is_white_space(right_side) && !is_one_of(right_side, U".,;:!?)\"'"))
+      by += U" ";
+    draft_.say(begin, end, by, Rule::kSymbol);
+    return end;
+  }
+
+  // 2 + 2, a = b: something on both sides, and spaces on both or digits.
+  bool is_operator(size_t at, size_t size) const {
+    const char32_t l = before(at), r = draft_.at(at + size);
+    if (l == U' ' && r == U' ') {
+      return is_word_character(left(at)) &&
+             (is_word_character(right(at + size)) || right(at + size) == U'-');
+    }
+    return is_digit(l) && is_digit(r);
+  }
+
+  size_t read_equals(size_t at) {
+    size_t end = at;
+    while (end < text_.size() && text_[end] == U'=') ++end;
+    if (end - at > 3) return put(at, end, U" ");
+    if (draft_.at(end) == U'>' && end - at == 1) return between(at, end + 1, U"to");
+    const bool compared = is_one_of(before(at), U"<>!+-*/");
+    if (compared) return end;
+    const bool letters = is_word_character(before(at)) && is_word_character(draft_.at(end));
+    if (is_operator(at, end - at) || letters) return between(at, end, U"equals");
+    return end;
+  }
+
+  size_t read_slash(size_t at) {
+    const char32_t l = before(at), r = draft_.at(at + 1);
+    if (l == U' ' && r == U' ') return put(at, at + 1, U",");
+    if (!is_letter(l) || !is_letter(r)) return at;
+    size_t begin = at, end = at + 1;
+    while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 20)
+      --begin;
+    while (end < text_.size() && is_letter(text_[end]) && end - at < 20) ++end;
+    const std::u32string pair = lower_case(std::u32string_view(text_).substr(begin, end - begin));
+    if (std::find(std::begin(kOrPairs), std::end(kOrPairs), pair) != std::end(kOrPairs)) {
+      const bool says_or = pair.size() > 3 && pair.substr(pair.size() - 3) == U"/or";
+      return put(at, at + 1, says_or ? U" " : U" or ");
+    }
+    // AC/DC, TCP/IP: names; red/green: a choice.
+    const bool names = is_upper(l) && is_upper(r);
+    return put(at, at + 1, names ? U" " : U", ");
+  }
+
+  size_t read_tilde(size_t at) {
+    if (is_digit(draft_.at(at + 1)) || is_one_of(draft_.at(at + 1), U"$\u20AC\u00A3")) {
+      return between(at, at + 1, U"about");
+    }
+    // "hello~" draws a word out.
+    return put(at, at + 1, U"");
+  }
+
+  size_t read_hyphens(size_t at) {
+    size_t end = at;
+    while (end < text_.size() && text_[end] == U'-') ++end;
+    if (draft_.at(end) == U'>' && end - at <= 2) return between(at, end + 1, U"to");
+    if (end - at == 1) {
+      const bool spaced = before(at) == U' ' && draft_.at(end) == U' ';
+      if (!spaced) return end;
+      // 5 - 3 = 2 is arithmetic, a word before or after makes it a dash.
+      if (is_digit(left(at)) && is_digit(right(end))) return between(at, end, U"minus");
+    }
+    return end - at <= 3 ? read_dash_run(at, end) : put(at, end, U" ");
+  }
+
+  size_t read_dash(size_t at) {
+    size_t end = at;
+    while (end < text_.size() && is_one_of(text_[end], U"\u2013\u2014")) ++end;
+    const bool joins_words = text_[at] == U'\u2013' && end - at == 1 &&
+                             is_word_character(before(at)) && is_word_character(draft_.at(end));
+    if (joins_words) {
+      const bool numbers = is_digit(before(at)) && is_digit(draft_.at(end));
+      return put(at, end, numbers ? U" to " : U"-");
+    }
+    return read_dash_run(at, end);
+  }
+
+  // A dash between words is a comma; where speech breaks off it stays a hyphen.
+  size_t read_dash_run(size_t at, size_t end) {
+    size_t begin = at;
+    while (begin > draft_.replaced_until() && text_[begin - 1] == U' ') --begin;
+    const char32_t l = before(begin), r = right(end);
+    if (r == 0 || is_mark(r) || (r == U'"' && draft_.at(end) == U'"')) {
+      return put(begin, end, is_word_character(l) ? U"-" : U"");
+    }
+    if (l == 0 || is_mark(l) || l == U'"') return put(begin, end, begin < at ? U" " : U"");
+    return put(begin, end, draft_.at(end) == U' ' ? U"," : U", ");
+  }
+
+  // What markup left, and nobody says. Between words it may be a name: snake_case, C#, 2 * 3.
+  size_t read_leftover(size_t at) {
+    size_t end = at;
+    while (end < text_.size() && text_[end] == text_[at]) ++end;
+    const char32_t l = before(at), r = draft_.at(end);
+    const bool spaced =
+        l == U' ' && r == U' ' && is_word_character(left(at)) && is_word_character(right(end));
+    if (text_[at] == U'_' && end - at == 1 && is_word_character(l) && is_word_character(r))
+      return end;
+    if (text_[at] == U'#' && is_letter(l)) return end;
+    if (text_[at] == U'*' && end - at == 1 && (spaced || (is_digit(l) && is_digit(r)))) return end;
+    // f*** is a word that someone did not write out.
+    if (text_[at] == U'*' && is_letter(l) && end - at >= 2) return end;
+    if (text_[at] == U'^' && is_word_character(l) && is_word_character(r)) {
+      return between(at, end, U"to the power of");
+    }
+    const bool joins = is_word_character(l) && is_word_character(r);
+    return put(at, end, joins ? U" " : U"");
+  }
+
+  Draft& draft_;
+  const std::u32string& text_;
+};
+
+}  // namespace
+
+void read_symbols(Draft& draft) { SymbolReader(draft).read(); }
+
+}  // namespace echo
