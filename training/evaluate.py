@@ -1,0 +1,175 @@
+"""Measures a model by the program, as it is used, and prints a table:
+    python3 -m training.evaluate MODEL_DIR DATA --program build/release/apps/echo-tts [--count 120] [--only NAMES]
+
+Spoken are everyday.txt, replies.txt and DATA/wordnet.txt, none of which was trained on or tuned on. What was spoken and heard is kept in DATA/heard and
+not made again for the same model. Every setting is the program's default unless the row says otherwise."""
+import argparse
+import hashlib
+import io
+import json
+import os
+import subprocess
+
+import numpy as np
+import scipy.io.wavfile
+
+from training import hearing
+from training.sentences import lines
+from training.speaker_distance import Speakers
+from training.trajectories import records
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VOICES = ("rms", "awb", "slt")  # the first is the one without a reference
+PRESETS = [f"Independent-{kind}-CFG{flat}" for kind in ("High-Speaker", "High", "Low") for flat in ("", "-Flat")]
+FRAMES_PER_SECOND = 44100 / 2048
+
+
+class Spoken:
+    """Texts spoken with some settings: what was heard, how long it took."""
+
+    def __init__(self, texts, paths, results, heard):
+        self.texts, self.paths, self.results = texts, paths, results
+        self.score = hearing.Score(texts, heard)
+
+    @property
+    def seconds(self):
+        return np.array([r["duration"] for r in self.results])
+
+    @property
+    def spent(self):
+        return np.array([r["timings"]["total"] for r in self.results])
+
+
+class Evaluation:
+    def __init__(self, args):
+        self.args = args
+        digest = hashlib.sha256()
+        for name in ("dit", "dac", "pca_state"):
+            digest.update(open(f"{args.model}/{name}.safetensors", "rb").read())
+        self.kept = f"{args.data}/heard/{digest.hexdigest()[:12]}"
+        self.texts = {"everyday": lines(f"{HERE}/everyday.txt")[:args.count], "wordnet": lines(f"{args.data}/wordnet.txt")[:args.count],
+                      "replies": lines(f"{HERE}/replies.txt")[:args.count]}
+
+    def cached(self, name, texts, make):
+        """make(paths) -> results; paths and what was heard are kept under the name."""
+        directory = f"{self.kept}/{name}" if not name.startswith("teacher") else f"{self.args.data}/heard/{name}"
+        os.makedirs(directory, exist_ok=True)
+        paths, note = [f"{directory}/{i:04d}.wav" for i in range(len(texts))], f"{directory}/heard.json"
+        kept = json.load(open(note)) if os.path.exists(note) else {}
+        if kept.get("texts") != texts:
+            results = make(paths)
+            kept = {"texts": texts, "results": results, "heard": hearing.hear(paths)}
+            json.dump(kept, open(note, "w"))
+        return Spoken(texts, paths, kept["results"], kept["heard"])
+
+    def say(self, kind, voice=None, **options):
+        """The texts of a kind, spoken by the program."""
+        texts = self.texts[kind]
+        settings = [f"--{k}={v}" for k, v in options.items()]
+        if voice:
+            settings.append(f"--voice={self.args.model}/voices/{voice}.flac")
+
+        def make(paths):
+            results = []
+            for text, path in zip(texts, paths):
+                command = [self.args.program, "say", text, "--model", self.args.model, "-o", path, "--json", f"--threads={self.args.threads}", *settings]
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    raise SystemExit(done.stderr)
+                results.append(json.loads(done.stdout))
+            return results
+
+        return self.cached("-".join([kind, voice or "default"] + [f"{k}={v}" for k, v in options.items()]), texts, make)
+
+    def teacher(self, kind, voice):
+        """The texts of a kind, spoken by the teacher itself."""
+        texts = self.texts[kind]
+
+        def make(paths):
+            spoken = subprocess.run([self.args.teacher, voice, "wave"], input="\n".join(texts).encode() + b"\n", capture_output=True, check=True).stdout
+            results = []
+            for path, (_, _, segments, wave) in zip(paths, records(io.BytesIO(spoken), waves=True)):
+                scipy.io.wavfile.write(path, 16000, wave)
+                sound = np.nonzero(segments["name"] != b"pau")[0]
+                results.append({"duration": float(segments["end"][sound[-1]] - (segments["end"][sound[0] - 1] if sound[0] else 0)), "timings": {"total": 0}})
+            return results
+
+        return self.cached(f"teacher-{kind}-{voice}", texts, make)
+
+
+def row(name, figure, goal=""):
+    print(f"| {name} | {figure} | {goal} |", flush=True)
+
+
+def ends_found(spoken):
+    """The share of chunks whose end the program found, before the window was over."""
+    found = [chunk["duration"] * FRAMES_PER_SECOND < 639 for r in spoken.results for chunk in r["chunks"]]
+    return f"{100 * np.mean(found):.1f} % of {len(found)}"
+
+
+def table(e, part):
+    if part == "default":
+        for kind, goal in (("everyday", "<= 4 %"), ("wordnet", "<= 8 %")):
+            own, teacher = e.say(kind), e.teacher(kind, VOICES[0])
+            row(f"{kind}, default voice", own.score, goal)
+            row(f"{kind}, its teacher {VOICES[0]} itself", teacher.score)
+            row(f"{kind}, ends found", ends_found(own), ">= 99 %")
+            row(f"{kind}, duration against the teacher's", f"{100 * (own.seconds.sum() / teacher.seconds.sum() - 1):+.1f} %", "within 10 %")
+    elif part == "voices":
+        known = Speakers({v: e.teacher("everyday", v).paths[:20] for v in VOICES})
+        right = []
+        for voice in VOICES:
+            own, teacher = e.say("everyday", voice), e.teacher("everyday", voice)
+            row(f"everyday, reference {voice}", own.score, f"<= {teacher.score.rate + 3:.1f} % (teacher {teacher.score})")
+            right += [known.nearest(p) == voice for p in own.paths]
+        row("everyday, the right speaker of three", f"{100 * np.mean(right):.1f} % of {len(right)}", ">= 95 %")
+    elif part == "steps":
+        for steps in (5, 10, 20):
+            spoken = e.say("everyday", num_steps=steps)
+            row(f"everyday, {steps} steps", f"{spoken.score}, {spoken.seconds.mean():.2f} s long on average", "<= 8 %" if steps == 10 else "")
+    elif part == "replies":
+        score = e.say("replies").score
+        heard = 1 - sum(min(w, t) for w, t in zip(score.wrong, score.total)) / sum(score.total)
+        row("texts of 1 to 3 words, words heard", f"{100 * heard:.0f} % of {sum(score.total)}", ">= 80 %")
+        row("the same, by the teacher", f"{100 - e.teacher('replies', VOICES[0]).score.rate:.0f} %")
+    elif part == "blocks":
+        for voice in (None, "awb"):
+            row(f"everyday, block_sizes 32,128,480, {voice or 'default voice'}", e.say("everyday", voice, block_sizes="32,128,480").score, "at most 3 points worse")
+    elif part == "presets":
+        for preset in PRESETS:
+            row(f"everyday, reference awb, preset {preset}", e.say("everyday", "awb", preset=preset).score)
+    elif part == "guidance":
+        for text, speaker in ((0, 0), (1, 0), (3, 0), (3, 3), (3, 8), (8, 8)):
+            spoken = e.say("everyday", "awb", cfg_scale_text=text, cfg_scale_speaker=speaker)
+            row(f"everyday, reference awb, guidance {text} by the text, {speaker} by the speaker", spoken.score)
+    elif part == "settings":
+        row("everyday, truncation 0.8", e.say("everyday", truncation_factor=0.8).score)
+        row("everyday, float32", e.say("everyday", precision="float32").score)
+        for length in (160, 320):
+            row(f"everyday, window of {length} frames", e.say("everyday", sequence_length=length).score)
+    elif part == "speed":
+        texts, e.texts["speed"] = e.texts, ["I would like to change my ticket for the concert, please."] * 3
+        spoken = e.say("speed", sequence_length=80)
+        row("a sentence of 3 s, 40 steps, window of 80 frames", f"{spoken.spent.min():.2f} s for {spoken.seconds[0]:.1f} s", "< 1 s on two cores")
+        spoken = e.say("speed")
+        row("the same, window of 640 frames", f"{spoken.spent.min():.2f} s")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = ["default", "voices", "steps", "replies", "blocks", "presets", "guidance", "settings", "speed"]
+    p.add_argument("model")
+    p.add_argument("data")
+    p.add_argument("--program", default="build/release/apps/echo-tts")
+    p.add_argument("--teacher", default="build/teacher", help="the compiled teacher.c")
+    p.add_argument("--count", type=int, default=120, help="texts of each kind")
+    p.add_argument("--threads", type=int, default=0, help="of the program; 0: all")
+    p.add_argument("--only", default=",".join(parts), help="of " + ", ".join(parts))
+    args = p.parse_args()
+    print("| what | measured | wanted |\n| --- | --- | --- |")
+    for part in args.only.split(","):
+        table(Evaluation(args), part)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Writes a model directory in the published layout:  python3 -m training.export DATA OUT [--codec MODEL_DIR] [--dit CHECKPOINT]"""
+import argparse
+import os
+
+import torch
+
+from training import tensors
+from training.codec import pca_state
+from training.echo_dit import SMALL, EchoDiT
+from training.s1_dac import Decoder, Encoder, published
+
+
+def averaged(path, name):
+    return torch.load(path, map_location="cpu")["ema"][name]
+
+
+def codec(data):
+    """The trained halves and the quantiser."""
+    decoder, encoder = Decoder(), Encoder()
+    decoder.load_state_dict(averaged(f"{data}/decoder.pt", "decoder"))
+    encoder.load_state_dict(averaged(f"{data}/encoder.pt", "encoder"))
+    return {**published(decoder), **published(encoder), **tensors.load(f"{data}/codebooks.safetensors")}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("data")
+    p.add_argument("out")
+    p.add_argument("--dit", help="checkpoint, DATA/dit.pt without it")
+    p.add_argument("--codec", help="a model directory whose codec is kept")
+    p.add_argument("--float32", action="store_true", help="the transformer as it was trained, twice as large")
+    a = p.parse_args()
+    os.makedirs(a.out, exist_ok=True)
+    dit = EchoDiT(SMALL)
+    dit.load_state_dict(averaged(a.dit or f"{a.data}/dit.pt", "dit"))
+    kind = torch.float32 if a.float32 else torch.bfloat16
+    files = {"dit": {k: v.to(kind) for k, v in dit.state_dict().items()},
+             "dac": tensors.load(a.codec + "/dac.safetensors") if a.codec else codec(a.data), "pca_state": pca_state()}
+    files["dac"] = {k: v.bfloat16() if v.dtype == torch.float32 and v.ndim > 1 and "codebook" not in k and "original0" not in k else v for k, v in files["dac"].items()}
+    for name, content in files.items():
+        tensors.save(f"{a.out}/{name}.safetensors", content)
+        print(f"{name}: {sum(v.numel() for v in content.values()) / 1e6:.2f} million parameters, "
+              f"{os.path.getsize(f'{a.out}/{name}.safetensors') / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
