@@ -1,4 +1,7 @@
-"""The loop that all trainers share: learning rate, averaged weights, a line of progress with the time left, checkpoints that survive."""
+"""The loop that all trainers share: learning rate, averaged weights, a line of progress with the time left, checkpoints that survive.
+
+Several processes train one model when each is started with torch's variables (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT): every process
+draws its own batches, and gradients are averaged."""
 import argparse
 import os
 import time
@@ -26,13 +29,19 @@ class Loop:
         self.args, self.path, self.modules = args, f"{args.data}/{name}.pt", modules
         self.warmup, self.flat, self.ema_rate, self.clip, self.autocast = warmup, flat, ema, clip, autocast
         torch.set_num_threads(args.threads)
-        torch.manual_seed(args.seed)
-        self.rng = np.random.default_rng(args.seed)
+        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if self.world > 1:
+            torch.distributed.init_process_group("gloo")
+        self.seed(0)
         for m in modules.values():
             m.to(args.device)
         self.parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(self.parameters, lr=args.lr, betas=betas, weight_decay=0.01)
         self.step, self.cpu = 0, 0.0
+
+    def seed(self, step):
+        torch.manual_seed(self.args.seed + 1000003 * self.rank + step)
+        self.rng = np.random.default_rng([self.args.seed, self.rank, step])
 
     def start(self):
         """To be called when the modules have their first weights."""
@@ -43,8 +52,11 @@ class Loop:
                 m.load_state_dict(state["modules"][n])
             self.ema, self.step, self.cpu = state["ema"], state["step"], state["cpu"]
             self.optimiser.load_state_dict(state["optimiser"])
-            self.rng.bit_generator.state = state["rng"]
-            torch.set_rng_state(state["torch_rng"].cpu())
+            if self.world > 1:
+                self.seed(self.step)
+            else:
+                self.rng.bit_generator.state = state["rng"]
+                torch.set_rng_state(state["torch_rng"].cpu())
             print("continues from step", self.step, flush=True)
 
     def save(self):
@@ -52,6 +64,16 @@ class Loop:
                     "optimiser": self.optimiser.state_dict(), "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state()},
                    self.path + ".part")
         os.replace(self.path + ".part", self.path)
+
+    def share_gradients(self):
+        """Means over all processes."""
+        for p in self.parameters:
+            if p.grad is None:
+                p.grad = torch.zeros_like(p)
+        flat = torch.cat([p.grad.flatten() for p in self.parameters])
+        torch.distributed.all_reduce(flat)
+        for p, g in zip(self.parameters, flat.div_(self.world).split([p.numel() for p in self.parameters])):
+            p.grad.copy_(g.view_as(p))
 
     def rate(self):
         part = self.step / self.args.steps
@@ -72,6 +94,8 @@ class Loop:
                 loss, figures = batch_loss(self)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            if self.world > 1:
+                self.share_gradients()
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
             if not torch.isfinite(norm):
                 raise SystemExit(f"step {self.step}: the gradient is {float(norm)}")
@@ -85,7 +109,7 @@ class Loop:
             for k, v in {**figures, "norm": norm}.items():
                 total, count = sums.get(k, (0.0, 0))
                 sums[k] = (total + float(torch.as_tensor(v).detach()), count + 1)
-            if self.step % self.args.every == 0 or self.step == self.args.steps:
+            if self.rank == 0 and (self.step % self.args.every == 0 or self.step == self.args.steps):
                 self.cpu += time.process_time() - cpu_then
                 cpu_then = time.process_time()
                 with self.averaged(), torch.no_grad(), torch.autocast(self.args.device, dtype=torch.bfloat16, enabled=self.autocast):

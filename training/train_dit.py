@@ -152,6 +152,7 @@ def main():
     p.add_argument("--from", dest="source", help="a model directory to go on from")
     p.add_argument("--name", default="dit")
     p.add_argument("--frames", type=int, default=2000, help="of a batch")
+    p.add_argument("--longest", type=int, default=440, help="frames of a text to learn from")
     p.add_argument("--guided", type=float, default=0.4, help="share of batches that start where guidance leads")
     p.add_argument("--prefixed", type=float, default=0.2, help="share of batches of which only the rest is asked")
     p.add_argument("--weights", default="3,2,2", help="how often each voice speaks; the first is also the one without a reference")
@@ -175,7 +176,8 @@ def main():
     space = Space(f"{args.data}/space.npz")
     speakers = Speakers(space, [float(w) for w in args.weights.split(",")])
     plain = Speakers(space, [1] * len(corpus.spoken), invented=0.0)
-    held, rows = np.arange(24), np.arange(24, len(corpus))
+    usable = np.nonzero(corpus.lengths <= args.longest)[0]
+    held, rows = usable[:24], usable[24:]
     loop = Loop(args, args.name, {"dit": dit, "questions": questions})
     loop.start()
     batches, device = corpus.batches(args.frames, loop.rng, rows), args.device
