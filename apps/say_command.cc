@@ -103,11 +103,18 @@ SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
                 "chunk " + std::to_string(p.chunk) + "/" + std::to_string(p.chunks) + ", step " +
                     std::to_string(p.step) + "/" + std::to_string(p.steps));
   };
-  SpeechTicket ticket = engine.submit(std::move(request), callbacks);
-  while (!ticket.wait_for(std::chrono::milliseconds(50))) {
-    if (interrupted()) ticket.cancel();
+  SpeechStream stream = engine.start(std::move(request), callbacks);
+  SpeechResult result;
+  while (true) {
+    while (!stream.wait_for(std::chrono::milliseconds(50))) {
+      if (interrupted()) stream.cancel();
+    }
+    const auto samples = stream.next();
+    if (!samples) break;
+    result.samples.insert(result.samples.end(), samples->begin(), samples->end());
   }
-  return ticket.wait();
+  static_cast<SpeechSummary&>(result) = stream.finish();
+  return result;
 }
 
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,

@@ -149,17 +149,16 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   service.device = info.device;
   service.finished = options.finished;
   service_ = std::make_unique<SpeechService>(
-      service,
-      SpeechServiceParts{
-          .speak =
-              [this](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-                return engine_->speak(std::move(request), std::move(callbacks), stop);
-              },
-          .voices = *voices_,
-          .store = options.store ? options.store : store_.get(),
-          .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
-          .output = *output_,
-          .logger = logger_});
+      service, SpeechServiceParts{
+                   .speak =
+                       [this](SpeechRequest request, SpeechCallbacks callbacks) {
+                         return engine_->start(std::move(request), std::move(callbacks));
+                       },
+                   .voices = *voices_,
+                   .store = options.store ? options.store : store_.get(),
+                   .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
+                   .output = *output_,
+                   .logger = logger_});
   lap("config");
   if (options.warm_up == "on" || (options.warm_up == "auto" && info.device != "cpu")) warm_up();
 }

@@ -90,10 +90,10 @@ class RequestBench {
       for (int64_t n = 0; n < options_.requests_at_once; ++n) {
         requests.push_back(request(static_cast<uint64_t>(n)));
       }
-      std::vector<SpeechTicket> tickets;
+      std::vector<SpeechStream> streams;
       const auto begin = Clock::now();
-      for (SpeechRequest& next : requests) tickets.push_back(engine_->submit(std::move(next)));
-      for (SpeechTicket& ticket : tickets) ticket.wait();
+      for (SpeechRequest& next : requests) streams.push_back(engine_->start(std::move(next)));
+      for (SpeechStream& stream : streams) stream.collect();
       if (i >= 0) seconds.push_back(seconds_since(begin));
     }
     const std::string count = std::to_string(options_.requests_at_once);
@@ -108,28 +108,15 @@ class RequestBench {
   double first_audio_seconds(uint64_t seed) {
     SpeechRequest blocks = request(seed);
     blocks.parameters.block_sizes = options_.first_blocks;
-    std::promise<size_t> first;
-    bool heard = false;
-    SpeechCallbacks callbacks;
-    callbacks.audio = [&](std::span<const float> samples) {
-      if (!heard) first.set_value(samples.size());
-      heard = true;
-    };
+    blocks.delivery = SpeechDelivery::kInOrder;
     const auto begin = Clock::now();
-    SpeechTicket ticket = engine_->submit(std::move(blocks), std::move(callbacks));
-    std::future<size_t> samples = first.get_future();
-    const auto there = [&](std::chrono::milliseconds time) {
-      return samples.wait_for(time) == std::future_status::ready;
-    };
-    while (!there(std::chrono::milliseconds(10))) {
-      if (!ticket.wait_for(std::chrono::milliseconds(0)) || there({})) continue;
-      ticket.wait();  // throws what ended it before it was heard
-    }
+    SpeechStream stream = engine_->start(std::move(blocks));
+    const auto samples = stream.next();
     const double seconds = seconds_since(begin);
-    result_.first_audio_length = static_cast<double>(samples.get()) / kModelRate;
-    ticket.cancel();
+    result_.first_audio_length = static_cast<double>(samples.value().size()) / kModelRate;
+    stream.cancel();
     try {
-      ticket.wait();
+      stream.finish();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kCancelled) throw;
     }

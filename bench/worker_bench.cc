@@ -148,24 +148,20 @@ std::map<std::string, Moments> run_jobs(size_t count) {
   SpeechServiceOptions options;
   options.model = "tiny";
   options.finished = [&](const JobReport& report) {
-    recorder.change(report.job_id,
-                    [&](Moments& job) { job.encode_ms = 1e3 * report.encode_seconds; });
+    recorder.change(report.job_id, [&](Moments& job) {
+      job.engine_ms = 1e3 * report.timings.total;
+      job.encode_ms = 1e3 * report.encode_seconds;
+    });
   };
   std::string current;  // jobs come one at a time, on one thread
-  SpeechService service(
-      options, {[&](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-                  const Time begin = Clock::now();
-                  SpeechResult result =
-                      engine->speak(std::move(request), std::move(callbacks), stop);
-                  const double spent = milliseconds(begin, Clock::now());
-                  recorder.change(current, [&](Moments& job) { job.engine_ms = spent; });
-                  return result;
-                },
-                voices,
-                &store,
-                {},
-                output,
-                logger});
+  SpeechService service(options, {[&](SpeechRequest request, SpeechCallbacks callbacks) {
+                                    return engine->start(std::move(request), std::move(callbacks));
+                                  },
+                                  voices,
+                                  &store,
+                                  {},
+                                  output,
+                                  logger});
   const Handler speak = make_speech_handler(service);
 
   runpod::Worker worker(worker_options(platform), *http, logger);

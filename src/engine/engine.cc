@@ -1,38 +1,38 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <vector>
 
 #include "base/error.h"
 #include "engine/engine_core.h"
 #include "engine/scheduler.h"
+#include "engine/speech_pipe.h"
 #include "engine/speech_task.h"
 
 namespace echo {
 
-SpeechTicket::SpeechTicket(std::shared_ptr<SpeechTask> task)
-    : task_(std::move(task)), outcome_(task_->outcome()) {}
+// Rung by whoever has something for a thread that may be waiting; a ring before the wait counts.
+class Bell {
+ public:
+  void ring() {
+    {
+      const std::scoped_lock lock(mutex_);
+      rung_ = true;
+    }
+    changed_.notify_one();
+  }
+  void wait(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, std::move(stop), [this] { return rung_; });
+    rung_ = false;
+  }
 
-SpeechTicket::SpeechTicket(SpeechTicket&&) noexcept = default;
-
-SpeechTicket& SpeechTicket::operator=(SpeechTicket&& other) noexcept {
-  if (task_) task_->cancel();
-  task_ = std::move(other.task_);
-  outcome_ = std::move(other.outcome_);
-  return *this;
-}
-
-SpeechTicket::~SpeechTicket() {
-  if (task_) task_->cancel();
-}
-
-void SpeechTicket::cancel() { task_->cancel(); }
-
-bool SpeechTicket::wait_for(std::chrono::milliseconds duration) const {
-  return outcome_.wait_for(duration) == std::future_status::ready;
-}
-
-SpeechResult SpeechTicket::wait() { return result_of(outcome_.get()); }
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool rung_ = false;
+};
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   if (options.queue_capacity == 0) throw_invalid("queue_capacity: found 0, expected at least 1");
@@ -44,7 +44,10 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
 }
 
 Engine::Engine(const EngineOptions& options, std::unique_ptr<EngineCore> core)
-    : options_(options), core_(std::move(core)), info_(core_->info()) {
+    : options_(options),
+      core_(std::move(core)),
+      info_(core_->info()),
+      bell_(std::make_shared<Bell>()) {
   constexpr size_t kLeastRequests = 4;
   info_.max_requests = options.max_requests > 0
                            ? options.max_requests
@@ -61,29 +64,28 @@ Engine::~Engine() {
   thread_.join();
 }
 
-SpeechTicket Engine::submit(SpeechRequest request, SpeechCallbacks callbacks) {
-  auto task =
-      std::make_shared<SpeechTask>(core_->prepare(std::move(request)), std::move(callbacks));
+SpeechStream Engine::start(SpeechRequest request, SpeechCallbacks callbacks) {
+  const auto unread = static_cast<size_t>(std::max(0.0, request.unread_seconds) * kModelRate);
+  auto pipe = std::make_shared<SpeechPipe>(unread, [bell = bell_] { bell->ring(); });
+  SpeechTask task{core_->prepare(std::move(request)), std::move(callbacks), pipe};
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) throw_unavailable("the engine is shutting down");
     if (queue_.size() >= options_.queue_capacity) {
-      std::erase_if(queue_, [](const auto& waiting) { return !waiting->waiting(); });
+      std::erase_if(queue_, [](const SpeechTask& waiting) { return !waiting.pipe->waiting(); });
     }
     if (queue_.size() >= options_.queue_capacity) {
       throw_unavailable("the queue is full: " + std::to_string(queue_.size()) +
                         " requests are waiting");
     }
-    queue_.push_back(task);
+    queue_.push_back(std::move(task));
   }
-  queued_.notify_one();
-  return SpeechTicket(std::move(task));
+  bell_->ring();
+  return SpeechStream(std::move(pipe));
 }
 
 SpeechResult Engine::speak(SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-  SpeechTicket ticket = submit(std::move(request), std::move(callbacks));
-  const std::stop_callback cancel(stop, [&ticket] { ticket.cancel(); });
-  return ticket.wait();
+  return start(std::move(request), std::move(callbacks)).collect(std::move(stop));
 }
 
 EngineStatus Engine::status() const {
@@ -91,7 +93,7 @@ EngineStatus Engine::status() const {
   const std::scoped_lock lock(mutex_);
   EngineStatus status;
   status.waiting = static_cast<size_t>(std::count_if(
-      queue_.begin(), queue_.end(), [](const auto& task) { return task->waiting(); }));
+      queue_.begin(), queue_.end(), [](const SpeechTask& task) { return task.pipe->waiting(); }));
   status.running = running_;
   status.trajectories = trajectories_;
   status.voices = voices.voices;
@@ -103,26 +105,26 @@ EngineStatus Engine::status() const {
 void Engine::run(std::stop_token stop) {
   Scheduler scheduler(core_->models(), core_->modulations(), stop);
   while (!stop.stop_requested()) {
-    std::vector<std::shared_ptr<SpeechTask>> arrived;
+    std::vector<SpeechTask> arrived;
     {
-      std::unique_lock lock(mutex_);
+      const std::scoped_lock lock(mutex_);
       running_ = scheduler.jobs();
       trajectories_ = scheduler.trajectories();
-      if (running_ == 0) queued_.wait(lock, stop, [this] { return !queue_.empty(); });
       while (!queue_.empty() && running_ + arrived.size() < info_.max_requests) {
         arrived.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
     }
-    for (auto& task : arrived) scheduler.add(std::move(task));
+    const bool none_arrived = arrived.empty();
+    for (SpeechTask& task : arrived) scheduler.add(std::move(task));
     try {
-      scheduler.pass();
+      if (!scheduler.pass() && none_arrived) bell_->wait(stop);
     } catch (...) {
       scheduler.fail_all();
     }
   }
   const std::scoped_lock lock(mutex_);
-  for (const auto& task : queue_) task->cancel();
+  for (const SpeechTask& task : queue_) task.pipe->cancel();
   queue_.clear();
 }
 

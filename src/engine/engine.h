@@ -1,14 +1,18 @@
 // Text and a voice become speech: the whole model behind one class.
+//
+//   const auto engine = Engine::load({.files = find_model_files("models")});
+//   SpeechRequest request{.text = "Hello.", .voice =
+//   voice_of_samples(load_voice("a.wav").samples)}; request.delivery = SpeechDelivery::kInOrder; //
+//   somebody listens SpeechStream stream = engine->start(std::move(request)); while (auto samples =
+//   stream.next()) play(*samples);   // as soon as they are final std::printf("%.1f s\n",
+//   stream.finish().seconds());    // or: engine->speak(request).samples
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,13 +25,14 @@
 #include "engine/device.h"
 #include "engine/noise.h"
 #include "engine/precision.h"
-#include "engine/speech_outcome.h"
 #include "engine/speech_request.h"
+#include "engine/speech_stream.h"
 
 namespace echo {
 
+class Bell;
 class EngineCore;
-class SpeechTask;
+struct SpeechTask;
 
 struct EngineOptions {
   ModelFiles files;
@@ -56,27 +61,6 @@ struct EngineOptions {
 
   int64_t speaker_chunk_frames =
       640;  // of a reference, encoded at a time; the result depends on it
-};
-
-// A request on its way. Destroying the ticket of an unfinished request cancels it. Any one thread
-// at a time; cancel() from any thread. May outlive the engine.
-class SpeechTicket {
- public:
-  explicit SpeechTicket(std::shared_ptr<SpeechTask> task);
-  ~SpeechTicket();
-  SpeechTicket(SpeechTicket&&) noexcept;
-  SpeechTicket& operator=(SpeechTicket&&) noexcept;
-
-  // Ends the request within a step of the sampler; it is then answered with kCancelled.
-  void cancel();
-  // Whether wait() would return at once.
-  bool wait_for(std::chrono::milliseconds duration) const;
-  // The result, once. Throws what ended the request.
-  SpeechResult wait();
-
- private:
-  std::shared_ptr<SpeechTask> task_;
-  std::future<SpeechOutcome> outcome_;
 };
 
 struct EngineInfo {
@@ -111,12 +95,13 @@ class Engine {
   // Running and waiting requests are answered as cancelled; ends within a step.
   ~Engine();
 
-  // Checks the request and finds its voice on the calling thread, then queues it. Errors:
-  // kInvalidArgument for text, parameters or voice; kUnavailable when the queue is full; what the
-  // voice's loader throws.
-  SpeechTicket submit(SpeechRequest request, SpeechCallbacks callbacks = {});
+  // Checks the request and finds its voice on the calling thread, then queues it; the stream gives
+  // its samples while they are made. Errors: kInvalidArgument for text, parameters or voice;
+  // kUnavailable when the queue is full; what the voice's loader throws.
+  SpeechStream start(SpeechRequest request, SpeechCallbacks callbacks = {});
 
-  // submit() and wait(), cancelled when `stop` is requested. Errors: of both.
+  // Starts the request and collects its stream; cancels it when `stop` is requested. Errors: those
+  // of start() and of SpeechStream::next().
   SpeechResult speak(SpeechRequest request, SpeechCallbacks callbacks = {},
                      std::stop_token stop = {});
 
@@ -131,9 +116,9 @@ class Engine {
   const std::unique_ptr<EngineCore> core_;
   EngineInfo info_;
 
+  const std::shared_ptr<Bell> bell_;  // wakes the device's thread
   mutable std::mutex mutex_;
-  std::condition_variable_any queued_;
-  std::deque<std::shared_ptr<SpeechTask>> queue_;
+  std::deque<SpeechTask> queue_;
   bool stopping_ = false;
   size_t running_ = 0;
   size_t trajectories_ = 0;

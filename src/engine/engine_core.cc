@@ -177,6 +177,9 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   prepared.chunks = plan_chunks(request.text, chunking);
   prepared.warnings = parameter_warnings(request.parameters);
   prepared.parameters = std::move(request.parameters);
+  prepared.delivery = request.delivery;
+  prepared.judge = std::move(request.judge);
+  prepared.max_retakes = std::max<int64_t>(0, request.max_retakes);
   if (request.voice) prepare_voice(*request.voice, prepared);
   return prepared;
 }

@@ -7,7 +7,7 @@
 #include "engine/engine.h"
 #include "engine/modulation_cache.h"
 #include "engine/plan.h"
-#include "engine/speech_job.h"
+#include "engine/prepared_speech.h"
 #include "engine/voice_cache.h"
 #include "engine/voice_store.h"
 

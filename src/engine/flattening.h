@@ -19,9 +19,15 @@ struct FlatteningOptions {
 int64_t flattening_point(std::span<const float> latents, int64_t channels,
                          const FlatteningOptions& options = {});
 
-// Of latents of which these are the first frames, final: how many frames flattening_point() will
-// keep at least, whatever follows. Once the point is certain, exactly those before it.
-int64_t certain_frames(std::span<const float> latents, int64_t channels,
-                       const FlatteningOptions& options = {});
+struct CertainFrames {
+  int64_t frames = 0;  // flattening_point() will keep at least these, whatever follows
+  bool ended = false;  // it will keep exactly these
+};
+
+// Of latents of which these are the first frames, final. Frames from which a flat window may still
+// begin are not certain; that is told by the known part of the window, whose squared distances from
+// its own mean the whole cannot fall below.
+CertainFrames certain_frames(std::span<const float> latents, int64_t channels,
+                             const FlatteningOptions& options = {});
 
 }  // namespace echo

@@ -11,21 +11,20 @@ Scheduler::Scheduler(const SpeechModels& models, ModulationCache& modulations, s
     : models_(models), modulations_(modulations), stop_(std::move(stop)) {}
 
 Scheduler::~Scheduler() {
-  for (Active& active : jobs_) active.task->fail_as_cancelled();
+  for (Active& active : jobs_) active.pipe->fail_as_cancelled();
 }
 
-void Scheduler::add(std::shared_ptr<SpeechTask> task) {
-  if (!task->start()) return;
+void Scheduler::add(SpeechTask task) {
+  if (!task.pipe->start()) return;
   Active& active = jobs_.emplace_back();
-  active.task = std::move(task);
+  active.pipe = task.pipe;
   guard(active, [&] {
     // Long work on one request also looks whether others want to leave.
-    const auto cancelled = [this, task = active.task] {
+    const auto cancelled = [this, pipe = task.pipe] {
       sweep();
-      return task->cancelled() || stop_.stop_requested();
+      return pipe->cancelled().stop_requested() || stop_.stop_requested();
     };
-    active.job = std::make_unique<SpeechJob>(models_, active.task->take_prepared(),
-                                             active.task->take_callbacks(), cancelled);
+    active.job = std::make_unique<SpeechJob>(models_, std::move(task), cancelled);
   });
 }
 
@@ -40,16 +39,19 @@ size_t Scheduler::batch_width() const {
                                                      : models_.backend.batch_width());
 }
 
-void Scheduler::pass() {
+bool Scheduler::pass() {
+  bool worked = false;
   for (Active& active : jobs_) {
     sweep();
     if (active.done || active.voice_encoded) continue;
     guard(active, [&] { active.job->encode_voice(); });
     active.voice_encoded = true;
+    worked = true;
   }
   start_chunks();
   const auto width = batch_width();
   const std::vector<Runner> all = runners();
+  worked = worked || !all.empty();
   for (size_t first = 0; first < all.size(); first += width) {
     step({all.begin() + static_cast<ptrdiff_t>(first),
           all.begin() + static_cast<ptrdiff_t>(std::min(first + width, all.size()))});
@@ -58,34 +60,37 @@ void Scheduler::pass() {
     sweep();
     if (active.done) continue;
     guard(active, [&] {
-      active.job->decode_piece();
+      worked = active.job->decode_piece() || worked;
       if (active.job->finished()) {
-        active.task->succeed(active.job->take_result());
+        active.pipe->succeed(active.job->take_summary());
         active.done = true;
       }
     });
   }
+  const size_t before = jobs_.size();
   remove_done();
+  return worked || jobs_.size() < before;
 }
 
 void Scheduler::guard(Active& active, const std::function<void()>& work) {
   try {
     work();
   } catch (...) {
-    active.task->fail_with_current_exception();
+    active.pipe->fail(current_failure());
     active.done = true;
   }
 }
 
 void Scheduler::fail_all() {
-  for (Active& active : jobs_) active.task->fail_with_current_exception();
+  for (Active& active : jobs_) active.pipe->fail(current_failure());
   jobs_.clear();
 }
 
 void Scheduler::sweep() {
   for (Active& active : jobs_) {
-    if (active.done || !(active.task->cancelled() || stop_.stop_requested())) continue;
-    active.task->fail_as_cancelled();
+    if (active.done || !(active.pipe->cancelled().stop_requested() || stop_.stop_requested()))
+      continue;
+    active.pipe->fail_as_cancelled();
     active.done = true;
   }
 }
@@ -100,7 +105,7 @@ void Scheduler::start_chunks() {
       if (active.done) continue;
       const size_t running = active.job->running().size();
       total += running;
-      if (active.job->has_waiting_chunk() && (!chosen || running < fewest)) {
+      if (active.job->can_start_chunk() && (!chosen || running < fewest)) {
         chosen = &active;
         fewest = running;
       }

@@ -7,8 +7,8 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/modulation_cache.h"
 #include "engine/speech_job.h"
-#include "engine/speech_task.h"
 
 namespace echo {
 
@@ -25,19 +25,20 @@ class Scheduler {
   ~Scheduler();
 
   // Starts the task, unless it has been cancelled meanwhile.
-  void add(std::shared_ptr<SpeechTask> task);
+  void add(SpeechTask task);
   size_t jobs() const { return jobs_.size(); }
   size_t trajectories() const;
 
   // Voices of new requests, one step of every trajectory, a piece of decoding for every request.
-  void pass();
+  // Returns whether there was anything to do: if not, every request waits for its listener.
+  bool pass();
 
   // Answers every request with the exception that is being handled: the pass itself broke.
   void fail_all();
 
  private:
   struct Active {
-    std::shared_ptr<SpeechTask> task;
+    std::shared_ptr<SpeechPipe> pipe;
     std::unique_ptr<SpeechJob> job;
     bool voice_encoded = false;
     bool done = false;  // answered; leaves at the end of the pass

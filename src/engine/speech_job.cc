@@ -1,12 +1,11 @@
 #include "engine/speech_job.h"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 #include "audio/silence.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "engine/flattening.h"
 #include "text/tokens.h"
 
 namespace echo {
@@ -14,8 +13,6 @@ namespace {
 
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
-// A piece of decoding between two looks at the other requests.
-constexpr int64_t kDecodeFrames = 64;
 
 // Adds the time until its end to a stage.
 class Timer {
@@ -37,31 +34,28 @@ std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index +
 
 }  // namespace
 
-SpeechJob::SpeechJob(const SpeechModels& models, PreparedSpeech prepared, SpeechCallbacks callbacks,
-                     std::function<bool()> cancelled)
+SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled)
     : models_(models),
-      prepared_(std::move(prepared)),
-      callbacks_(std::move(callbacks)),
+      prepared_(std::move(task.prepared)),
+      callbacks_(std::move(task.callbacks)),
+      pipe_(std::move(task.pipe)),
+      chunks_(prepared_.chunks.size()),
       joiner_({.normalize_boundaries = prepared_.parameters.normalize_boundaries,
                .enable_crossfade = prepared_.parameters.enable_crossfade}) {
   hooks_.cancelled = std::move(cancelled);
-  result_.warnings = std::move(prepared_.warnings);
-  result_.timings.queue =
+  summary_.warnings = std::move(prepared_.warnings);
+  summary_.timings.queue =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();
-  chunks_.resize(prepared_.chunks.size());
-  for (size_t i = 0; i < chunks_.size(); ++i) {
-    chunks_[i].index = static_cast<int64_t>(i);
-    chunks_[i].seed = prepared_.parameters.seed + kSeedStep * i;
-  }
+  for (size_t i = 0; i < chunks_.size(); ++i) chunks_[i].index = static_cast<int64_t>(i);
 }
 
 void SpeechJob::encode_voice() {
   if (!prepared_.has_voice) return;
-  const Timer timer(result_.timings.voice);
+  const Timer timer(summary_.timings.voice);
   voice_ = std::move(prepared_.voice);
   // Another request may have encoded it since this one was submitted.
   if (!voice_) voice_ = models_.voices.find(prepared_.voice_key);
-  result_.voice_cache =
+  summary_.voice_cache =
       voice_ || !prepared_.voice_latents.empty() ? VoiceCacheUse::kHit : VoiceCacheUse::kMiss;
   if (!voice_) {
     const int64_t width = models_.codec.latent_size();
@@ -92,152 +86,218 @@ void SpeechJob::encode_voice() {
   prepared_.voice_latents = {};
 }
 
-Trajectory* SpeechJob::start_chunk() {
-  if (!has_waiting_chunk()) return nullptr;
-  Chunk& chunk = chunks_[next_start_];
-  const Timer timer(result_.timings.text);
+std::optional<size_t> SpeechJob::next_to_start() const {
+  if (pipe_->full()) return {};
+  for (size_t i = next_out_; i < chunks_.size(); ++i) {
+    const Chunk& chunk = chunks_[i];
+    if (!chunk.attempt) return i;
+    // Somebody listens: the chunk that is heard first has the device for itself.
+    if (prepared_.delivery == SpeechDelivery::kInOrder && chunk.attempt->trajectory()) return {};
+  }
+  return {};
+}
+
+void SpeechJob::start_chunk() {
+  const size_t index = next_to_start().value();
+  Chunk& chunk = chunks_[index];
+  const Timer timer(summary_.timings.text);
   Conditions conditions;
   conditions.text = std::make_shared<KeyValueCache>(
-      models_.dit.encode_text(tokenize(prepared_.chunks[next_start_].normalised)));
+      models_.dit.encode_text(tokenize(prepared_.chunks[index].normalised)));
   // Shares the voice's ownership: the cache may let it go meanwhile.
   if (voice_) conditions.speaker = {voice_, &voice_->keys_values};
-  const auto noise = [generator = NoiseGenerator(models_.noise, chunk.seed)](int64_t n) mutable {
-    return generator.draw(n);
-  };
-  chunk.trajectory =
-      std::make_unique<Trajectory>(models_.dit, prepared_.parameters, noise, std::move(conditions));
-  ++next_start_;
-  return chunk.trajectory.get();
+  const uint64_t seed =
+      prepared_.parameters.seed + kSeedStep * index + static_cast<uint64_t>(chunk.attempts);
+  chunk.attempt =
+      std::make_unique<ChunkAttempt>(models_, prepared_.parameters, seed, std::move(conditions));
+  ++chunk.attempts;
 }
 
 std::vector<Trajectory*> SpeechJob::running() const {
   std::vector<Trajectory*> trajectories;
   for (const Chunk& chunk : chunks_) {
-    if (chunk.trajectory) trajectories.push_back(chunk.trajectory.get());
+    if (chunk.attempt && chunk.attempt->trajectory()) {
+      trajectories.push_back(chunk.attempt->trajectory());
+    }
   }
   return trajectories;
 }
 
 void SpeechJob::apply(Trajectory& trajectory, const Tensor& v, double seconds) {
-  const Timer timer(result_.timings.diffusion);
-  result_.timings.diffusion += seconds;
-  const auto chunk = std::find_if(chunks_.begin(), chunks_.end(), [&](const Chunk& candidate) {
-    return candidate.trajectory.get() == &trajectory;
+  const Timer timer(summary_.timings.diffusion);
+  summary_.timings.diffusion += seconds;
+  Chunk& chunk = *std::find_if(chunks_.begin(), chunks_.end(), [&](const Chunk& candidate) {
+    return candidate.attempt && candidate.attempt->trajectory() == &trajectory;
   });
-  const int64_t before = trajectory.final_frames();
-  trajectory.apply(v);
-  report(*chunk);
-  if (trajectory.finished()) {
-    finish_sampling(*chunk);
-  } else if (trajectory.final_frames() > before) {
-    keep_certain(*chunk);
-  }
+  in_chunk(chunk, [&] { chunk.attempt->apply(v); });
+  report(chunk);
 }
 
 void SpeechJob::report(const Chunk& chunk) {
-  if (!callbacks_.progress) return;
   SpeechProgress progress;
   progress.chunk = chunk.index + 1;
   progress.chunks = static_cast<int64_t>(chunks_.size());
-  progress.step = chunk.trajectory->steps_done();
-  progress.steps = chunk.trajectory->steps_total();
+  progress.step = chunk.attempt->steps_done();
+  progress.steps = chunk.attempt->steps_total();
   int64_t done = 0;  // every chunk of a request takes the same number of steps
   for (const Chunk& other : chunks_) {
-    if (other.sampled) done += progress.steps;
-    if (other.trajectory) done += other.trajectory->steps_done();
+    if (other.kept) {
+      done += progress.steps;
+    } else if (other.attempt) {
+      done += other.attempt->steps_done();
+    }
   }
-  progress.fraction =
-      static_cast<double>(done) / static_cast<double>(progress.steps * progress.chunks);
-  callbacks_.progress(progress);
-}
-
-std::vector<float> SpeechJob::final_values(const Chunk& chunk) const {
-  const Trajectory& trajectory = *chunk.trajectory;
-  std::vector<float> values = trajectory.latent().row_range(0, trajectory.final_frames()).to_host();
-  if (find_non_finite(values) != values.size()) {
-    throw_internal(chunk_name(chunk.index) + ": the sampler gave values that are not finite");
-  }
-  return values;
-}
-
-void SpeechJob::keep_certain(Chunk& chunk) {
-  const Tensor latent = chunk.trajectory->latent();
-  const int64_t frames = certain_frames(final_values(chunk), latent.cols());
-  if (frames <= chunk.latent.rows()) return;
-  chunk.latent = latent.row_range(0, frames);
-  chunk.stretches.push_back(frames);
-}
-
-void SpeechJob::finish_sampling(Chunk& chunk) {
-  const Tensor latent = chunk.trajectory->latent();
-  const int64_t frames = flattening_point(final_values(chunk), latent.cols());
-  if (frames == latent.rows()) {
-    result_.warnings.push_back(chunk_name(chunk.index) + ": speech did not end within " +
-                               std::to_string(frames) + " frames and may be cut off");
-  } else if (frames == 0) {
-    result_.warnings.push_back(chunk_name(chunk.index) + ": the model gave no speech for it");
-  }
-  chunk.latent = latent.row_range(0, frames);
-  chunk.stretches.push_back(frames);
-  chunk.sampled = true;
-  chunk.trajectory.reset();
+  // An attempt that begins anew does not take back what has been told.
+  fraction_ = std::max(
+      fraction_, static_cast<double>(done) / static_cast<double>(progress.steps * progress.chunks));
+  progress.fraction = fraction_;
+  progress.samples = given_samples_;
+  pipe_->tell(progress);
+  if (callbacks_.progress) callbacks_.progress(progress);
 }
 
 bool SpeechJob::decode_piece() {
-  if (finished() || chunks_[next_decode_].stretches.empty()) return false;
-  const Timer timer(result_.timings.decode);
-  Chunk& chunk = chunks_[next_decode_];
-  if (!decoding_)
-    decoding_ = std::make_unique<Decoding>(Decoding{Codec::Decoder(models_.codec), 0, {}});
-  const int64_t end = chunk.stretches.front();
-  const int64_t frames = std::min(kDecodeFrames, end - decoding_->next_frame);
-  if (frames > 0) {
-    const std::vector<float> samples =
-        decoding_->decoder.push(chunk.latent.row_range(decoding_->next_frame, frames), hooks_);
-    if (find_non_finite(samples) != samples.size()) {
-      throw_internal(chunk_name(chunk.index) + ": the decoder gave samples that are not finite");
-    }
-    decoding_->samples.insert(decoding_->samples.end(), samples.begin(), samples.end());
-    decoding_->next_frame += frames;
-  }
-  if (decoding_->next_frame == end) finish_stretch(chunk);
+  const auto found = std::find_if(chunks_.begin(), chunks_.end(), [](const Chunk& chunk) {
+    return !chunk.kept && chunk.attempt && chunk.attempt->has_undecoded();
+  });
+  if (found == chunks_.end()) return false;
+  Chunk& chunk = *found;
+  const Timer timer(summary_.timings.decode);
+  Samples piece;
+  in_chunk(chunk, [&] { piece = chunk.attempt->decode_piece(hooks_); });
+  chunk.samples.insert(chunk.samples.end(), piece.begin(), piece.end());
+  judge(chunk);
+  give_out();
   return true;
 }
 
-void SpeechJob::finish_stretch(Chunk& chunk) {
-  chunk.stretches.pop_front();
-  const bool last = next_decode_ + 1 == chunks_.size();
-  if (!chunk.sampled || !chunk.stretches.empty()) {
-    give_out(joiner_.push_piece(decoding_->samples, last));
-    decoding_->samples.clear();
+void SpeechJob::in_chunk(const Chunk& chunk, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kCancelled) throw;
+    throw Error(error.code(), chunk_name(chunk.index) + ": " + error.what());
+  }
+}
+
+bool SpeechJob::may_retake(const Chunk& chunk) const {
+  return !chunk.flows && chunk.attempts <= prepared_.max_retakes;
+}
+
+void SpeechJob::drop_attempt(Chunk& chunk) {
+  chunk.attempt.reset();
+  chunk.samples.clear();
+}
+
+// Where no retake is possible a chunk flows from its first piece, and where somebody listens to
+// blocks from the first block that passes; every other when it is whole.
+void SpeechJob::judge(Chunk& chunk) {
+  using Action = ChunkVerdict::Action;
+  if (!prepared_.judge || prepared_.max_retakes == 0) chunk.flows = true;
+  if (!chunk.attempt->decoded()) {
+    const bool in_blocks = prepared_.delivery == SpeechDelivery::kInOrder &&
+                           prepared_.parameters.block_sizes.size() > 1;
+    if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
+    if (ask_judge(chunk).action == Action::kRetake && may_retake(chunk)) {
+      drop_attempt(chunk);
+    } else {
+      chunk.flows = true;
+    }
     return;
   }
+  ChunkVerdict verdict = ask_judge(chunk);
+  const bool again = verdict.action == Action::kRetake && may_retake(chunk);
+  const bool worse = chunk.best && chunk.best->verdict.score <= verdict.score;
+  if (again) {
+    if (!worse) {
+      chunk.best = KeptTake{std::move(chunk.attempt), std::move(chunk.samples), std::move(verdict)};
+    }
+    drop_attempt(chunk);
+    return;
+  }
+  if (worse) {
+    chunk.attempt = std::move(chunk.best->attempt);
+    chunk.samples = std::move(chunk.best->samples);
+    verdict = std::move(chunk.best->verdict);
+  }
+  keep(chunk, verdict);
+}
+
+ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
+  if (!prepared_.judge) return {};
+  const ChunkAttempt& attempt = *chunk.attempt;
+  ChunkTake take;
+  take.text = prepared_.chunks[static_cast<size_t>(chunk.index)].text;
+  take.seed = attempt.seed();
+  take.attempt = chunk.attempts - 1;
+  take.window_frames = attempt.window_frames();
+  take.frames = attempt.frames();
+  take.ended = attempt.ended();
+  take.samples = chunk.samples;
+  take.complete = attempt.decoded();
+  return prepared_.judge(take);
+}
+
+void SpeechJob::keep(Chunk& chunk, const ChunkVerdict& verdict) {
+  chunk.best.reset();
+  chunk.kept = true;
+  if (chunk.attempt->frames() == 0) {
+    chunk.warnings.push_back("the model gave no speech for it");
+  } else if (!chunk.attempt->ended()) {
+    chunk.warnings.push_back("speech did not end within " +
+                             std::to_string(chunk.attempt->window_frames()) +
+                             " frames and may be cut off");
+  }
+  chunk.warnings.insert(chunk.warnings.end(), verdict.warnings.begin(), verdict.warnings.end());
+}
+
+void SpeechJob::give_out() {
+  while (!finished()) {
+    Chunk& chunk = chunks_[next_out_];
+    const bool last = next_out_ + 1 == chunks_.size();
+    Samples ready;
+    if (!chunk.kept && !chunk.flows) return;
+    Samples rest(chunk.samples.begin() + static_cast<ptrdiff_t>(chunk.given), chunk.samples.end());
+    chunk.given = chunk.samples.size();
+    if (chunk.kept) {
+      ready = joiner_.push(std::move(rest), last);
+      finish_chunk(chunk);
+    } else if (!rest.empty()) {
+      ready = joiner_.push_piece(rest, last);
+    } else {
+      return;
+    }
+    given_samples_ += ready.size();
+    pipe_->push(std::move(ready));
+  }
+}
+
+void SpeechJob::finish_chunk(Chunk& chunk) {
   SpokenChunk spoken;
-  spoken.text_chars = static_cast<int64_t>(count_code_points(prepared_.chunks[next_decode_].text));
-  spoken.seed = chunk.seed;
-  spoken.seconds =
-      static_cast<double>(decoding_->next_frame * models_.codec.samples_per_frame()) / kModelRate;
-  result_.chunks.push_back(spoken);
-  const Samples ready = joiner_.push(std::move(decoding_->samples), last);
-  decoding_.reset();
-  chunk.latent = {};
-  ++next_decode_;
-  give_out(ready);
+  const std::string& text = prepared_.chunks[next_out_].text;
+  spoken.text_chars = static_cast<int64_t>(count_code_points(text));
+  spoken.seed = chunk.attempt->seed();
+  spoken.attempts = chunk.attempts;
+  const int64_t samples = chunk.attempt->frames() * models_.codec.samples_per_frame();
+  spoken.seconds = static_cast<double>(samples) / kModelRate;
+  summary_.chunks.push_back(spoken);
+  for (const std::string& warning : chunk.warnings) {
+    summary_.warnings.push_back(chunk_name(chunk.index) + ": " + warning);
+  }
+  // What is kept of an attempt is large, and a text may have hundreds.
+  drop_attempt(chunk);
+  chunk.samples.shrink_to_fit();
+  ++next_out_;
 }
 
-void SpeechJob::give_out(const Samples& samples) {
-  result_.samples.insert(result_.samples.end(), samples.begin(), samples.end());
-  if (callbacks_.audio && !samples.empty()) callbacks_.audio(samples);
-}
-
-SpeechResult SpeechJob::take_result() {
-  if (result_.samples.empty()) {
+SpeechSummary SpeechJob::take_summary() {
+  if (given_samples_ == 0) {
     throw Error(ErrorCode::kUnavailable,
                 "the model gave no speech for this text and seed: try another seed");
   }
-  result_.timings.total =
+  summary_.timings.total =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();
-  return std::move(result_);
+  return std::move(summary_);
 }
 
 }  // namespace echo

@@ -1,118 +1,97 @@
-// A request on its way through the device.
+// A request on its way through the device. For the files of this folder only.
 #pragma once
 
-#include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "audio/join.h"
-#include "engine/noise.h"
-#include "engine/speech_request.h"
-#include "engine/trajectory.h"
-#include "engine/voice_cache.h"
-#include "engine/voice_store.h"
-#include "models/codec.h"
-#include "models/speaker_latent.h"
-#include "text/plan.h"
+#include "engine/chunk_attempt.h"
+#include "engine/speech_pipe.h"
+#include "engine/speech_task.h"
 
 namespace echo {
 
-// What all requests share. References outlive every job.
-struct SpeechModels {
-  Backend& backend;
-  const EchoDit& dit;
-  const Codec& codec;
-  VoiceCache& voices;
-  const VoiceStore& voice_store;
-  NoiseKind noise = NoiseKind::kCuda;
-  SpeakerLatentOptions speaker_latent;
-  int64_t batch_width = 0;  // trajectories that advance together; 0: as the backend gains from
-};
-
-// A request after everything that needs no device: checked, planned, its voice found or loaded.
-struct PreparedSpeech {
-  std::vector<TextChunk> chunks;
-  SpeechParameters parameters;
-  std::vector<std::string> warnings;
-  bool has_voice = false;
-  std::string voice_key;
-  std::shared_ptr<const EncodedVoice> voice;  // when it was in memory
-  std::vector<float> voice_latents;           // else, when it was on disk
-  std::vector<float> voice_samples;           // else
-  std::chrono::steady_clock::time_point submitted;
-};
-
-// Chunks become trajectories, trajectories latents, latents samples, samples one recording. Used by
-// the device's thread alone, which calls each function when it has time for that piece of work.
-// What a function throws ends the job and concerns no other.
-//
-// A block's latents are final when the block has been sampled. What is certain to be kept of them
-// is decoded then, while the next block is sampled: the first samples come after one block, not
-// after all. Pieces of decoding end where a stretch of certain frames ends, whenever they are
-// decoded, so the samples do not depend on what else is running.
+// Chunks are attempted, judged, attempted again or kept, and joined into one recording that flows
+// into the request's pipe as it becomes final. Used by the device's thread alone, which calls each
+// function when it has time for that piece of work. What a function throws ends the job and
+// concerns no other.
 class SpeechJob {
  public:
   // cancelled is asked within long pieces of work.
-  SpeechJob(const SpeechModels& models, PreparedSpeech prepared, SpeechCallbacks callbacks,
-            std::function<bool()> cancelled);
+  SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled);
+
+  SpeechPipe& pipe() const { return *pipe_; }
 
   // First: the voice's keys and values. Errors: kCancelled, kInvalidArgument for a recording that
   // is too short.
   void encode_voice();
 
-  // The next chunk's trajectory, owned by the job; null when all have been started.
-  Trajectory* start_chunk();
-  bool has_waiting_chunk() const { return next_start_ < prepared_.chunks.size(); }
+  // Starts sampling the next chunk, or the next attempt at one; only when can_start_chunk().
+  void start_chunk();
+  // Whether there is such a chunk, and it need not wait for another or for the listener.
+  bool can_start_chunk() const { return next_to_start().has_value(); }
   // Started and not finished.
   std::vector<Trajectory*> running() const;
 
   // Takes the trajectory's step with its velocities. `seconds`: what computing them took.
   void apply(Trajectory& trajectory, const Tensor& v, double seconds);
 
-  // Decodes the next piece of the first chunk that is not decoded; false when none is ready.
+  // Decodes a piece of the first chunk that has one, and gives out what has become final; false
+  // when there is none.
   bool decode_piece();
 
-  bool finished() const { return next_decode_ == chunks_.size(); }
-  // Once finished.
-  SpeechResult take_result();
+  bool finished() const { return next_out_ == chunks_.size(); }
+  // Once finished. Throws kUnavailable when the model gave no sample at all.
+  SpeechSummary take_summary();
 
  private:
+  // Another attempt may do better than this one, which is kept until then.
+  struct KeptTake {
+    std::unique_ptr<ChunkAttempt> attempt;
+    Samples samples;
+    ChunkVerdict verdict;
+  };
   struct Chunk {
     int64_t index = 0;
-    uint64_t seed = 0;
-    std::unique_ptr<Trajectory> trajectory;  // while it runs
-    Tensor latent;                           // the frames to keep, as far as they are certain
-    std::deque<int64_t> stretches;           // frames that were certain after each block, undecoded
-    bool sampled = false;                    // all frames to keep are there
-  };
-  struct Decoding {
-    Codec::Decoder decoder;
-    int64_t next_frame = 0;
-    Samples samples;  // of the stretch that is being decoded
+    int64_t attempts = 0;                   // started
+    std::unique_ptr<ChunkAttempt> attempt;  // that is being made, or has been kept
+    Samples samples;                        // of it, as far as it is decoded
+    size_t given = 0;                       // of them, into the recording
+    std::optional<KeptTake> best;           // of the attempts before it
+    bool flows = false;                     // its samples may be given out as they are decoded
+    bool kept = false;                      // it is decoded and judged
+    std::vector<std::string> warnings;
   };
 
-  // The chunk's latents that are final. Errors: kInternal for values that are not finite.
-  std::vector<float> final_values(const Chunk& chunk) const;
-  void keep_certain(Chunk& chunk);
-  void finish_sampling(Chunk& chunk);
-  void finish_stretch(Chunk& chunk);
-  void give_out(const Samples& samples);
+  std::optional<size_t> next_to_start() const;
+  // Runs a piece of a chunk's work; an error names the chunk.
+  static void in_chunk(const Chunk& chunk, const std::function<void()>& work);
   void report(const Chunk& chunk);
+  void judge(Chunk& chunk);
+  ChunkVerdict ask_judge(const Chunk& chunk) const;
+  bool may_retake(const Chunk& chunk) const;
+  // Makes way for another attempt.
+  static void drop_attempt(Chunk& chunk);
+  static void keep(Chunk& chunk, const ChunkVerdict& verdict);
+  // Lets flow into the recording what may: chunks in their order.
+  void give_out();
+  void finish_chunk(Chunk& chunk);
 
   const SpeechModels& models_;
   PreparedSpeech prepared_;
   SpeechCallbacks callbacks_;
+  std::shared_ptr<SpeechPipe> pipe_;
   CodecHooks hooks_;
   std::shared_ptr<const EncodedVoice> voice_;
   std::vector<Chunk> chunks_;
-  size_t next_start_ = 0;
-  size_t next_decode_ = 0;
-  std::unique_ptr<Decoding> decoding_;
+  size_t next_out_ = 0;  // the chunk whose samples come next
+  double fraction_ = 0;  // of all steps, as told
+  uint64_t given_samples_ = 0;
   ChunkJoiner joiner_;
-  SpeechResult result_;
+  SpeechSummary summary_;
 };
 
 }  // namespace echo

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "audio/voice.h"
+#include "engine/chunk_judge.h"
 #include "engine/speech_parameters.h"
 
 namespace echo {
@@ -26,31 +26,42 @@ struct VoiceReference {
 // A reference that is in memory; its key is the samples' SHA-256.
 VoiceReference voice_of_samples(std::vector<float> samples);
 
+// How the chunks of a request come.
+enum class SpeechDelivery {
+  kWhole,  // only the whole counts: chunks are sampled side by side where the device gains from it
+  kInOrder,  // somebody listens: one chunk after the other, so that the first sound comes early
+};
+
 struct SpeechRequest {
   std::string text;
   std::optional<VoiceReference> voice;
   SpeechParameters parameters;
+  SpeechDelivery delivery = SpeechDelivery::kWhole;
+  // While this much speech has been made and not been read, no further chunk is started.
+  double unread_seconds = 60;
+  // Asked before anything of a chunk is given out; empty: every chunk is kept.
+  ChunkJudge judge = {};
+  int64_t max_retakes = 2;  // of each chunk, with seeds that count up
 };
 
 struct SpeechProgress {
   int64_t chunk = 0, chunks = 0;  // the chunk that has just taken a step, from 1
   int64_t step = 0, steps = 0;    // of that chunk, from 1
   double fraction = 0;            // of all steps of the request
+  uint64_t samples = 0;           // given out so far
 };
 
 // Called on the device's thread: return soon, and do not wait for the engine. An exception ends the
 // request with that exception.
 struct SpeechCallbacks {
   std::function<void(const SpeechProgress&)> progress;
-  // Samples that are final, in order, as chunks and, in chunks of several blocks, blocks are
-  // finished; together they are the result's.
-  std::function<void(std::span<const float>)> audio;
 };
 
 struct SpokenChunk {
   int64_t text_chars = 0;  // code points
   uint64_t seed = 0;
-  double seconds = 0;  // before joining
+  double seconds = 0;    // before joining
+  int64_t attempts = 1;  // takes that were made of it; the one that is heard has the seed above
 };
 
 // Seconds. Stages of requests that are served together overlap.
@@ -68,14 +79,20 @@ void check_text_length(const std::string& text, int64_t max_chars);
 
 enum class VoiceCacheUse { kNoVoice, kHit, kMiss };
 
-struct SpeechResult {
-  std::vector<float> samples;  // mono, kModelRate, finite
+// How a request went, once it has ended.
+struct SpeechSummary {
+  uint64_t sample_count = 0;  // given out, mono, kModelRate
   std::vector<SpokenChunk> chunks;
   StageTimings timings;
   VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
   std::vector<std::string> warnings;  // sentences for the caller
 
-  double seconds() const { return static_cast<double>(samples.size()) / kModelRate; }
+  double seconds() const { return static_cast<double>(sample_count) / kModelRate; }
+};
+
+// The same with all samples, for those who want the whole at once.
+struct SpeechResult : SpeechSummary {
+  std::vector<float> samples;  // mono, kModelRate, finite; sample_count of them
 };
 
 }  // namespace echo

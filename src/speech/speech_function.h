@@ -2,15 +2,14 @@
 #pragma once
 
 #include <functional>
-#include <stop_token>
 
 #include "engine/speech_request.h"
+#include "engine/speech_stream.h"
 
 namespace echo {
 
-// Speaks and waits for the result, as Engine::speak() does: on the caller's thread, several at
-// once, ended with kCancelled within a step of a stop request. Callbacks may come on another
-// thread.
-using SpeechFunction = std::function<SpeechResult(SpeechRequest, SpeechCallbacks, std::stop_token)>;
+// Starts a request as Engine::start() does. Called on any thread, several at once; callbacks may
+// come on another thread until the stream has ended.
+using SpeechFunction = std::function<SpeechStream(SpeechRequest, SpeechCallbacks)>;
 
 }  // namespace echo

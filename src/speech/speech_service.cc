@@ -197,19 +197,20 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
   throw_if_stopped(context);
   SpokenJob spoken;
   SpeechCallbacks callbacks;
-  callbacks.audio = [&](std::span<const float> samples) {
-    if (!spoken.first_audio_seconds) {
-      spoken.first_audio_seconds =
-          std::chrono::duration<double>(parts_.clock.now() - start).count();
-    }
-    if (context.audio) context.audio(samples);
-  };
   callbacks.progress = [&](const SpeechProgress& state) {
     if (context.cancelled && context.cancelled()) stop.request_stop();
     if (!stop.stop_requested()) progress.report(state);
   };
-
-  spoken.speech = parts_.speak(std::move(request), std::move(callbacks), stop.get_token());
+  SpeechStream stream = parts_.speak(std::move(request), std::move(callbacks));
+  std::vector<float>& heard = spoken.speech.samples;
+  while (const auto samples = stream.next(stop.get_token())) {
+    if (!spoken.first_audio_seconds) {
+      spoken.first_audio_seconds =
+          std::chrono::duration<double>(parts_.clock.now() - start).count();
+    }
+    heard.insert(heard.end(), samples->begin(), samples->end());
+  }
+  static_cast<SpeechSummary&>(spoken.speech) = stream.finish();
   throw_if_stopped(context);
   spoken.voice_seconds = voice_report->seconds;
   std::vector<std::string> warnings = input.warnings;

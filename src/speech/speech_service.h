@@ -30,8 +30,6 @@ namespace echo {
 struct SpeechContext {
   // Shows "chunk 2/5, step 17/40" to the client. Called on the device's thread: it must not wait.
   std::function<void(const Json&)> progress = {};
-  // Samples that are final, in order, as in SpeechCallbacks.
-  std::function<void(std::span<const float>)> audio = {};
   // Asked at every step, beside `stop`; true ends the job.
   std::function<bool()> cancelled = {};
   std::stop_token stop = {};

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "engine/engine_fixture.h"
@@ -39,10 +40,10 @@ class CancelledJob : public testing::Test {
       return status.running == 0 && status.trajectories == 0;
     };
     const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!(left_ && idle()) && std::chrono::steady_clock::now() < deadline) {
+    while (!(under_way() && idle()) && std::chrono::steady_clock::now() < deadline) {
       std::this_thread::sleep_for(1ms);
     }
-    EXPECT_TRUE(left_);
+    EXPECT_TRUE(cancelled_.stop_requested());
     EXPECT_TRUE(idle());
     EXPECT_GE(steps_, 2);
     EXPECT_LT(steps_, 1000);
@@ -51,25 +52,24 @@ class CancelledJob : public testing::Test {
   }
   bool under_way() const { return steps_ >= 2; }
 
-  SpeechResult speak(SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-    const auto tell = callbacks.progress;
-    callbacks.progress = [this, tell, stop](const SpeechProgress& progress) {
-      if (stop.stop_requested()) ++late_steps_;
+  SpeechStream start(SpeechRequest request, SpeechCallbacks callbacks) {
+    const auto token = std::make_shared<std::promise<std::stop_token>>();
+    callbacks.progress = [this, tell = callbacks.progress,
+                          cancelled = token->get_future().share()](const SpeechProgress& progress) {
+      if (cancelled.get().stop_requested()) ++late_steps_;
       ++steps_;
       tell(progress);
     };
-    try {
-      return engine_->speak(std::move(request), std::move(callbacks), stop);
-    } catch (const Error& error) {
-      left_ = error.code() == ErrorCode::kCancelled;
-      throw;
-    }
+    SpeechStream stream = engine_->start(std::move(request), std::move(callbacks));
+    cancelled_ = stream.cancelled();
+    token->set_value(cancelled_);
+    return stream;
   }
 
   static inline std::unique_ptr<Engine> engine_;
   std::atomic<int> steps_{0};
   std::atomic<int> late_steps_{0};
-  std::atomic<bool> left_{false};
+  std::stop_token cancelled_;  // of the one request
   TempDir root_;
   FakePlatform platform_;
   FakeStore store_;
@@ -77,16 +77,15 @@ class CancelledJob : public testing::Test {
   VoiceLibrary voices_{voice_directory_};
   OutputDirectory output_{{.path = (root_ / "output").string()}};
   Logger logger_{{.level = LogLevel::kDebug}, std::make_shared<MemoryLog>()};
-  SpeechService service_{
-      {.limits = {}, .model = "tiny", .device = "cpu"},
-      {[this](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-         return speak(std::move(request), std::move(callbacks), stop);
-       },
-       voices_,
-       &store_,
-       {},
-       output_,
-       logger_}};
+  SpeechService service_{{.limits = {}, .model = "tiny", .device = "cpu"},
+                         {[this](SpeechRequest request, SpeechCallbacks callbacks) {
+                            return start(std::move(request), std::move(callbacks));
+                          },
+                          voices_,
+                          &store_,
+                          {},
+                          output_,
+                          logger_}};
 };
 
 // A queue worker with that handler until the end of the test.

@@ -25,10 +25,9 @@ SpeechRequest endless_request() {
 struct Gate {
   SpeechCallbacks callbacks() {
     return {[this](const SpeechProgress& progress) {
-              if (progress.step == 1) entered.count_down();
-              open.wait();
-            },
-            {}};
+      if (progress.step == 1) entered.count_down();
+      open.wait();
+    }};
   }
   std::latch entered{1}, open{1};
 };
@@ -93,27 +92,11 @@ TEST_F(EngineTest, ReportsEveryStep) {
   EXPECT_DOUBLE_EQ(last, 1);
 }
 
-TEST_F(EngineTest, GivesSamplesAsChunksAreFinished) {
-  SpeechRequest request = short_request(1);
-  request.text = "This is the first sentence of two. This is the second sentence, after it.";
-  request.parameters.max_chars_per_chunk = 40;
-  std::vector<float> heard;
-  int pieces = 0;
-  SpeechCallbacks callbacks;
-  callbacks.audio = [&](std::span<const float> samples) {
-    heard.insert(heard.end(), samples.begin(), samples.end());
-    ++pieces;
-  };
-  const SpeechResult result = engine().speak(request, callbacks);
-  EXPECT_EQ(pieces, 2);
-  EXPECT_EQ(heard, result.samples);
-}
-
 TEST_F(EngineTest, RefusesBadRequestsBeforeAnyWork) {
   const auto refused = [](auto change) {
     SpeechRequest request = short_request(1);
     change(request);
-    const Error error = error_of([&] { engine().submit(request); });
+    const Error error = error_of([&] { engine().start(request); });
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument) << error.what();
     return std::string(error.what());
   };
@@ -147,7 +130,7 @@ TEST_F(EngineTest, PassesOnWhatTheLoaderOfAVoiceThrows) {
   SpeechRequest request = short_request(1);
   request.voice = VoiceReference{
       "gone", []() -> std::vector<float> { throw_not_found("voice x.wav: no such file"); }};
-  EXPECT_EQ(error_of([&] { engine().submit(request); }).code(), ErrorCode::kNotFound);
+  EXPECT_EQ(error_of([&] { engine().start(request); }).code(), ErrorCode::kNotFound);
 }
 
 TEST_F(EngineTest, EncodesAVoiceOnce) {
@@ -169,18 +152,18 @@ TEST_F(EngineTest, EncodesAVoiceOnce) {
 
 TEST_F(EngineTest, EncodesAVoiceOnceForRequestsThatComeTogether) {
   Gate gate;
-  SpeechTicket gated = engine().submit(short_request(1), gate.callbacks());
+  SpeechStream gated = engine().start(short_request(1), gate.callbacks());
   gate.entered.wait();
   SpeechRequest request = short_request(1);
   const std::vector<float> samples = golden("tiny").floats("speaker_latent/audio.ragged");
   request.voice = VoiceReference{"a new voice", [&] { return samples; }};
-  SpeechTicket first = engine().submit(request), second = engine().submit(request);
+  SpeechStream first = engine().start(request), second = engine().start(request);
   gate.open.count_down();
-  const SpeechResult encoded = first.wait(), found = second.wait();
+  const SpeechResult encoded = first.collect(), found = second.collect();
   EXPECT_EQ(encoded.voice_cache, VoiceCacheUse::kMiss);
   EXPECT_EQ(found.voice_cache, VoiceCacheUse::kHit);
   EXPECT_EQ(encoded.samples, found.samples);
-  gated.wait();
+  gated.collect();
 }
 
 TEST_F(EngineTest, ServesManyAtOnceAsEachAlone) {
@@ -199,10 +182,10 @@ TEST_F(EngineTest, ServesManyAtOnceAsEachAlone) {
   }
   std::vector<std::vector<float>> alone;
   for (const SpeechRequest& request : requests) alone.push_back(engine().speak(request).samples);
-  std::vector<SpeechTicket> tickets;
-  for (const SpeechRequest& request : requests) tickets.push_back(engine().submit(request));
-  for (size_t i = 0; i < tickets.size(); ++i) {
-    EXPECT_EQ(tickets[i].wait().samples, alone[i]) << i;
+  std::vector<SpeechStream> streams;
+  for (const SpeechRequest& request : requests) streams.push_back(engine().start(request));
+  for (size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_EQ(streams[i].collect().samples, alone[i]) << i;
   }
 }
 
@@ -249,23 +232,23 @@ TEST_F(EngineTest, NewRequestJoinsWhileAnotherRuns) {
     steps_of_long = progress.step;
     if (progress.step == 1) started.set_value();
   };
-  SpeechTicket endless = engine().submit(endless_request(), callbacks);
+  SpeechStream endless = engine().start(endless_request(), callbacks);
   started.get_future().wait();
   engine().speak(short_request(1));
   EXPECT_FALSE(endless.wait_for(std::chrono::milliseconds(0)));
   endless.cancel();
-  EXPECT_EQ(error_of([&] { endless.wait(); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(error_of([&] { endless.collect(); }).code(), ErrorCode::kCancelled);
   EXPECT_LT(steps_of_long, 1000);
 }
 
-TEST_F(EngineTest, DroppedTicketCancelsItsRequest) {
+TEST_F(EngineTest, DroppedStreamCancelsItsRequest) {
   std::promise<void> started;
   SpeechCallbacks callbacks;
   callbacks.progress = [&](const SpeechProgress& progress) {
     if (progress.step == 1) started.set_value();
   };
   {
-    const SpeechTicket ticket = engine().submit(endless_request(), callbacks);
+    const SpeechStream stream = engine().start(endless_request(), callbacks);
     started.get_future().wait();
   }
   engine().speak(short_request(1));
@@ -278,23 +261,23 @@ TEST_F(EngineTest, FailureOfOneRequestDoesNotTouchAnother) {
   const std::vector<float> expected = engine().speak(good).samples;
 
   Gate gate;  // holds all of them in the device's hands together
-  SpeechTicket gated = engine().submit(short_request(1), gate.callbacks());
+  SpeechStream gated = engine().start(short_request(1), gate.callbacks());
   gate.entered.wait();
-  SpeechTicket before = engine().submit(good);
+  SpeechStream before = engine().start(good);
   SpeechCallbacks throwing;
   throwing.progress = [](const SpeechProgress& progress) {
     if (progress.step == 2) throw std::runtime_error("the caller's own defect");
   };
-  SpeechTicket bad = engine().submit(short_request(2), throwing);
-  SpeechTicket after = engine().submit(good);
+  SpeechStream bad = engine().start(short_request(2), throwing);
+  SpeechStream after = engine().start(good);
   gate.open.count_down();
 
-  const Error error = error_of([&] { bad.wait(); });
+  const Error error = error_of([&] { bad.collect(); });
   EXPECT_EQ(error.code(), ErrorCode::kInternal);
   EXPECT_STREQ(error.what(), "the caller's own defect");
-  EXPECT_EQ(before.wait().samples, expected);
-  EXPECT_EQ(after.wait().samples, expected);
-  gated.wait();
+  EXPECT_EQ(before.collect().samples, expected);
+  EXPECT_EQ(after.collect().samples, expected);
+  gated.collect();
 }
 
 TEST(EngineQueue, IsBoundedAndFreedByCancelling) {
@@ -303,19 +286,19 @@ TEST(EngineQueue, IsBoundedAndFreedByCancelling) {
   options.queue_capacity = 1;
   const auto engine = Engine::load(options);
   Gate gate;
-  SpeechTicket running = engine->submit(short_request(1), gate.callbacks());
+  SpeechStream running = engine->start(short_request(1), gate.callbacks());
   gate.entered.wait();
-  SpeechTicket waiting = engine->submit(short_request(2));
+  SpeechStream waiting = engine->start(short_request(2));
   EXPECT_EQ(engine->status().waiting, 1u);
-  const Error full = error_of([&] { engine->submit(short_request(3)); });
+  const Error full = error_of([&] { engine->start(short_request(3)); });
   EXPECT_EQ(full.code(), ErrorCode::kUnavailable);
   // A waiting request is answered at once, though the device is busy.
   waiting.cancel();
-  EXPECT_EQ(error_of([&] { waiting.wait(); }).code(), ErrorCode::kCancelled);
-  SpeechTicket next = engine->submit(short_request(3));
+  EXPECT_EQ(error_of([&] { waiting.collect(); }).code(), ErrorCode::kCancelled);
+  SpeechStream next = engine->start(short_request(3));
   gate.open.count_down();
-  EXPECT_FALSE(running.wait().samples.empty());
-  EXPECT_FALSE(next.wait().samples.empty());
+  EXPECT_FALSE(running.collect().samples.empty());
+  EXPECT_FALSE(next.collect().samples.empty());
 }
 
 TEST(EngineShutdown, AnswersRunningAndWaitingRequests) {
@@ -327,12 +310,12 @@ TEST(EngineShutdown, AnswersRunningAndWaitingRequests) {
   callbacks.progress = [&](const SpeechProgress& progress) {
     if (progress.step == 1) started.set_value();
   };
-  SpeechTicket running = engine->submit(endless_request(), callbacks);
-  SpeechTicket waiting = engine->submit(short_request(2));
+  SpeechStream running = engine->start(endless_request(), callbacks);
+  SpeechStream waiting = engine->start(short_request(2));
   started.get_future().wait();
   engine.reset();
-  EXPECT_EQ(error_of([&] { running.wait(); }).code(), ErrorCode::kCancelled);
-  EXPECT_EQ(error_of([&] { waiting.wait(); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(error_of([&] { running.collect(); }).code(), ErrorCode::kCancelled);
+  EXPECT_EQ(error_of([&] { waiting.collect(); }).code(), ErrorCode::kCancelled);
 }
 
 TEST(EngineShutdown, OfAnIdleEngineEnds) { Engine::load(tiny_options()).reset(); }
@@ -363,7 +346,7 @@ TEST(EngineLoad, LeavesOutTheBlockwisePartWhenAsked) {
   EXPECT_FALSE(engine->info().blockwise);
   SpeechRequest request = short_request(1);
   request.parameters.block_sizes = {4, 4};
-  EXPECT_EQ(error_of([&] { engine->submit(request); }).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error_of([&] { engine->start(request); }).code(), ErrorCode::kInvalidArgument);
   request.parameters.block_sizes = {4};
   EXPECT_FALSE(engine->speak(request).samples.empty());
 }

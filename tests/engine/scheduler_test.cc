@@ -61,7 +61,25 @@ class TestBackend : public ForwardingBackend {
 
 class SchedulerTest : public ::testing::Test {
  protected:
-  std::shared_ptr<SpeechTask> task(uint64_t seed, int64_t frames, int chunks = 1) {
+  // A request that is handed to the scheduler, and its listener.
+  struct Request {
+    SpeechTask task;
+    SpeechStream stream;
+  };
+  static Request make_request(PreparedSpeech prepared) {
+    prepared.submitted = std::chrono::steady_clock::now();
+    auto pipe = std::make_shared<SpeechPipe>();
+    return {{std::move(prepared), {}, pipe}, SpeechStream(pipe)};
+  }
+  SpeechStream added(Request request) {
+    scheduler_.add(std::move(request.task));
+    return std::move(request.stream);
+  }
+  static bool ended(const SpeechStream& stream) {
+    return stream.wait_for(std::chrono::milliseconds(0));
+  }
+
+  static Request task(uint64_t seed, int64_t frames, int chunks = 1) {
     PreparedSpeech prepared;
     for (int i = 0; i < chunks; ++i) {
       prepared.chunks.push_back({"Hello there.", "[S1] Hello there."});
@@ -69,8 +87,7 @@ class SchedulerTest : public ::testing::Test {
     prepared.parameters.num_steps = 3;
     prepared.parameters.sequence_length = frames;
     prepared.parameters.seed = seed;
-    prepared.submitted = std::chrono::steady_clock::now();
-    return std::make_shared<SpeechTask>(std::move(prepared), SpeechCallbacks{});
+    return make_request(std::move(prepared));
   }
 
   void run_all() {
@@ -78,16 +95,14 @@ class SchedulerTest : public ::testing::Test {
   }
 
   std::vector<float> alone(uint64_t seed, int64_t frames, int chunks = 1) {
-    const auto only = task(seed, frames, chunks);
-    auto result = only->outcome();
-    scheduler_.add(only);
+    SpeechStream only = added(task(seed, frames, chunks));
     run_all();
-    return result_of(result.get()).samples;
+    return only.collect().samples;
   }
 
-  ErrorCode code_of(std::future<SpeechOutcome>& result) {
+  ErrorCode code_of(SpeechStream& stream) {
     try {
-      result_of(result.get());
+      stream.finish();
     } catch (const Error& error) {
       return error.code();
     }
@@ -112,11 +127,9 @@ class SchedulerTest : public ::testing::Test {
 constexpr double kBatchTolerance = 2e-3;
 
 TEST_F(SchedulerTest, AsksForOneStepWhileTheDeviceIsAtWorkOnTheLast) {
-  const auto only = task(1, 20);
-  auto result = only->outcome();
-  scheduler_.add(only);
+  SpeechStream only = added(task(1, 20));
   run_all();
-  result_of(result.get());
+  only.finish();
   EXPECT_EQ(backend_.marks, 3);  // steps
   EXPECT_EQ(backend_.reached, 2);
   EXPECT_EQ(backend_.most_ahead, 1);
@@ -134,93 +147,77 @@ TEST_F(SchedulerTest, ChunksOfOneRequestShareForwardPasses) {
 TEST_F(SchedulerTest, RequestsShareForwardPassesAndKeepTheirResults) {
   std::vector<std::vector<float>> expected;
   for (uint64_t i = 0; i < 6; ++i) expected.push_back(alone(i, 5 + static_cast<int64_t>(i)));
-  std::vector<std::future<SpeechOutcome>> results;
+  std::vector<SpeechStream> results;
   backend_.most_lanes = 0;
   for (uint64_t i = 0; i < 6; ++i) {
-    const auto one = task(i, 5 + static_cast<int64_t>(i));
-    results.push_back(one->outcome());
-    scheduler_.add(one);
+    results.push_back(added(task(i, 5 + static_cast<int64_t>(i))));
   }
   run_all();
   EXPECT_EQ(backend_.most_lanes, 8u);
   for (uint64_t i = 0; i < 6; ++i) {
-    EXPECT_LT(relative_l2(result_of(results[i].get()).samples, expected[i]), kBatchTolerance) << i;
+    EXPECT_LT(relative_l2(results[i].collect().samples, expected[i]), kBatchTolerance) << i;
   }
 }
 
 TEST_F(SchedulerTest, FreePlacesGoToTheRequestsWithFewest) {
-  const auto large = task(1, 6, 9);
-  const auto small = task(2, 6, 2);
-  auto large_result = large->outcome(), small_result = small->outcome();
-  scheduler_.add(large);
+  SpeechStream large = added(task(1, 6, 9));
   scheduler_.pass();
   EXPECT_EQ(scheduler_.trajectories(), 4u);
-  scheduler_.add(small);
+  SpeechStream small = added(task(2, 6, 2));
   // The four that run are not stopped, but the next places are the newcomer's.
-  while (small_result.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+  while (scheduler_.jobs() == 2) {
     scheduler_.pass();
     EXPECT_LE(scheduler_.trajectories(), 4u);
   }
-  EXPECT_NE(large_result.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(small.finish().chunks.size(), 2u);
   run_all();
-  EXPECT_EQ(result_of(large_result.get()).chunks.size(), 9u);
+  EXPECT_EQ(large.finish().chunks.size(), 9u);
 }
 
 TEST_F(SchedulerTest, BrokenPassFailsOnlyTheRequestThatBreaksIt) {
   const std::vector<float> expected = alone(1, 6);
   backend_.failing_rows = 7;
-  const auto good = task(1, 6), bad = task(2, 7), other = task(1, 6);
-  auto good_result = good->outcome(), bad_result = bad->outcome(), other_result = other->outcome();
-  for (const auto& each : {good, bad, other}) scheduler_.add(each);
+  SpeechStream good = added(task(1, 6)), bad = added(task(2, 7)), other = added(task(1, 6));
   run_all();
-  EXPECT_EQ(code_of(bad_result), ErrorCode::kInternal);
-  EXPECT_LT(relative_l2(result_of(good_result.get()).samples, expected), kBatchTolerance);
-  EXPECT_LT(relative_l2(result_of(other_result.get()).samples, expected), kBatchTolerance);
+  EXPECT_EQ(code_of(bad), ErrorCode::kInternal);
+  EXPECT_LT(relative_l2(good.collect().samples, expected), kBatchTolerance);
+  EXPECT_LT(relative_l2(other.collect().samples, expected), kBatchTolerance);
 }
 
 TEST_F(SchedulerTest, ValuesThatAreNotNumbersAreAnErrorNotSpeech) {
   backend_.poisoned_rows = 7;
-  const auto good = task(1, 6), bad = task(2, 7);
-  auto good_result = good->outcome(), bad_result = bad->outcome();
-  scheduler_.add(good);
-  scheduler_.add(bad);
+  SpeechStream good = added(task(1, 6)), bad = added(task(2, 7));
   run_all();
-  EXPECT_EQ(code_of(bad_result), ErrorCode::kInternal);
-  EXPECT_FALSE(result_of(good_result.get()).samples.empty());
+  EXPECT_EQ(code_of(bad), ErrorCode::kInternal);
+  EXPECT_FALSE(good.collect().samples.empty());
 }
 
 TEST_F(SchedulerTest, CancelledTaskLeavesAtTheNextPass) {
-  const auto first = task(1, 6), second = task(2, 6);
-  auto first_result = first->outcome(), second_result = second->outcome();
-  scheduler_.add(first);
-  scheduler_.add(second);
+  SpeechStream first = added(task(1, 6)), second = added(task(2, 6));
   scheduler_.pass();
-  first->cancel();
+  first.cancel();
   scheduler_.pass();
   EXPECT_EQ(scheduler_.jobs(), 1u);
-  EXPECT_EQ(code_of(first_result), ErrorCode::kCancelled);
+  EXPECT_EQ(code_of(first), ErrorCode::kCancelled);
   run_all();
-  EXPECT_FALSE(result_of(second_result.get()).samples.empty());
+  EXPECT_FALSE(second.collect().samples.empty());
 }
 
 TEST_F(SchedulerTest, TaskThatWasCancelledWhileItWaitedNeverStarts) {
-  const auto cancelled = task(1, 6);
-  auto result = cancelled->outcome();
-  cancelled->cancel();
-  scheduler_.add(cancelled);
+  Request request = task(1, 6);
+  request.stream.cancel();
+  SpeechStream cancelled = added(std::move(request));
   EXPECT_EQ(scheduler_.jobs(), 0u);
-  EXPECT_EQ(code_of(result), ErrorCode::kCancelled);
+  EXPECT_EQ(code_of(cancelled), ErrorCode::kCancelled);
 }
 
 TEST_F(SchedulerTest, StopAnswersEverything) {
-  const auto running = task(1, 6);
-  auto result = running->outcome();
-  scheduler_.add(running);
+  SpeechStream running = added(task(1, 6));
   scheduler_.pass();
   stop_.request_stop();
   scheduler_.pass();
   EXPECT_EQ(scheduler_.jobs(), 0u);
-  EXPECT_EQ(code_of(result), ErrorCode::kCancelled);
+  EXPECT_EQ(code_of(running), ErrorCode::kCancelled);
 }
 
 TEST_F(SchedulerTest, CancelEndsTheEncodingOfAVoice) {
@@ -230,13 +227,133 @@ TEST_F(SchedulerTest, CancelEndsTheEncodingOfAVoice) {
   prepared.has_voice = true;
   prepared.voice_key = "long";
   prepared.voice_samples.assign(60 * 44100, 0.25f);
-  const auto encoding = std::make_shared<SpeechTask>(std::move(prepared), SpeechCallbacks{});
-  auto result = encoding->outcome();
-  scheduler_.add(encoding);
-  encoding->cancel();
+  SpeechStream encoding = added(make_request(std::move(prepared)));
+  encoding.cancel();
   scheduler_.pass();
-  EXPECT_EQ(code_of(result), ErrorCode::kCancelled);
+  EXPECT_EQ(code_of(encoding), ErrorCode::kCancelled);
   EXPECT_EQ(voices_.statistics().voices, 0u);
+}
+
+// A listener, a judge and what it asks for.
+
+TEST_F(SchedulerTest, ChunksThatAreListenedToComeOneAfterTheOther) {
+  const std::vector<float> together = alone(1, 6, 3);
+  Request request = task(1, 6, 3);
+  request.task.prepared.delivery = SpeechDelivery::kInOrder;
+  SpeechStream stream = added(std::move(request));
+  std::vector<float> heard;
+  size_t pieces = 0;
+  while (scheduler_.jobs() > 0) {
+    scheduler_.pass();
+    EXPECT_LE(scheduler_.trajectories(), 1u);
+    while (ended(stream)) {
+      const auto samples = stream.next();
+      if (!samples) break;
+      heard.insert(heard.end(), samples->begin(), samples->end());
+      ++pieces;
+    }
+  }
+  EXPECT_GT(pieces, 1u);
+  EXPECT_EQ(heard.size(), together.size());
+  EXPECT_LT(relative_l2(heard, together), kBatchTolerance);
+}
+
+TEST_F(SchedulerTest, NoFurtherChunkIsStartedWhileTooMuchIsUnread) {
+  Request request = task(1, 6, 12);
+  request.task.prepared.delivery = SpeechDelivery::kInOrder;
+  const auto pipe = std::make_shared<SpeechPipe>(2 * 6 * 2048);
+  request.task.pipe = pipe;
+  SpeechStream stream(pipe);
+  scheduler_.add(std::move(request.task));
+  while (scheduler_.pass()) {
+  }
+  EXPECT_EQ(scheduler_.jobs(), 1u);
+  EXPECT_EQ(scheduler_.trajectories(), 0u);
+  EXPECT_TRUE(pipe->full());
+  size_t samples = 0;
+  while (const auto piece = stream.wait_for({}) ? stream.next() : std::nullopt) {
+    samples += piece->size();
+    while (scheduler_.pass()) {
+    }
+  }
+  EXPECT_EQ(scheduler_.jobs(), 0u);
+  EXPECT_EQ(stream.finish().sample_count, samples);
+}
+
+TEST_F(SchedulerTest, AListenerWhoLeavesAFullPipeFreesTheRequest) {
+  Request request = task(1, 6, 12);
+  request.task.pipe = std::make_shared<SpeechPipe>(0);
+  SpeechStream stream(request.task.pipe);
+  scheduler_.add(std::move(request.task));
+  while (scheduler_.pass()) {
+  }
+  EXPECT_EQ(scheduler_.jobs(), 1u);
+  stream.cancel();
+  EXPECT_TRUE(scheduler_.pass());
+  EXPECT_EQ(scheduler_.jobs(), 0u);
+}
+
+TEST_F(SchedulerTest, AJudgeMayAskForOtherTakesAndTheBestIsKept) {
+  const std::vector<float> second = alone(8, 6);
+  std::vector<std::pair<uint64_t, int64_t>> takes;
+  Request request = task(7, 6);
+  request.task.prepared.max_retakes = 2;
+  request.task.prepared.judge = [&](const ChunkTake& take) {
+    takes.emplace_back(take.seed, take.attempt);
+    EXPECT_TRUE(take.complete);
+    EXPECT_FALSE(take.samples.empty());
+    EXPECT_EQ(take.text, "Hello there.");
+    ChunkVerdict verdict{.action = ChunkVerdict::Action::kRetake};
+    verdict.score = take.attempt == 1 ? 1 : 5;
+    verdict.warnings = {"take " + std::to_string(take.attempt)};
+    return verdict;
+  };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  const SpeechResult result = stream.collect();
+  EXPECT_EQ(takes, (std::vector<std::pair<uint64_t, int64_t>>{{7, 0}, {8, 1}, {9, 2}}));
+  EXPECT_EQ(result.samples, second);
+  EXPECT_EQ(result.chunks.at(0).seed, 8u);
+  EXPECT_EQ(result.chunks.at(0).attempts, 3);
+  EXPECT_EQ(result.warnings.back(), "chunk 1: take 1");
+}
+
+TEST_F(SchedulerTest, AJudgeThatIsContentChangesNothing) {
+  const std::vector<float> expected = alone(7, 6, 3);
+  Request request = task(7, 6, 3);
+  request.task.prepared.max_retakes = 2;
+  request.task.prepared.judge = [](const ChunkTake&) { return ChunkVerdict{}; };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  EXPECT_EQ(stream.collect().samples, expected);
+}
+
+TEST_F(SchedulerTest, OfAChunkInBlocksTheFirstIsJudgedBeforeItIsHeard) {
+  std::vector<std::pair<int64_t, bool>> takes;
+  Request request = task(7, 6);
+  request.task.prepared.delivery = SpeechDelivery::kInOrder;
+  request.task.prepared.parameters.block_sizes = {4, 5, 6};
+  request.task.prepared.max_retakes = 1;
+  request.task.prepared.judge = [&](const ChunkTake& take) {
+    takes.emplace_back(static_cast<int64_t>(take.samples.size()) / 2048, take.complete);
+    return ChunkVerdict{.action = ChunkVerdict::Action::kRetake, .score = 1};
+  };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  EXPECT_EQ(stream.collect().chunks.at(0).attempts, 2);
+  // Twice a first block, then the whole, of which nothing can be taken back.
+  EXPECT_EQ(takes, (std::vector<std::pair<int64_t, bool>>{{4, false}, {4, false}, {15, true}}));
+}
+
+TEST_F(SchedulerTest, AJudgeThatThrowsEndsItsRequestAlone) {
+  Request request = task(7, 6);
+  request.task.prepared.judge = [](const ChunkTake&) -> ChunkVerdict {
+    throw std::runtime_error("no verdict");
+  };
+  SpeechStream bad = added(std::move(request)), good = added(task(1, 6));
+  run_all();
+  EXPECT_EQ(code_of(bad), ErrorCode::kInternal);
+  EXPECT_FALSE(good.collect().samples.empty());
 }
 
 }  // namespace

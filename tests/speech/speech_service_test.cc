@@ -192,15 +192,6 @@ TEST_F(SpeechServiceTest, AJobsOwnBucketWins) {
       "results/a.ogg");
 }
 
-TEST_F(SpeechServiceTest, SamplesAreHandedOnAsTheyCome) {
-  size_t samples = 0;
-  SpeechContext context;
-  context.audio = [&](std::span<const float> piece) { samples += piece.size(); };
-  const SpokenJob spoken = service().speak(parse_job_input({{"text", "Hello."}}), context);
-  EXPECT_EQ(samples, spoken.speech.samples.size());
-  EXPECT_EQ(samples, 22050u);
-}
-
 TEST_F(SpeechServiceTest, JobsRunSideBySide) {
   std::vector<std::thread> threads;
   std::atomic<int> good{0};

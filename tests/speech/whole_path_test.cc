@@ -67,8 +67,8 @@ class WholePathTest : public testing::Test {
   Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<MemoryLog>()};
   SpeechService service_{
       {.limits = {}, .model = "tiny", .device = engine_->info().device},
-      {[](SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
-         return engine_->speak(std::move(request), std::move(callbacks), stop);
+      {[](SpeechRequest request, SpeechCallbacks callbacks) {
+         return engine_->start(std::move(request), std::move(callbacks));
        },
        voices_,
        &store_,

@@ -6,19 +6,22 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "engine/speech_request.h"
+#include "engine/speech_pipe.h"
+#include "engine/speech_stream.h"
 #include "net/object_store.h"
 #include "text/plan.h"
 
@@ -28,42 +31,31 @@ namespace echo {
 // Stands in for a SpeechFunction: `std::ref(fake)`.
 class FakeSpeech {
  public:
-  // Called at every step, on the caller's thread, before progress is told; may block or throw.
+  // Called at every step, on a thread of the fake's, before progress is told; may block or throw.
   std::function<void(const SpeechProgress&, std::stop_token)> at_step;
-  // Called on the samples at the end.
+  // Called on all samples, which then come as one piece at the end.
   std::function<void(std::vector<float>&)> at_end;
   std::vector<std::string> warnings;
 
-  SpeechResult operator()(SpeechRequest request, SpeechCallbacks callbacks, std::stop_token stop) {
+  SpeechStream operator()(SpeechRequest request, SpeechCallbacks callbacks) {
     ++calls_;
     validate(request.parameters);
-    SpeechResult result;
-    result.warnings = warnings;
-    result.timings = {
+    SpeechSummary summary;
+    summary.warnings = warnings;
+    summary.timings = {
         .queue = 0.1, .voice = 0.2, .text = 0.3, .diffusion = 0.4, .decode = 0.5, .total = 1.5};
-    if (request.voice) result.voice_cache = use_voice(*request.voice);
-    const auto chunks =
-        plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
-                                   request.parameters.target_duration_seconds});
-    SpeechProgress progress;
-    progress.chunks = static_cast<int64_t>(chunks.size());
-    progress.steps = request.parameters.num_steps;
-    for (const TextChunk& chunk : chunks) {
-      ++progress.chunk;
-      for (progress.step = 1; progress.step <= progress.steps; ++progress.step) {
-        if (at_step) at_step(progress, stop);
-        if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the request was cancelled");
-        if (callbacks.progress) callbacks.progress(progress);
+    if (request.voice) summary.voice_cache = use_voice(*request.voice);
+    auto pipe = std::make_shared<SpeechPipe>();
+    pipe->start();
+    const std::scoped_lock lock(mutex_);
+    threads_.emplace_back([=, this, request = std::move(request)]() mutable {
+      try {
+        make(request, callbacks, *pipe, summary);
+      } catch (...) {
+        pipe->fail(current_failure());
       }
-      const size_t chars = count_code_points(chunk.text);
-      const std::vector<float> samples = tone(chars * kModelRate / 12);
-      if (callbacks.audio) callbacks.audio(samples);
-      result.samples.insert(result.samples.end(), samples.begin(), samples.end());
-      result.chunks.push_back({static_cast<int64_t>(chars), request.parameters.seed,
-                               static_cast<double>(samples.size()) / kModelRate});
-    }
-    if (at_end) at_end(result.samples);
-    return result;
+    });
+    return SpeechStream(pipe);
   }
 
   int calls() const { return calls_; }
@@ -77,6 +69,39 @@ class FakeSpeech {
   }
 
  private:
+  void make(const SpeechRequest& request, const SpeechCallbacks& callbacks, SpeechPipe& pipe,
+            SpeechSummary& summary) {
+    const std::stop_token stop = pipe.cancelled();
+    const auto chunks =
+        plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
+                                   request.parameters.target_duration_seconds});
+    SpeechProgress progress;
+    progress.chunks = static_cast<int64_t>(chunks.size());
+    progress.steps = request.parameters.num_steps;
+    std::vector<float> all;
+    for (const TextChunk& chunk : chunks) {
+      ++progress.chunk;
+      for (progress.step = 1; progress.step <= progress.steps; ++progress.step) {
+        if (at_step) at_step(progress, stop);
+        if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the request was cancelled");
+        pipe.tell(progress);
+        if (callbacks.progress) callbacks.progress(progress);
+      }
+      const size_t chars = count_code_points(chunk.text);
+      std::vector<float> samples = tone(chars * kModelRate / 12);
+      summary.chunks.push_back({static_cast<int64_t>(chars), request.parameters.seed,
+                                static_cast<double>(samples.size()) / kModelRate});
+      if (at_end) {
+        all.insert(all.end(), samples.begin(), samples.end());
+      } else {
+        pipe.push(std::move(samples));
+      }
+    }
+    if (at_end) at_end(all);
+    pipe.push(std::move(all));
+    pipe.succeed(std::move(summary));
+  }
+
   VoiceCacheUse use_voice(const VoiceReference& voice) {
     {
       const std::scoped_lock lock(mutex_);
@@ -91,6 +116,7 @@ class FakeSpeech {
   std::atomic<int> calls_{0};
   std::mutex mutex_;
   std::set<std::string> voices_;
+  std::vector<std::jthread> threads_;  // last: they use all of the above
 };
 
 // Objects in memory.

@@ -1,4 +1,4 @@
-#include "engine/speech_outcome.h"
+#include "engine/speech_failure.h"
 
 #include <new>
 
@@ -16,13 +16,6 @@ SpeechFailure current_failure() {
   } catch (...) {
     return {ErrorCode::kInternal, "an unknown exception"};
   }
-}
-
-SpeechResult result_of(SpeechOutcome outcome) {
-  if (const auto* failure = std::get_if<SpeechFailure>(&outcome)) {
-    throw Error(failure->code, failure->message);
-  }
-  return std::get<SpeechResult>(std::move(outcome));
 }
 
 }  // namespace echo

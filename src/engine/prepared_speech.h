@@ -1,0 +1,48 @@
+// What the device's thread needs of a request, and what all requests share.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/noise.h"
+#include "engine/speech_request.h"
+#include "engine/voice_cache.h"
+#include "engine/voice_store.h"
+#include "models/codec.h"
+#include "models/echo_dit.h"
+#include "models/speaker_latent.h"
+#include "text/plan.h"
+
+namespace echo {
+
+// What all requests share. References outlive every job.
+struct SpeechModels {
+  Backend& backend;
+  const EchoDit& dit;
+  const Codec& codec;
+  VoiceCache& voices;
+  const VoiceStore& voice_store;
+  NoiseKind noise = NoiseKind::kCuda;
+  SpeakerLatentOptions speaker_latent;
+  int64_t batch_width = 0;  // trajectories that advance together; 0: as the backend gains from
+};
+
+// A request after everything that needs no device: checked, planned, its voice found or loaded.
+struct PreparedSpeech {
+  std::vector<TextChunk> chunks;
+  SpeechParameters parameters;
+  SpeechDelivery delivery = SpeechDelivery::kWhole;
+  ChunkJudge judge;
+  int64_t max_retakes = 0;  // of each chunk
+  std::vector<std::string> warnings;
+  bool has_voice = false;
+  std::string voice_key;
+  std::shared_ptr<const EncodedVoice> voice;  // when it was in memory
+  std::vector<float> voice_latents;           // else, when it was on disk
+  std::vector<float> voice_samples;           // else
+  std::chrono::steady_clock::time_point submitted;
+};
+
+}  // namespace echo
