@@ -66,8 +66,9 @@ Engine::~Engine() {
 
 SpeechStream Engine::start(SpeechRequest request, SpeechCallbacks callbacks) {
   const auto unread = static_cast<size_t>(std::max(0.0, request.unread_seconds) * kModelRate);
-  auto pipe = std::make_shared<SpeechPipe>(unread, [bell = bell_] { bell->ring(); });
-  SpeechTask task{core_->prepare(std::move(request)), std::move(callbacks), pipe};
+  auto pipe =
+      std::make_shared<SpeechPipe>(std::move(callbacks), unread, [bell = bell_] { bell->ring(); });
+  SpeechTask task{core_->prepare(std::move(request)), pipe};
   {
     const std::scoped_lock lock(mutex_);
     if (stopping_) throw_unavailable("the engine is shutting down");

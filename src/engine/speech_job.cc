@@ -37,7 +37,6 @@ std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index +
 SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled)
     : models_(models),
       prepared_(std::move(task.prepared)),
-      callbacks_(std::move(task.callbacks)),
       pipe_(std::move(task.pipe)),
       chunks_(prepared_.chunks.size()),
       joiner_({.normalize_boundaries = prepared_.parameters.normalize_boundaries,
@@ -153,7 +152,6 @@ void SpeechJob::report(const Chunk& chunk) {
   progress.fraction = fraction_;
   progress.samples = given_samples_;
   pipe_->tell(progress);
-  if (callbacks_.progress) callbacks_.progress(progress);
 }
 
 bool SpeechJob::decode_piece() {

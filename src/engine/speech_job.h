@@ -82,7 +82,6 @@ class SpeechJob {
 
   const SpeechModels& models_;
   PreparedSpeech prepared_;
-  SpeechCallbacks callbacks_;
   std::shared_ptr<SpeechPipe> pipe_;
   CodecHooks hooks_;
   std::shared_ptr<const EncodedVoice> voice_;

@@ -4,8 +4,8 @@
 
 namespace echo {
 
-SpeechPipe::SpeechPipe(size_t unread_limit, std::function<void()> wake)
-    : unread_limit_(unread_limit), wake_(std::move(wake)) {}
+SpeechPipe::SpeechPipe(SpeechCallbacks callbacks, size_t unread_limit, std::function<void()> wake)
+    : callbacks_(std::move(callbacks)), unread_limit_(unread_limit), wake_(std::move(wake)) {}
 
 bool SpeechPipe::start() {
   const std::scoped_lock lock(mutex_);
@@ -28,8 +28,13 @@ void SpeechPipe::push(std::vector<float> samples) {
 }
 
 void SpeechPipe::tell(const SpeechProgress& progress) {
-  const std::scoped_lock lock(mutex_);
-  progress_ = progress;
+  const std::scoped_lock telling(telling_);
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_ == State::kEnded) return;
+    progress_ = progress;
+  }
+  if (callbacks_.progress) callbacks_.progress(progress);
 }
 
 void SpeechPipe::end(std::unique_lock<std::mutex>& lock, Outcome outcome) {
@@ -41,7 +46,6 @@ void SpeechPipe::end(std::unique_lock<std::mutex>& lock, Outcome outcome) {
 }
 
 void SpeechPipe::succeed(SpeechSummary summary) {
-  if (cancelled_.stop_requested()) return fail_as_cancelled();  // the listener has not heard all
   std::unique_lock lock(mutex_);
   summary.sample_count = pushed_samples_;
   end(lock, std::move(summary));
@@ -66,15 +70,14 @@ bool SpeechPipe::waiting() const {
 
 void SpeechPipe::cancel() {
   cancelled_.request_stop();
-  bool waited = false;
   {
+    const std::scoped_lock telling(telling_);
     const std::scoped_lock lock(mutex_);
     dropping_ = true;
     unread_.clear();
     unread_samples_ = 0;
-    waited = state_ == State::kWaiting;
   }
-  if (waited) fail_as_cancelled();
+  fail_as_cancelled();
   if (wake_) wake_();
 }
 

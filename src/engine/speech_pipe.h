@@ -19,17 +19,20 @@ namespace echo {
 
 // One request's samples, its progress, and how it ended. The maker calls the first half and never
 // waits; a listener calls the second, best through a SpeechStream. A request waits, then runs, then
-// has ended; it ends exactly once. Any thread may call any function.
+// has ended; it ends exactly once. A cancelled one has ended for its listener at once, and its
+// maker leaves when it next looks. Any thread may call any function.
 class SpeechPipe {
  public:
   // A pipe with more than `unread_limit` samples in it is full. `wake` is called, on the listener's
   // thread, whenever a maker that waits should look again: after a cancellation, and when a full
   // pipe no longer is.
-  explicit SpeechPipe(size_t unread_limit = SIZE_MAX, std::function<void()> wake = {});
+  explicit SpeechPipe(SpeechCallbacks callbacks = {}, size_t unread_limit = SIZE_MAX,
+                      std::function<void()> wake = {});
 
   // Returns false when the request has been cancelled while it waited.
   bool start();
   void push(std::vector<float> samples);
+  // Also calls the callback, unless the request has ended. Throws what it throws.
   void tell(const SpeechProgress& progress);
   // The end. The summary's sample_count is set here. Ignored when the request has ended.
   void succeed(SpeechSummary summary);
@@ -41,8 +44,8 @@ class SpeechPipe {
   std::stop_token cancelled() const { return cancelled_.get_token(); }
   bool waiting() const;
 
-  // A waiting request ends at once, a running one when its maker next looks. What has not been read
-  // is dropped.
+  // Ends the request and drops what has not been read. No callback runs after this has returned,
+  // unless it is the callback that calls.
   void cancel();
   bool ended() const;
   SpeechProgress progress() const;
@@ -63,10 +66,12 @@ class SpeechPipe {
   bool ready() const { return !unread_.empty() || state_ == State::kEnded; }
   void throw_failure() const;
 
+  const SpeechCallbacks callbacks_;
   const size_t unread_limit_;
   const std::function<void()> wake_;
   std::stop_source cancelled_;
 
+  std::recursive_mutex telling_;  // held while a callback runs; before mutex_
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   State state_ = State::kWaiting;

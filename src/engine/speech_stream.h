@@ -34,7 +34,8 @@ class SpeechStream {
   // Returns the last step that was taken; all zeros before the first.
   SpeechProgress progress() const;
 
-  // Ends the request within a step of the sampler, or a piece of decoding.
+  // Ends the request: it leaves the device within a step of the sampler, or a piece of decoding. No
+  // callback runs after this has returned, unless it is the callback that calls.
   void cancel();
   // Requested once the request has been cancelled, by whomever.
   std::stop_token cancelled() const;

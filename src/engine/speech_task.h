@@ -11,7 +11,6 @@ namespace echo {
 // Handed over once: the submitting thread makes it, the device's thread takes it apart.
 struct SpeechTask {
   PreparedSpeech prepared;
-  SpeechCallbacks callbacks;
   std::shared_ptr<SpeechPipe> pipe;
 };
 

@@ -69,7 +69,7 @@ class SchedulerTest : public ::testing::Test {
   static Request make_request(PreparedSpeech prepared) {
     prepared.submitted = std::chrono::steady_clock::now();
     auto pipe = std::make_shared<SpeechPipe>();
-    return {{std::move(prepared), {}, pipe}, SpeechStream(pipe)};
+    return {{std::move(prepared), pipe}, SpeechStream(pipe)};
   }
   SpeechStream added(Request request) {
     scheduler_.add(std::move(request.task));
@@ -261,7 +261,7 @@ TEST_F(SchedulerTest, ChunksThatAreListenedToComeOneAfterTheOther) {
 TEST_F(SchedulerTest, NoFurtherChunkIsStartedWhileTooMuchIsUnread) {
   Request request = task(1, 6, 12);
   request.task.prepared.delivery = SpeechDelivery::kInOrder;
-  const auto pipe = std::make_shared<SpeechPipe>(2 * 6 * 2048);
+  const auto pipe = std::make_shared<SpeechPipe>(SpeechCallbacks{}, 2 * 6 * 2048);
   request.task.pipe = pipe;
   SpeechStream stream(pipe);
   scheduler_.add(std::move(request.task));
@@ -282,7 +282,7 @@ TEST_F(SchedulerTest, NoFurtherChunkIsStartedWhileTooMuchIsUnread) {
 
 TEST_F(SchedulerTest, AListenerWhoLeavesAFullPipeFreesTheRequest) {
   Request request = task(1, 6, 12);
-  request.task.pipe = std::make_shared<SpeechPipe>(0);
+  request.task.pipe = std::make_shared<SpeechPipe>(SpeechCallbacks{}, 0);
   SpeechStream stream(request.task.pipe);
   scheduler_.add(std::move(request.task));
   while (scheduler_.pass()) {

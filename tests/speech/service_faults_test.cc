@@ -84,7 +84,7 @@ TEST_F(SpeechServiceFaults, WhatTheEngineThrows) {
       {[] { throw 5; }, "internal: unexpected exception", true},
   };
   for (const Case& c : table) {
-    speech_.at_step = [&](const SpeechProgress&, std::stop_token) { c.thrown(); };
+    speech_.at_start = c.thrown;
     EXPECT_EQ(say("Hello."), (Json{{"error", c.message}}));
     EXPECT_EQ(result_.fatal, c.fatal) << c.message;
   }

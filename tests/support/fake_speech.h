@@ -31,6 +31,8 @@ namespace echo {
 // Stands in for a SpeechFunction: `std::ref(fake)`.
 class FakeSpeech {
  public:
+  // Called when a request comes, on the caller's thread; may throw.
+  std::function<void()> at_start;
   // Called at every step, on a thread of the fake's, before progress is told; may block or throw.
   std::function<void(const SpeechProgress&, std::stop_token)> at_step;
   // Called on all samples, which then come as one piece at the end.
@@ -39,18 +41,19 @@ class FakeSpeech {
 
   SpeechStream operator()(SpeechRequest request, SpeechCallbacks callbacks) {
     ++calls_;
+    if (at_start) at_start();
     validate(request.parameters);
     SpeechSummary summary;
     summary.warnings = warnings;
     summary.timings = {
         .queue = 0.1, .voice = 0.2, .text = 0.3, .diffusion = 0.4, .decode = 0.5, .total = 1.5};
     if (request.voice) summary.voice_cache = use_voice(*request.voice);
-    auto pipe = std::make_shared<SpeechPipe>();
+    auto pipe = std::make_shared<SpeechPipe>(std::move(callbacks));
     pipe->start();
     const std::scoped_lock lock(mutex_);
     threads_.emplace_back([=, this, request = std::move(request)]() mutable {
       try {
-        make(request, callbacks, *pipe, summary);
+        make(request, *pipe, summary);
       } catch (...) {
         pipe->fail(current_failure());
       }
@@ -69,8 +72,7 @@ class FakeSpeech {
   }
 
  private:
-  void make(const SpeechRequest& request, const SpeechCallbacks& callbacks, SpeechPipe& pipe,
-            SpeechSummary& summary) {
+  void make(const SpeechRequest& request, SpeechPipe& pipe, SpeechSummary& summary) {
     const std::stop_token stop = pipe.cancelled();
     const auto chunks =
         plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
@@ -85,7 +87,6 @@ class FakeSpeech {
         if (at_step) at_step(progress, stop);
         if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the request was cancelled");
         pipe.tell(progress);
-        if (callbacks.progress) callbacks.progress(progress);
       }
       const size_t chars = count_code_points(chunk.text);
       std::vector<float> samples = tone(chars * kModelRate / 12);
