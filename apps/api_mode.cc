@@ -35,10 +35,10 @@ server::ServerOptions server_options(const ApiModeOptions& options,
   server.http.port = options.arguments.api_port;
   server.api_keys = keys_of(environment.text("ECHO_API_KEYS"));
   server.public_url = environment.text("ECHO_PUBLIC_URL");
-  server.jobs.concurrency = static_cast<int>(
+  server.work.slots = static_cast<int>(
       std::max<size_t>({1, options.system.max_requests,
                         static_cast<size_t>(std::max(1, options.arguments.api_concurrency))}));
-  server.jobs.capacity =
+  server.work.capacity =
       static_cast<size_t>(environment.integer("ECHO_QUEUE_CAPACITY", 100, 1, 100'000));
   server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
                           options.worker.protocol_version};

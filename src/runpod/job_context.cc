@@ -1,5 +1,8 @@
 #include "runpod/job_context.h"
 
+#include <utility>
+
+#include "job/piece_rules.h"
 #include "runpod/result_body.h"
 
 namespace echo::runpod {
@@ -19,19 +22,13 @@ void WorkerJobContext::stream(const Json& piece) {
   {
     const std::lock_guard lock(mutex_);
     if (error_) throw_cancelled("the stream has ended with an error");
-    if (piece.is_object()) {
-      const auto error = piece.find("error");
-      if (error != piece.end() && truthy(*error)) {
-        error_ = error->is_string() ? error->get<std::string>() : dump_json(*error);
-        throw_cancelled("the stream has ended with an error");
-      }
+    if (auto error = piece_error(piece)) {
+      error_ = std::move(*error);
+      throw_cancelled("the stream has ended with an error");
     }
   }
   std::string body = stream_body(piece);
-  if (body.size() > settings_.piece_limit) {
-    throw_invalid("stream piece of " + std::to_string(body.size()) +
-                  " bytes, the platform takes at most " + std::to_string(settings_.piece_limit));
-  }
+  check_piece(body.size(), settings_.piece_limit);
   streamed_ = true;
   if (settings_.aggregate || !settings_.can_stream) {
     const std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <optional>
 
+#include "job/call_handler.h"
 #include "runpod/job_context.h"
 #include "runpod/outbox.h"
 
@@ -79,7 +80,10 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   const bool can_stream = !options_.stream_url.empty();
   WorkerJobContext context(job, outbox,
                            {options_.limits.stream_piece, can_stream, options_.aggregate_stream});
-  const JobOutcome outcome = call_handler(job, context);
+  const JobOutcome outcome =
+      call_handler(handler_, job.job, context, logger_, [&](const std::exception& error) {
+        return report(error, options_.streaming_handler || context.streamed());
+      });
   job.handler_returned();
   outbox.finish();
 
@@ -123,31 +127,11 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   return end;
 }
 
-// A stream that breaks is reported in a line, anything else in the six fields.
-JobOutcome JobRunner::unexpected(const ActiveJob& job, const std::exception& error,
-                                 bool is_stream) const {
-  // Its message may quote the user's text, so the log gets the type alone.
-  logger_.error("Captured Handler Exception | " + exception_type(error), job.scope);
-  if (!is_stream) return {nullptr, exception_report(error, identity_), false};
-  return {nullptr,
-          "handler: " + exception_message(error) + " \ntraceback: native code, handler of the job",
-          false};
-}
-
-JobOutcome JobRunner::call_handler(const ActiveJob& job, WorkerJobContext& context) const {
-  const auto is_stream = [&] { return options_.streaming_handler || context.streamed(); };
-  try {
-    return handler_(job.job, context);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCancelled) {
-      logger_.error("Job failed. | " + std::string(error_kind(error.code())), job.scope);
-    }
-    return JobOutcome::failure(error);
-  } catch (const std::exception& error) {
-    return unexpected(job, error, is_stream());
-  } catch (...) {
-    return unexpected(job, std::runtime_error("unknown exception"), is_stream());
-  }
+// What the platform is told of an exception: a stream that breaks is reported in a line, anything
+// else in the six fields.
+std::string JobRunner::report(const std::exception& error, bool is_stream) const {
+  if (!is_stream) return exception_report(error, identity_);
+  return "handler: " + exception_message(error) + " \ntraceback: native code, handler of the job";
 }
 
 void JobRunner::add_debugger(const ActiveJob& job, ShapedResult& result,

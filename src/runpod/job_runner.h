@@ -12,8 +12,6 @@
 
 namespace echo::runpod {
 
-class WorkerJobContext;
-
 // What the end of a job means for the worker.
 struct JobEnd {
   bool ran = false;          // the handler was called and its outcome counted
@@ -38,8 +36,7 @@ class JobRunner {
 
  private:
   JobEnd run_and_report(ActiveJob& job) const;
-  JobOutcome call_handler(const ActiveJob& job, WorkerJobContext& context) const;
-  JobOutcome unexpected(const ActiveJob& job, const std::exception& error, bool is_stream) const;
+  std::string report(const std::exception& error, bool is_stream) const;
   void add_debugger(const ActiveJob& job, ShapedResult& result,
                     std::chrono::system_clock::time_point started) const;
 

@@ -5,6 +5,7 @@
 #include <stop_token>
 
 #include "base/error.h"
+#include "job/call_handler.h"
 #include "runpod/result_body.h"
 
 namespace echo::runpod {
@@ -59,16 +60,6 @@ Json read_document(const CommandLine& command_line, const std::string& directory
   return nullptr;
 }
 
-JobOutcome call(const Handler& handler, const Job& job, JobContext& context) {
-  try {
-    return handler(job, context);
-  } catch (const Error& error) {
-    return JobOutcome::failure(error);
-  } catch (const std::exception& error) {
-    return {nullptr, exception_report(error, WorkerIdentity{}), false};
-  }
-}
-
 }  // namespace
 
 int run_local_job(const CommandLine& command_line, const Handler& handler,
@@ -92,7 +83,10 @@ int run_local_job(const CommandLine& command_line, const Handler& handler,
   const LogScope scope{job->id(), job->batch_id()};
   logger.info("Started.", scope);
   LocalContext context(logger, scope);
-  ShapedResult result = shape_result(call(handler, *job, context));
+  const auto report = [](const std::exception& error) {
+    return exception_report(error, WorkerIdentity{});
+  };
+  ShapedResult result = shape_result(call_handler(handler, *job, context, logger, report));
   if (!result.error.empty()) {
     logger.error("Job " + job->id() + " failed with error: " + result.error);
     return 1;

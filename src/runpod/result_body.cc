@@ -1,11 +1,9 @@
 #include "runpod/result_body.h"
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <memory>
-#include <typeinfo>
+#include <utility>
+
+#include "job/call_handler.h"
 
 namespace echo::runpod {
 namespace {
@@ -58,13 +56,6 @@ std::string exception_message(const std::exception& error) {
     message += "...";
   }
   return message;
-}
-
-std::string exception_type(const std::exception& error) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> name(
-      abi::__cxa_demangle(typeid(error).name(), nullptr, nullptr, &status), &std::free);
-  return std::string("<class '") + (status == 0 ? name.get() : typeid(error).name()) + "'>";
 }
 
 std::string exception_report(const std::exception& error, const WorkerIdentity& identity) {

@@ -36,7 +36,4 @@ std::string exception_report(const std::exception& error, const WorkerIdentity& 
 // The message of an exception, shortened; without the file names of a filesystem error.
 std::string exception_message(const std::exception& error);
 
-// "<class 'std::runtime_error'>"
-std::string exception_type(const std::exception& error);
-
 }  // namespace echo::runpod

@@ -78,22 +78,21 @@ class ApiServer::HealthService final : public http::HttpService {
 };
 
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
-    : options_(checked(std::move(options))), parts_(std::move(parts)) {
+    : options_(checked(std::move(options))), parts_(std::move(parts)), work_(options_.work) {
   for (const std::string& key : options_.api_keys) {
     if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
   }
   if (parts_.http != nullptr) {
     webhooks_ = std::make_unique<WebhookSender>(options_.webhooks, *parts_.http, parts_.logger);
   }
-  queue_ = std::make_unique<JobQueue>(options_.jobs,
-                                      JobQueue::Hooks{[this](const JobView& job) { count(job); },
-                                                      [this](const std::string& reason) {
-                                                        set_broken(reason);
-                                                        if (parts_.fatal) parts_.fatal(reason);
-                                                      }},
-                                      parts_.logger, parts_.clock);
-  job_routes_ =
-      std::make_unique<JobRoutes>(options_.routes, *queue_, webhooks_.get(), parts_.clock);
+  jobs_ = std::make_unique<JobBook>(options_.jobs,
+                                    JobBook::Hooks{[this](const JobView& job) { count(job); },
+                                                   [this](const std::string& reason) {
+                                                     set_broken(reason);
+                                                     if (parts_.fatal) parts_.fatal(reason);
+                                                   }},
+                                    work_, parts_.logger, parts_.clock);
+  job_routes_ = std::make_unique<JobRoutes>(options_.routes, *jobs_, webhooks_.get(), parts_.clock);
   large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
@@ -143,7 +142,8 @@ std::string ApiServer::url() const {
 }
 
 void ApiServer::set_ready(Handler handler, int concurrency) {
-  queue_->set_handler(std::move(handler), concurrency);
+  jobs_->set_handler(std::move(handler));
+  work_.open(concurrency);
   State loading = State::kLoading;
   state_.compare_exchange_strong(loading, State::kReady);
 }
@@ -151,7 +151,7 @@ void ApiServer::set_ready(Handler handler, int concurrency) {
 void ApiServer::set_broken(const std::string& reason) {
   if (state_.exchange(State::kBroken) == State::kBroken) return;
   parts_.logger.error("The API takes no more jobs. | " + reason);
-  queue_->fail_all("internal: " + reason);
+  work_.refuse_waiting("internal: " + reason);
 }
 
 void ApiServer::shutdown(std::chrono::milliseconds patience) {
@@ -166,10 +166,11 @@ void ApiServer::shutdown(std::chrono::milliseconds patience) {
                     std::chrono::duration_cast<std::chrono::milliseconds>(
                         deadline - std::chrono::steady_clock::now()));
   };
-  queue_->close();
-  if (!queue_->wait_idle(patience)) {
-    queue_->cancel_all();
-    queue_->wait_idle(kCancelGrace);
+  work_.close();
+  if (!work_.wait_idle(patience)) {
+    jobs_->cancel_all();
+    work_.stop_all("unavailable: the process ends");
+    work_.wait_idle(kCancelGrace);
   }
   if (webhooks_) webhooks_->flush(left());
   if (server_) server_->drain(left());
@@ -297,8 +298,8 @@ void ApiServer::add_service_routes() {
   add_get("/openapi.json", true, [this] { return http::json_response(200, openapi_); });
   if (parts_.metrics == nullptr) return;
   add_get("/metrics", false, [this] {
-    const QueueCounts counts = queue_->counts();
-    parts_.metrics->set_queue_depth(static_cast<double>(counts.queued));
+    const WorkQueue::Counts counts = work_.counts();
+    parts_.metrics->set_queue_depth(static_cast<double>(counts.waiting));
     parts_.metrics->set_in_flight(static_cast<double>(counts.running));
     parts_.metrics->set_connections(static_cast<double>(server_->connections()));
     http::Response response;
@@ -327,7 +328,7 @@ http::Response ApiServer::ready() const {
   if (state == State::kLoading) reasons.push_back("the model is being loaded");
   if (state == State::kBroken) reasons.push_back("the device or the process is broken");
   if (state == State::kDraining) reasons.push_back("the process is about to end");
-  if (queue_->counts().queued >= options_.jobs.capacity) reasons.push_back("the queue is full");
+  if (work_.counts().waiting >= options_.work.capacity) reasons.push_back("the queue is full");
   if (parts_.problems) {
     for (std::string& problem : parts_.problems()) reasons.push_back(std::move(problem));
   }

@@ -18,7 +18,7 @@
 #include "metrics/metrics.h"
 #include "net/directory_store.h"
 #include "net/http_client.h"
-#include "server/job_queue.h"
+#include "server/job_book.h"
 #include "server/job_routes.h"
 #include "server/openapi.h"
 #include "server/webhook_sender.h"
@@ -37,7 +37,8 @@ struct ServerOptions {
   // host and port.
   std::string public_url;
 
-  JobQueueOptions jobs;
+  WorkQueueOptions work;
+  JobBookOptions jobs;
   JobRouteOptions routes;
   WebhookOptions webhooks;
   ApiDescription description;  // endpoint_id, keys and files are filled in
@@ -76,7 +77,7 @@ class ApiServer final : private http::HttpService {
   int health_port() const;
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
 
-  // Jobs are done from now on, at least `concurrency` of them at once. Once.
+  // Work is done from now on, at least `concurrency` units of it at once. Once.
   void set_ready(Handler handler, int concurrency = 0);
   // No job will be done: those that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
@@ -85,7 +86,9 @@ class ApiServer final : private http::HttpService {
   // whoever waits for them, and stops.
   void shutdown(std::chrono::milliseconds patience);
 
-  JobQueue& jobs() { return *queue_; }
+  JobBook& jobs() { return *jobs_; }
+  // What jobs and streams take their turns in.
+  WorkQueue& work() { return work_; }
 
  private:
   enum class State { kLoading, kReady, kBroken, kDraining };
@@ -112,7 +115,8 @@ class ApiServer final : private http::HttpService {
   std::vector<std::string> key_digests_;
   http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
-  std::unique_ptr<JobQueue> queue_;
+  WorkQueue work_;
+  std::unique_ptr<JobBook> jobs_;
   std::unique_ptr<JobRoutes> job_routes_;
   std::unique_ptr<http::BackgroundThread> large_bodies_;
   std::unique_ptr<HealthService> health_service_;

@@ -40,9 +40,8 @@ std::optional<Milliseconds> milliseconds_in(const std::string& text) {
 
 }  // namespace
 
-JobRoutes::JobRoutes(JobRouteOptions options, JobQueue& queue, WebhookSender* webhooks,
-                     Clock& clock)
-    : options_(std::move(options)), queue_(queue), webhooks_(webhooks), clock_(clock) {}
+JobRoutes::JobRoutes(JobRouteOptions options, JobBook& book, WebhookSender* webhooks, Clock& clock)
+    : options_(std::move(options)), book_(book), webhooks_(webhooks), clock_(clock) {}
 
 void JobRoutes::add_to(http::Router& router) {
   using Method = void (JobRoutes::*)(const http::Call&);
@@ -138,12 +137,12 @@ std::optional<http::Response> JobRoutes::webhook(const Json& body, Style style,
 // Nothing when the job was taken.
 std::optional<http::Response> JobRoutes::refusal(Submission submission) {
   try {
-    switch (queue_.submit(std::move(submission))) {
-      case Submitted::kYes:
+    switch (book_.submit(std::move(submission))) {
+      case Added::kYes:
         return std::nullopt;
-      case Submitted::kFull:
+      case Added::kFull:
         return queue_full();
-      case Submitted::kClosed:
+      case Added::kClosed:
         break;
     }
   } catch (const Error& error) {
@@ -199,13 +198,13 @@ void JobRoutes::realtime(const http::Call& call) {
   const std::string id = submission.id;
   if (auto refused = refusal(std::move(submission))) return call.reply.send(std::move(*refused));
   // Nobody else knows the job, so it ends with the connection.
-  const auto cancel = [&queue = queue_, id] { queue.cancel(id); };
+  const auto cancel = [&book = book_, id] { book.cancel(id); };
   const auto guard =
       std::make_shared<std::stop_callback<decltype(cancel)>>(call.request.gone, cancel);
-  queue_.when(
-      id, JobQueue::Until::kFinal, Deadline::max(), {}, [this, id, guard, reply = call.reply] {
-        const auto job = queue_.find(id);
-        queue_.forget(id);
+  book_.when(
+      id, JobBook::Until::kFinal, Deadline::max(), {}, [this, id, guard, reply = call.reply] {
+        const auto job = book_.find(id);
+        book_.forget(id);
         if (!job) return reply.send(http::error_response(500, "internal: the job is lost"));
         const bool without = job->error.empty() && job->state != JobState::kCompleted;
         reply.send(ok(without ? runpod::error_body("the job was cancelled") : bare_json(*job)));
@@ -226,15 +225,15 @@ std::optional<JobRoutes::Deadline> JobRoutes::deadline(const http::Call& call,
 
 void JobRoutes::answer_when_final(const http::Call& call, const std::string& id, Deadline deadline,
                                   Style style) {
-  queue_.when(id, JobQueue::Until::kFinal, deadline, call.request.gone,
-              [this, id, style, reply = call.reply] {
-                const auto job = queue_.find(id);
-                if (style == Style::kHosted) {
-                  reply.send(job ? ok(status_json(*job, options_.worker_id)) : unknown_job(id));
-                } else {
-                  reply.send(job ? ok(development_json(*job)) : lost_job(id));
-                }
-              });
+  book_.when(id, JobBook::Until::kFinal, deadline, call.request.gone,
+             [this, id, style, reply = call.reply] {
+               const auto job = book_.find(id);
+               if (style == Style::kHosted) {
+                 reply.send(job ? ok(status_json(*job, options_.worker_id)) : unknown_job(id));
+               } else {
+                 reply.send(job ? ok(development_json(*job)) : lost_job(id));
+               }
+             });
 }
 
 void JobRoutes::development_status(const http::Call& call) {
@@ -246,16 +245,16 @@ void JobRoutes::development_status(const http::Call& call) {
 
 void JobRoutes::development_stream(const http::Call& call) {
   const std::string id = call.parameter("id");
-  queue_.when(
-      id, JobQueue::Until::kFinal, Deadline::max(), call.request.gone,
+  book_.when(
+      id, JobBook::Until::kFinal, Deadline::max(), call.request.gone,
       [this, id, reply = call.reply] {
-        const auto job = queue_.find(id);
+        const auto job = book_.find(id);
         if (!job) return reply.send(lost_job(id));
         if (job->state != JobState::kCompleted) return reply.send(ok(development_json(*job)));
         if (!job->streamed && !options_.streaming_handler) {
           return reply.send(lost_job(id, "Stream not supported, handler must be a generator."));
         }
-        const auto taken = queue_.take_pieces(id);
+        const auto taken = book_.take_pieces(id);
         reply.send(taken ? ok(stream_json(*taken, /*with_id=*/true)) : lost_job(id));
       });
 }
@@ -274,18 +273,18 @@ void JobRoutes::stream(const http::Call& call) {
   }
   const auto until = deadline(call, otherwise);
   if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
-  queue_.when(id, JobQueue::Until::kPiecesOrFinal, *until, call.request.gone,
-              [this, id, reply = call.reply] {
-                const auto job = queue_.take_pieces(id);
-                reply.send(job ? ok(stream_json(*job, /*with_id=*/false)) : unknown_job(id));
-              });
+  book_.when(id, JobBook::Until::kPiecesOrFinal, *until, call.request.gone,
+             [this, id, reply = call.reply] {
+               const auto job = book_.take_pieces(id);
+               reply.send(job ? ok(stream_json(*job, /*with_id=*/false)) : unknown_job(id));
+             });
 }
 
 // ---- jobs that are there
 
 void JobRoutes::status(const http::Call& call) {
   const std::string& id = call.parameter("id");
-  const auto job = queue_.find(id);
+  const auto job = book_.find(id);
   if (!job) return call.reply.send(unknown_job(id));
   if (const auto text = http::query_parameter(call.request.query, "ttl")) {
     const auto ttl = milliseconds_in(*text);
@@ -293,14 +292,14 @@ void JobRoutes::status(const http::Call& call) {
       return call.reply.send(
           http::error_response(400, "bad_request: ttl is no number of milliseconds"));
     }
-    queue_.forget(id, *ttl);
+    book_.forget(id, *ttl);
   }
   call.reply.send(ok(status_json(*job, options_.worker_id)));
 }
 
 void JobRoutes::cancel(const http::Call& call) {
   const std::string& id = call.parameter("id");
-  const auto job = queue_.cancel(id);
+  const auto job = book_.cancel(id);
   call.reply.send(
       job ? http::json_response(200, Json{{"id", id}, {"status", job_state_name(job->state)}})
           : unknown_job(id));
@@ -308,7 +307,7 @@ void JobRoutes::cancel(const http::Call& call) {
 
 void JobRoutes::retry(const http::Call& call) {
   const std::string& id = call.parameter("id");
-  switch (queue_.retry(id)) {
+  switch (book_.retry(id)) {
     case Retried::kYes:
       return call.reply.send(http::json_response(200, Json{{"id", id}, {"status", "IN_QUEUE"}}));
     case Retried::kUnknown:
@@ -326,11 +325,11 @@ void JobRoutes::retry(const http::Call& call) {
 
 void JobRoutes::purge(const http::Call& call) {
   call.reply.send(
-      http::json_response(200, Json{{"removed", queue_.purge()}, {"status", "completed"}}));
+      http::json_response(200, Json{{"removed", book_.purge()}, {"status", "completed"}}));
 }
 
 Json JobRoutes::health(const Workers& workers) const {
-  const QueueCounts counts = queue_.counts();
+  const JobCounts counts = book_.counts();
   const bool up = !workers.loading && !workers.broken;
   const int busy = up && counts.running > 0 ? 1 : 0;
   const int idle = up && counts.running == 0 ? 1 : 0;

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "http/router.h"
 #include "server/answers.h"
-#include "server/job_queue.h"
+#include "server/job_book.h"
 #include "server/webhook_sender.h"
 
 namespace echo::server {
@@ -39,7 +39,7 @@ struct JobRouteOptions {
 class JobRoutes {
  public:
   // The references must outlive the routes; `webhooks` may be null, then no job may name one.
-  JobRoutes(JobRouteOptions options, JobQueue& queue, WebhookSender* webhooks, Clock& clock);
+  JobRoutes(JobRouteOptions options, JobBook& book, WebhookSender* webhooks, Clock& clock);
 
   void add_to(http::Router& router);
 
@@ -53,7 +53,7 @@ class JobRoutes {
 
  private:
   enum class Style { kDevelopment, kHosted };
-  using Deadline = JobQueue::TimePoint;
+  using Deadline = JobBook::TimePoint;
 
   void run(const http::Call& call, Style style, JobKind kind);
   void realtime(const http::Call& call);
@@ -75,7 +75,7 @@ class JobRoutes {
   std::optional<Deadline> deadline(const http::Call& call, std::optional<Deadline> otherwise) const;
 
   const JobRouteOptions options_;
-  JobQueue& queue_;
+  JobBook& book_;
   WebhookSender* const webhooks_;
   Clock& clock_;
 };

@@ -1,27 +1,29 @@
-// The part of the queue that runs jobs and hears what they say.
+// The part of the book that runs jobs and hears what they say.
 #include <algorithm>
 
 #include "base/error.h"
+#include "job/call_handler.h"
+#include "job/piece_rules.h"
 #include "server/job_record.h"
 
 namespace echo::server {
 
-class JobQueue::Context final : public JobContext {
+class JobBook::Context final : public JobContext {
  public:
-  Context(JobQueue& queue, Attempt& attempt) : queue_(queue), attempt_(attempt) {}
+  Context(JobBook& book, Attempt& attempt) : book_(book), attempt_(attempt) {}
 
-  void progress(const Json& update) override { queue_.set_progress(attempt_, dump_json(update)); }
+  void progress(const Json& update) override { book_.set_progress(attempt_, dump_json(update)); }
   void stream(const Json& piece) override {
-    if (!queue_.add_piece(attempt_, piece)) {
+    if (!book_.add_piece(attempt_, piece)) {
       throw Error(ErrorCode::kCancelled, "the job is no longer wanted");
     }
   }
-  bool cancelled() override { return attempt_.stop.stop_requested(); }
-  std::stop_token stop_token() const override { return attempt_.stop.get_token(); }
+  bool cancelled() override { return attempt_.unit->stop_requested(); }
+  std::stop_token stop_token() const override { return attempt_.unit->stop_token(); }
   std::chrono::steady_clock::time_point deadline() const override { return attempt_.deadline; }
 
  private:
-  JobQueue& queue_;
+  JobBook& book_;
   Attempt& attempt_;
 };
 
@@ -40,25 +42,12 @@ JsonText share(std::string text) { return std::make_shared<const std::string>(st
 
 }  // namespace
 
-void JobQueue::run_jobs(std::stop_token stop) {
-  while (const auto attempt = next_attempt(stop)) {
-    Handler handler;
-    {
-      const std::lock_guard lock(mutex_);
-      handler = handler_;
-    }
-    run(attempt, handler);
-  }
-}
-
-std::shared_ptr<JobQueue::Attempt> JobQueue::next_attempt(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  if (!work_.wait(lock, stop, [this] { return handler_ && !queue_.empty(); })) return nullptr;
-  const auto record = queue_.front();
-  queue_.pop_front();
+std::shared_ptr<JobBook::Attempt> JobBook::start(const std::shared_ptr<Record>& record, int turn,
+                                                 Handler* handler) {
+  const std::lock_guard lock(mutex_);
+  if (record->turn != turn || record->state != JobState::kInQueue) return nullptr;
   --totals_.queued;
   ++totals_.running;
-  ++running_;
   record->state = JobState::kInProgress;
   record->started = true;
   record->started_at = clock_.now();
@@ -67,37 +56,42 @@ std::shared_ptr<JobQueue::Attempt> JobQueue::next_attempt(std::stop_token stop) 
   attempt->job = record->job;
   attempt->scope = {record->job->id(), record->job->batch_id()};
   attempt->deadline = record->started_at + record->execution_timeout;
+  attempt->unit = std::move(record->unit);
   record->attempt = attempt;
   due_ = std::min(due_, attempt->deadline);
+  *handler = handler_;
   return attempt;
 }
 
-void JobQueue::run(const std::shared_ptr<Attempt>& attempt, const Handler& handler) {
-  logger_.info("Started.", attempt->scope);
-  Context context(*this, *attempt);
-  finish(attempt, call(*attempt, handler, context));
-  logger_.info("Finished.", attempt->scope);
-}
-
-JobOutcome JobQueue::call(Attempt& attempt, const Handler& handler, Context& context) {
-  try {
-    return handler(*attempt.job, context);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCancelled) {
-      logger_.error("Job failed. | " + std::string(error_kind(error.code())), attempt.scope);
-    }
-    return JobOutcome::failure(error);
-  } catch (const std::exception& error) {
-    // Its message may quote the user's text, so the log gets the type alone.
-    logger_.error("Captured Handler Exception | " + runpod::exception_type(error), attempt.scope);
-    return {nullptr, runpod::exception_report(error, options_.identity), false};
-  } catch (...) {
-    logger_.error("Captured Handler Exception", attempt.scope);
-    return {nullptr, "internal: the handler failed in an unknown way", false};
+void JobBook::run(const std::shared_ptr<Record>& record, int turn) {
+  Handler handler;
+  if (const auto attempt = start(record, turn, &handler)) {
+    logger_.info("Started.", attempt->scope);
+    Context context(*this, *attempt);
+    const auto report = [this](const std::exception& error) {
+      return runpod::exception_report(error, options_.identity);
+    };
+    finish(attempt, call_handler(handler, *attempt->job, context, logger_, report));
+    logger_.info("Finished.", attempt->scope);
   }
+  const std::lock_guard lock(mutex_);
+  leave();
 }
 
-bool JobQueue::set_progress(Attempt& attempt, std::string text) {
+void JobBook::refuse(const std::shared_ptr<Record>& record, int turn, const std::string& reason) {
+  Wakes wakes;
+  {
+    const std::lock_guard lock(mutex_);
+    if (record->turn == turn && record->state == JobState::kInQueue) {
+      end(*record, JobState::kFailed, reason, wakes);
+    }
+  }
+  run_all(wakes);
+  const std::lock_guard lock(mutex_);
+  leave();
+}
+
+bool JobBook::set_progress(Attempt& attempt, std::string text) {
   const std::lock_guard lock(mutex_);
   if (!current(attempt) || text.size() > options_.stream_piece) return false;
   Record& record = *attempt.record;
@@ -107,20 +101,16 @@ bool JobQueue::set_progress(Attempt& attempt, std::string text) {
   return true;
 }
 
-bool JobQueue::add_piece(Attempt& attempt, const Json& piece) {
+bool JobBook::add_piece(Attempt& attempt, const Json& piece) {
   std::string text = dump_json(piece);
-  if (text.size() > options_.stream_piece) {
-    throw_invalid("stream piece of " + std::to_string(text.size()) + " bytes, at most " +
-                  std::to_string(options_.stream_piece) + " are taken");
-  }
+  check_piece(text.size(), options_.stream_piece);
   Wakes wakes;
   {
     const std::lock_guard lock(mutex_);
     if (!current(attempt) || !attempt.stream_error.empty()) return false;
     Record& record = *attempt.record;
-    const auto error = piece.is_object() ? piece.find("error") : piece.end();
-    if (error != piece.end() && truthy(*error)) {
-      attempt.stream_error = error->is_string() ? error->get<std::string>() : dump_json(*error);
+    if (auto error = piece_error(piece)) {
+      attempt.stream_error = std::move(*error);
       return false;
     }
     const size_t limit = result_limit(record.kind);
@@ -139,7 +129,7 @@ bool JobQueue::add_piece(Attempt& attempt, const Json& piece) {
   return true;
 }
 
-void JobQueue::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome) {
+void JobBook::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome) {
   const bool fatal = outcome.fatal;
   const std::string reason = outcome.error.substr(0, outcome.error.find('\n'));
   ShapedResult result = shape_result(outcome);
@@ -165,8 +155,6 @@ void JobQueue::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcom
       const bool failed = !result.error.empty();
       end(record, failed ? JobState::kFailed : JobState::kCompleted, result.error, wakes);
     }
-    --running_;
-    if (running_ == 0 && queue_.empty()) idle_.notify_all();
   }
   run_all(wakes);
   if (fatal && hooks_.fatal) hooks_.fatal(reason);

@@ -39,7 +39,7 @@ struct JobView {
   std::string error;  // of a failed job
   int retries = 0;
   bool streamed = false;         // the handler gave pieces
-  std::vector<JsonText> pieces;  // JobQueue::take_pieces alone fills it
+  std::vector<JsonText> pieces;  // JobBook::take_pieces alone fills it
 };
 
 // {"id", "status", "delayTime"?, "executionTime"?, "output"?, "error"?, "retries"?, "workerId"?}

@@ -154,7 +154,7 @@ TEST(WorkerStream, M28_APieceOfMoreThanAMegabyteIsRefused) {
   ASSERT_EQ(pieces.size(), 1u);
   EXPECT_EQ(pieces[0].body.size(), 1'000'000u);
   EXPECT_EQ(platform.result_of("a")->at("error"),
-            "invalid_input: stream piece of 1000001 bytes, the platform takes at most 1000000");
+            "invalid_input: stream piece of 1000001 bytes, at most 1000000 are taken");
 }
 
 TEST(WorkerStream, TheHandlerRunsAheadOfTheNetworkButNotWithoutBound) {

@@ -353,7 +353,7 @@ TEST(HostedApi, ProgressIsTheOutputOfARunningJob) {
 
 TEST(HostedApi, AFullQueueIs429WithRetryAfter) {
   TestServer::Setup setup;
-  setup.options.jobs.capacity = 2;
+  setup.options.work.capacity = 2;
   TestServer server(std::move(setup));
   server.run({{"wait", true}});
   ASSERT_TRUE(server.handler().wait_for_started(1));
@@ -447,7 +447,7 @@ TEST(HostedApi, WebhooksToPrivateHostsAreRefused) {
 
 TEST(HostedApi, ConcurrencyRunsSeveralJobsAtOnce) {
   TestServer::Setup setup;
-  setup.options.jobs.concurrency = 4;
+  setup.options.work.slots = 4;
   TestServer server(std::move(setup));
   std::vector<std::string> ids;
   for (int i = 0; i < 6; ++i) ids.push_back(server.run({{"wait", true}, {"return", i}}));
@@ -464,8 +464,8 @@ TEST(HostedApi, ConcurrencyRunsSeveralJobsAtOnce) {
 // Many clients at once do everything; every job has one end and nothing is lost.
 TEST(HostedApi, ManyClientsAtOnce) {
   TestServer::Setup setup = with_short_waits();
-  setup.options.jobs.concurrency = 3;
-  setup.options.jobs.capacity = 1000;
+  setup.options.work.slots = 3;
+  setup.options.work.capacity = 1000;
   TestServer server(std::move(setup));
   server.handler().release();
   std::atomic<int> completed{0};

@@ -1,5 +1,5 @@
-// The queue by itself, with a clock that stands still.
-#include "server/job_queue.h"
+// The book of jobs by itself, with a clock that stands still.
+#include "server/job_book.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,54 +16,64 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class JobQueueTest : public ::testing::Test {
+class JobBookTest : public ::testing::Test {
  protected:
-  void make(JobQueueOptions options = {}, JobQueue::Hooks hooks = {}) {
-    queue_ = std::make_unique<JobQueue>(options, std::move(hooks), logger_, clock_);
-    queue_->set_handler(handler_.handler());
+  void make(JobBookOptions options = {}, JobBook::Hooks hooks = {}, WorkQueueOptions work = {}) {
+    make_closed(std::move(options), std::move(hooks), work);
+    book_->set_handler(handler_.handler());
+    queue_->open();
+  }
+  // Nothing starts yet.
+  void make_closed(JobBookOptions options = {}, JobBook::Hooks hooks = {},
+                   WorkQueueOptions work = {}) {
+    queue_ = std::make_unique<WorkQueue>(work);
+    book_ =
+        std::make_unique<JobBook>(std::move(options), std::move(hooks), *queue_, logger_, clock_);
   }
   void TearDown() override { handler_.release(); }
 
-  Submitted submit(const std::string& id, const Json& input, Submission more = {}) {
+  Added submit(const std::string& id, const Json& input, Submission more = {}) {
     more.id = id;
     more.document = {{"id", id}, {"input", input}};
     if (more.bytes == 0) more.bytes = 100;
-    return queue_->submit(std::move(more));
+    return book_->submit(std::move(more));
   }
   JobView finish(const std::string& id) {
     std::promise<void> done;
-    queue_->when(id, JobQueue::Until::kFinal, JobQueue::TimePoint::max(), {},
-                 [&] { done.set_value(); });
+    book_->when(id, JobBook::Until::kFinal, JobBook::TimePoint::max(), {},
+                [&] { done.set_value(); });
     EXPECT_EQ(done.get_future().wait_for(10s), std::future_status::ready);
-    return queue_->find(id).value_or(JobView{});
+    return book_->find(id).value_or(JobView{});
   }
   void pass(std::chrono::milliseconds time) {
     clock_.advance(time);
-    queue_->tick();
+    book_->tick();
   }
 
   FakeClock clock_;
   std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
   Logger logger_{LogOptions{}, log_};
   FakeHandler handler_;
-  std::unique_ptr<JobQueue> queue_;
+  std::unique_ptr<WorkQueue> queue_;
+  std::unique_ptr<JobBook> book_;
 };
 
-TEST_F(JobQueueTest, AHandlerBringsItsSlots) {
-  queue_ = std::make_unique<JobQueue>(JobQueueOptions{}, JobQueue::Hooks{}, logger_, clock_);
+TEST_F(JobBookTest, AHandlerBringsItsSlots) {
+  make_closed();
   for (const char* id : {"a", "b", "c", "d"}) submit(id, {{"wait", true}});
-  queue_->set_handler(handler_.handler(), 3);
+  book_->set_handler(handler_.handler());
+  queue_->open(3);
   ASSERT_TRUE(handler_.wait_for_started(3));
-  EXPECT_EQ(queue_->counts().running, 3u);
-  EXPECT_EQ(queue_->counts().queued, 1u);
+  EXPECT_EQ(book_->counts().running, 3u);
+  EXPECT_EQ(book_->counts().queued, 1u);
 }
 
-TEST_F(JobQueueTest, M45ExecutionTimeoutIsTimedOutAndStopsTheHandler) {
+TEST_F(JobBookTest, M45ExecutionTimeoutIsTimedOutAndStopsTheHandler) {
   make();
   submit("a", {{"wait", true}});
   ASSERT_TRUE(handler_.wait_for_started(1));
   pass(599'999ms);
-  EXPECT_EQ(queue_->find("a")->state, JobState::kInProgress);
+  EXPECT_EQ(book_->find("a")->state, JobState::kInProgress);
   pass(1ms);
   const JobView job = finish("a");
   EXPECT_EQ(job.state, JobState::kTimedOut);
@@ -73,7 +83,7 @@ TEST_F(JobQueueTest, M45ExecutionTimeoutIsTimedOutAndStopsTheHandler) {
   EXPECT_EQ(handler_.cancelled(), 1);
 }
 
-TEST_F(JobQueueTest, M45ExecutionTimeoutOfTheJobItself) {
+TEST_F(JobBookTest, M45ExecutionTimeoutOfTheJobItself) {
   make();
   Submission policy;
   policy.execution_timeout = 5s;
@@ -82,17 +92,17 @@ TEST_F(JobQueueTest, M45ExecutionTimeoutOfTheJobItself) {
   pass(5s);
   EXPECT_EQ(finish("a").state, JobState::kTimedOut);
   // Time in the queue does not count.
-  EXPECT_EQ(queue_->retry("a"), Retried::kYes);
+  EXPECT_EQ(book_->retry("a"), Retried::kYes);
   ASSERT_TRUE(handler_.wait_for_started(2));
   pass(4'999ms);
-  EXPECT_EQ(queue_->find("a")->state, JobState::kInProgress);
+  EXPECT_EQ(book_->find("a")->state, JobState::kInProgress);
   handler_.release();
   const JobView job = finish("a");
   EXPECT_EQ(job.state, JobState::kCompleted);
   EXPECT_EQ(job.retries, 1);
 }
 
-TEST_F(JobQueueTest, M45TtlForgetsQueuedAndRunningJobs) {
+TEST_F(JobBookTest, M45TtlForgetsQueuedAndRunningJobs) {
   make();
   Submission short_lived;
   short_lived.ttl = 10s;
@@ -100,19 +110,19 @@ TEST_F(JobQueueTest, M45TtlForgetsQueuedAndRunningJobs) {
   ASSERT_TRUE(handler_.wait_for_started(1));
   submit("queued", 1, short_lived);
   pass(9'999ms);
-  EXPECT_TRUE(queue_->find("running"));
-  EXPECT_TRUE(queue_->find("queued"));
+  EXPECT_TRUE(book_->find("running"));
+  EXPECT_TRUE(book_->find("queued"));
   pass(1ms);
-  EXPECT_FALSE(queue_->find("running"));
-  EXPECT_FALSE(queue_->find("queued"));
+  EXPECT_FALSE(book_->find("running"));
+  EXPECT_FALSE(book_->find("queued"));
   EXPECT_TRUE(queue_->wait_idle(10s));
   EXPECT_EQ(handler_.cancelled(), 1);
   EXPECT_EQ(handler_.started(), 1);
-  EXPECT_EQ(queue_->counts().queued, 0u);
-  EXPECT_EQ(queue_->counts().running, 0u);
+  EXPECT_EQ(book_->counts().queued, 0u);
+  EXPECT_EQ(book_->counts().running, 0u);
 }
 
-TEST_F(JobQueueTest, M45ResultsAreKeptForTheirTime) {
+TEST_F(JobBookTest, M45ResultsAreKeptForTheirTime) {
   make();
   submit("run", 1);
   Submission sync;
@@ -121,54 +131,55 @@ TEST_F(JobQueueTest, M45ResultsAreKeptForTheirTime) {
   finish("run");
   finish("sync");
   pass(59'999ms);
-  EXPECT_TRUE(queue_->find("sync"));
+  EXPECT_TRUE(book_->find("sync"));
   pass(1ms);
-  EXPECT_FALSE(queue_->find("sync"));
+  EXPECT_FALSE(book_->find("sync"));
   pass(29 * 60'000ms - 1ms);
-  EXPECT_TRUE(queue_->find("run"));
+  EXPECT_TRUE(book_->find("run"));
   pass(1ms);
-  EXPECT_FALSE(queue_->find("run"));
+  EXPECT_FALSE(book_->find("run"));
 }
 
-TEST_F(JobQueueTest, M45ForgettingAfterATimeOfTheCallersChoice) {
+TEST_F(JobBookTest, M45ForgettingAfterATimeOfTheCallersChoice) {
   make();
   submit("a", 1);
   finish("a");
-  queue_->forget("a", 6s);
+  book_->forget("a", 6s);
   pass(5'999ms);
-  EXPECT_TRUE(queue_->find("a"));
+  EXPECT_TRUE(book_->find("a"));
   pass(1ms);
-  EXPECT_FALSE(queue_->find("a"));
+  EXPECT_FALSE(book_->find("a"));
 }
 
-TEST_F(JobQueueTest, DelayAndExecutionAreMeasured) {
+TEST_F(JobBookTest, DelayAndExecutionAreMeasured) {
   make();
   submit("first", {{"wait", true}});
   ASSERT_TRUE(handler_.wait_for_started(1));
   submit("second", {{"wait", true}});
   clock_.advance(700ms);
-  queue_->cancel("first");
+  book_->cancel("first");
   ASSERT_TRUE(handler_.wait_for_started(2));
   clock_.advance(300ms);
-  queue_->cancel("second");
-  const JobView job = *queue_->find("second");
+  book_->cancel("second");
+  const JobView job = *book_->find("second");
   EXPECT_EQ(job.delay, 700ms);
   EXPECT_EQ(job.execution, 300ms);
-  EXPECT_EQ(queue_->find("first")->delay, 0ms);
+  EXPECT_EQ(book_->find("first")->delay, 0ms);
 }
 
-TEST_F(JobQueueTest, JobsWaitForTheHandler) {
-  queue_ = std::make_unique<JobQueue>(JobQueueOptions{}, JobQueue::Hooks{}, logger_, clock_);
+TEST_F(JobBookTest, JobsWaitForTheHandler) {
+  make_closed();
   submit("a", 1);
   EXPECT_FALSE(queue_->wait_idle(10ms));
-  EXPECT_EQ(queue_->find("a")->state, JobState::kInQueue);
-  queue_->set_handler(handler_.handler());
+  EXPECT_EQ(book_->find("a")->state, JobState::kInQueue);
+  book_->set_handler(handler_.handler());
+  queue_->open();
   EXPECT_EQ(finish("a").state, JobState::kCompleted);
 }
 
-TEST_F(JobQueueTest, JobsStartInTheirOrder) {
+TEST_F(JobBookTest, JobsStartInTheirOrder) {
   std::vector<std::string> order;
-  JobQueue::Hooks hooks;
+  JobBook::Hooks hooks;
   hooks.finished = [&](const JobView& job) { order.push_back(job.id); };
   make({}, hooks);
   submit("a", {{"wait", true}});
@@ -176,16 +187,16 @@ TEST_F(JobQueueTest, JobsStartInTheirOrder) {
   submit("c", 1);
   handler_.release();
   finish("c");
-  queue_.reset();
+  book_.reset();
   EXPECT_EQ(order, (std::vector<std::string>{"a", "b", "c"}));
 }
 
-TEST_F(JobQueueTest, ALateResultOfACancelledJobIsNotHeard) {
+TEST_F(JobBookTest, ALateResultOfACancelledJobIsNotHeard) {
   std::promise<void> go;
   std::shared_future<void> gone = go.get_future().share();
   make();
   // A handler that does not ask whether it is still wanted.
-  queue_->set_handler([&](const Job&, JobContext& context) {
+  book_->set_handler([&](const Job&, JobContext& context) {
     gone.wait();
     EXPECT_TRUE(context.cancelled());
     context.progress("late");
@@ -193,25 +204,25 @@ TEST_F(JobQueueTest, ALateResultOfACancelledJobIsNotHeard) {
     return JobOutcome::success("late");
   });
   submit("a", 1);
-  while (queue_->find("a")->state != JobState::kInProgress) std::this_thread::yield();
-  queue_->cancel("a");
+  while (book_->find("a")->state != JobState::kInProgress) std::this_thread::yield();
+  book_->cancel("a");
   go.set_value();
   EXPECT_TRUE(queue_->wait_idle(10s));
-  const JobView job = *queue_->find("a");
+  const JobView job = *book_->find("a");
   EXPECT_EQ(job.state, JobState::kCancelled);
   EXPECT_EQ(job.output, nullptr);
-  EXPECT_EQ(queue_->counts().completed, 0u);
+  EXPECT_EQ(book_->counts().completed, 0u);
 }
 
-TEST_F(JobQueueTest, ALateResultOfATimedOutRunDoesNotEndItsRetry) {
+TEST_F(JobBookTest, ALateResultOfATimedOutRunDoesNotEndItsRetry) {
   std::mutex mutex;
   std::condition_variable changed;
   int runs = 0;
   int released = 0;
-  JobQueueOptions options;
-  options.concurrency = 2;
-  make(options);
-  queue_->set_handler([&](const Job&, JobContext&) {
+  WorkQueueOptions two;
+  two.slots = 2;
+  make({}, {}, two);
+  book_->set_handler([&](const Job&, JobContext&) {
     std::unique_lock lock(mutex);
     const int mine = ++runs;
     changed.notify_all();
@@ -230,39 +241,39 @@ TEST_F(JobQueueTest, ALateResultOfATimedOutRunDoesNotEndItsRetry) {
   };
   ASSERT_TRUE(wait_for_runs(1));
   pass(600s);
-  ASSERT_EQ(queue_->find("a")->state, JobState::kTimedOut);
-  ASSERT_EQ(queue_->retry("a"), Retried::kYes);
+  ASSERT_EQ(book_->find("a")->state, JobState::kTimedOut);
+  ASSERT_EQ(book_->retry("a"), Retried::kYes);
   ASSERT_TRUE(wait_for_runs(2));
   release(1);
-  EXPECT_EQ(queue_->find("a")->state, JobState::kInProgress);
+  EXPECT_EQ(book_->find("a")->state, JobState::kInProgress);
   release(2);
   const JobView job = finish("a");
   EXPECT_EQ(*job.output, "2");
 }
 
-TEST_F(JobQueueTest, MemoryIsBounded) {
-  JobQueueOptions options;
+TEST_F(JobBookTest, MemoryIsBounded) {
+  JobBookOptions options;
   options.max_bytes = 10'000;
   make(options);
   // Finished jobs make room for new ones, the oldest first.
   for (int i = 0; i < 20; ++i) {
     const std::string id = "job" + std::to_string(i);
-    EXPECT_EQ(submit(id, {{"return", std::string(1000, 'x')}}), Submitted::kYes);
+    EXPECT_EQ(submit(id, {{"return", std::string(1000, 'x')}}), Added::kYes);
     EXPECT_EQ(finish(id).state, JobState::kCompleted);
   }
-  EXPECT_FALSE(queue_->find("job0"));
-  EXPECT_TRUE(queue_->find("job19"));
+  EXPECT_FALSE(book_->find("job0"));
+  EXPECT_TRUE(book_->find("job19"));
   // Jobs that are not over do not.
   submit("blocker", {{"wait", true}});
   Submission large;
   large.bytes = 6'000;
-  EXPECT_EQ(submit("large", 1, large), Submitted::kYes);
-  EXPECT_EQ(submit("larger", 1, large), Submitted::kFull);
-  EXPECT_FALSE(queue_->find("larger"));
+  EXPECT_EQ(submit("large", 1, large), Added::kYes);
+  EXPECT_EQ(submit("larger", 1, large), Added::kFull);
+  EXPECT_FALSE(book_->find("larger"));
 }
 
-TEST_F(JobQueueTest, OnlySoManyFinishedJobsAreKept) {
-  JobQueueOptions options;
+TEST_F(JobBookTest, OnlySoManyFinishedJobsAreKept) {
+  JobBookOptions options;
   options.max_finished = 3;
   make(options);
   for (int i = 0; i < 10; ++i) {
@@ -270,13 +281,13 @@ TEST_F(JobQueueTest, OnlySoManyFinishedJobsAreKept) {
     finish(std::to_string(i));
   }
   int kept = 0;
-  for (int i = 0; i < 10; ++i) kept += queue_->find(std::to_string(i)).has_value();
+  for (int i = 0; i < 10; ++i) kept += book_->find(std::to_string(i)).has_value();
   EXPECT_EQ(kept, 3);
-  EXPECT_TRUE(queue_->find("9"));
+  EXPECT_TRUE(book_->find("9"));
 }
 
-TEST_F(JobQueueTest, APieceThatIsTooLargeIsAnErrorOfTheHandler) {
-  JobQueueOptions options;
+TEST_F(JobBookTest, APieceThatIsTooLargeIsAnErrorOfTheHandler) {
+  JobBookOptions options;
   options.stream_piece = 100;
   make(options);
   submit("a", {{"stream", {std::string(99, 'x')}}});
@@ -285,21 +296,21 @@ TEST_F(JobQueueTest, APieceThatIsTooLargeIsAnErrorOfTheHandler) {
   EXPECT_EQ(job.error, "invalid_input: stream piece of 101 bytes, at most 100 are taken");
 }
 
-TEST_F(JobQueueTest, WithoutCollectingPiecesAreForgottenOnceTaken) {
-  JobQueueOptions options;
+TEST_F(JobBookTest, WithoutCollectingPiecesAreForgottenOnceTaken) {
+  JobBookOptions options;
   options.collect_stream = false;
   options.run_result = 250;
   make(options);
   submit("a", {{"stream", {std::string(100, 'x'), "b"}}});
   JobView job = finish("a");
   EXPECT_EQ(*job.output, "[]");
-  EXPECT_EQ(queue_->take_pieces("a")->pieces.size(), 2u);
-  EXPECT_EQ(queue_->take_pieces("a")->pieces.size(), 0u);
+  EXPECT_EQ(book_->take_pieces("a")->pieces.size(), 2u);
+  EXPECT_EQ(book_->take_pieces("a")->pieces.size(), 0u);
 }
 
-TEST_F(JobQueueTest, ABrokenDeviceIsReported) {
+TEST_F(JobBookTest, ABrokenDeviceIsReported) {
   std::promise<std::string> reason;
-  JobQueue::Hooks hooks;
+  JobBook::Hooks hooks;
   hooks.fatal = [&](const std::string& text) { reason.set_value(text); };
   make({}, hooks);
   submit("a", {{"fatal", true}});
@@ -307,42 +318,42 @@ TEST_F(JobQueueTest, ABrokenDeviceIsReported) {
   EXPECT_EQ(reason.get_future().get(), "internal: the device is broken");
 }
 
-TEST_F(JobQueueTest, ClosingRefusesAndFinishes) {
+TEST_F(JobBookTest, ClosingRefusesAndFinishes) {
   make();
   submit("a", {{"wait", true}});
   ASSERT_TRUE(handler_.wait_for_started(1));
   submit("b", 1);
   queue_->close();
-  EXPECT_EQ(submit("c", 1), Submitted::kClosed);
+  EXPECT_EQ(submit("c", 1), Added::kClosed);
   EXPECT_FALSE(queue_->wait_idle(1ms));
   handler_.release();
   EXPECT_TRUE(queue_->wait_idle(10s));
-  EXPECT_EQ(queue_->find("b")->state, JobState::kCompleted);
+  EXPECT_EQ(book_->find("b")->state, JobState::kCompleted);
 }
 
-TEST_F(JobQueueTest, FailingAllAnswersThoseThatWait) {
+TEST_F(JobBookTest, FailingAllAnswersThoseThatWait) {
   make();
   submit("a", {{"wait", true}});
   ASSERT_TRUE(handler_.wait_for_started(1));
   submit("b", 1);
-  queue_->fail_all("internal: broken");
+  queue_->refuse_waiting("internal: broken");
   EXPECT_EQ(finish("b").error, "internal: broken");
-  EXPECT_EQ(queue_->find("a")->state, JobState::kInProgress);
+  EXPECT_EQ(book_->find("a")->state, JobState::kInProgress);
 }
 
-TEST_F(JobQueueTest, DestructionCancelsAndWakes) {
+TEST_F(JobBookTest, DestructionCancelsAndWakes) {
   make();
   submit("a", {{"wait", true}});
   submit("b", 1);
   int woken = 0;
   for (const char* id : {"a", "b"}) {
-    queue_->when(id, JobQueue::Until::kFinal, JobQueue::TimePoint::max(), {}, [&] { ++woken; });
+    book_->when(id, JobBook::Until::kFinal, JobBook::TimePoint::max(), {}, [&] { ++woken; });
   }
-  queue_.reset();
+  book_.reset();
   EXPECT_EQ(woken, 2);
 }
 
-TEST_F(JobQueueTest, UserTextIsInNoLog) {
+TEST_F(JobBookTest, UserTextIsInNoLog) {
   make();
   submit("a", {{"throw", "canary1"}});
   submit("b", {{"error", "canary2"}, {"progress", {"canary3"}}});

@@ -1,5 +1,5 @@
-// The jobs of the local API: a bounded queue, threads that run the handler, and what is remembered
-// of each job until its time is over.
+// The jobs of the API: what is remembered of each until its time is over, who waits for it, and the
+// pieces of its output. They take turns with other work in a WorkQueue.
 #pragma once
 
 #include <chrono>
@@ -22,14 +22,13 @@
 #include "job/handler.h"
 #include "runpod/result_body.h"
 #include "server/job_state.h"
+#include "server/work_queue.h"
 
 namespace echo::server {
 
-struct JobQueueOptions {
+struct JobBookOptions {
   using Milliseconds = std::chrono::milliseconds;
 
-  int concurrency = 1;                   // jobs at once
-  size_t capacity = 100;                 // jobs that wait
   size_t max_finished = 10'000;          // finished jobs that are remembered
   size_t max_bytes = size_t{512} << 20;  // of all inputs and outputs held
   Milliseconds keep_run{30 * 60'000};    // a finished job's result is kept this long
@@ -53,10 +52,9 @@ struct Submission {
   std::function<void(const JobView&)> finished;  // called each time that the job is over
 };
 
-enum class Submitted { kYes, kFull, kClosed };
 enum class Retried { kYes, kUnknown, kNotFailed, kFull, kClosed };
 
-struct QueueCounts {
+struct JobCounts {
   size_t queued = 0;
   size_t running = 0;
   size_t completed = 0, failed = 0, retried = 0;  // ever
@@ -65,7 +63,7 @@ struct QueueCounts {
 
 // Threads: every function may be called from any thread. Callbacks come from any thread, without a
 // lock held.
-class JobQueue {
+class JobBook {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
   using Milliseconds = std::chrono::milliseconds;
@@ -75,18 +73,18 @@ class JobQueue {
     std::function<void(const std::string& reason)> fatal;  // the device or process is broken
   };
 
-  // `logger` and `clock` must outlive the queue.
-  JobQueue(JobQueueOptions options, Hooks hooks, Logger& logger, Clock& clock);
+  // The references must outlive the book.
+  JobBook(JobBookOptions options, Hooks hooks, WorkQueue& queue, Logger& logger, Clock& clock);
   // Cancels what is there and waits for handlers to return.
-  ~JobQueue();
-  JobQueue(const JobQueue&) = delete;
-  JobQueue& operator=(const JobQueue&) = delete;
+  ~JobBook();
+  JobBook(const JobBook&) = delete;
+  JobBook& operator=(const JobBook&) = delete;
 
-  // Jobs wait until there is a handler. From then on at least `concurrency` of them run at once.
-  // Not from two threads at once.
-  void set_handler(Handler handler, int concurrency = 0);
+  // What does the jobs; to be set before the queue is opened. A later one does the jobs that start
+  // from then on.
+  void set_handler(Handler handler);
 
-  Submitted submit(Submission submission);
+  Added submit(Submission submission);
   std::optional<JobView> find(const std::string& id);
   // The same with the stream's pieces since the last call, which are handed out once.
   std::optional<JobView> take_pieces(const std::string& id);
@@ -105,18 +103,12 @@ class JobQueue {
   // Forgets a finished job at once, or after a time of the caller's choice.
   void forget(const std::string& id, Milliseconds after = Milliseconds(0));
 
-  QueueCounts counts() const;
+  JobCounts counts() const;
 
-  // No new jobs.
-  void close();
-  // Fails the jobs that wait, and closes.
-  void fail_all(const std::string& error);
-  // Waits until no job is left to do; false when the time is over.
-  bool wait_idle(Milliseconds patience);
   // Cancels every job that is not over.
   void cancel_all();
 
-  // Looks after everything that is due by the clock; a thread of the queue does so by itself.
+  // Looks after everything that is due by the clock; a thread of the book does so by itself.
   void tick();
 
  private:
@@ -127,12 +119,11 @@ class JobQueue {
   using Records = std::map<std::string, std::shared_ptr<Record>>;
   using Wakes = std::vector<std::function<void()>>;
 
-  void add_slots(int count);
-  void run_jobs(std::stop_token stop);
   void keep_time(std::stop_token stop);
-  std::shared_ptr<Attempt> next_attempt(std::stop_token stop);
-  void run(const std::shared_ptr<Attempt>& attempt, const Handler& handler);
-  JobOutcome call(Attempt& attempt, const Handler& handler, Context& context);
+  void run(const std::shared_ptr<Record>& record, int turn);
+  std::shared_ptr<Attempt> start(const std::shared_ptr<Record>& record, int turn, Handler* handler);
+  void refuse(const std::shared_ptr<Record>& record, int turn, const std::string& reason);
+  void leave();
   bool set_progress(Attempt& attempt, std::string text);
   bool add_piece(Attempt& attempt, const Json& piece);
   void finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome);
@@ -140,8 +131,8 @@ class JobQueue {
   // With mutex_ held.
   std::shared_ptr<Record> record(const std::string& id) const;
   JobView view(const Record& record) const;
-  void enqueue(const std::shared_ptr<Record>& record);
-  void leave_queue(const Record& record);
+  Added enqueue(const std::shared_ptr<Record>& record);
+  void leave_queue(Record& record);
   void end(Record& record, JobState state, std::string error, Wakes& wakes);
   void stop_attempt(Record& record, Wakes& wakes);
   void drop(const std::shared_ptr<Record>& record, Wakes& wakes);
@@ -153,27 +144,24 @@ class JobQueue {
   size_t result_limit(JobKind kind) const;
   Milliseconds keep_time_of(JobKind kind) const;
 
-  const JobQueueOptions options_;
+  const JobBookOptions options_;
   const Hooks hooks_;
+  WorkQueue& queue_;
   Logger& logger_;
   Clock& clock_;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any work_;   // a job waits, or there is a handler
   std::condition_variable_any timed_;  // there is something to look after
-  std::condition_variable idle_;
+  std::condition_variable left_;       // no unit of the queue is a job's any more
   Handler handler_;
-  bool closed_ = false;
   Records records_;
-  std::deque<std::shared_ptr<Record>> queue_;
   std::deque<std::shared_ptr<Record>> finished_;  // in the order of their end
   std::list<Waiter> waiters_;
   size_t bytes_ = 0;
-  size_t running_ = 0;  // handlers that have not returned
-  QueueCounts totals_;
+  size_t units_ = 0;  // of the queue that are jobs, waiting or running
+  JobCounts totals_;
   TimePoint due_ = TimePoint::max();
-  int slots_ = 0;
-  std::vector<std::jthread> threads_;  // last: they use all of the above
+  std::jthread clockwork_;  // last: it uses all of the above
 };
 
 }  // namespace echo::server

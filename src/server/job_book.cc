@@ -1,4 +1,4 @@
-#include "server/job_queue.h"
+#include "server/job_book.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,34 +7,29 @@
 
 namespace echo::server {
 
-JobQueue::JobQueue(JobQueueOptions options, Hooks hooks, Logger& logger, Clock& clock)
-    : options_(std::move(options)), hooks_(std::move(hooks)), logger_(logger), clock_(clock) {
-  add_slots(std::max(1, options_.concurrency));
-  threads_.emplace_back([this](std::stop_token stop) { keep_time(stop); });
-}
+JobBook::JobBook(JobBookOptions options, Hooks hooks, WorkQueue& queue, Logger& logger,
+                 Clock& clock)
+    : options_(std::move(options)),
+      hooks_(std::move(hooks)),
+      queue_(queue),
+      logger_(logger),
+      clock_(clock),
+      clockwork_([this](std::stop_token stop) { keep_time(stop); }) {}
 
-void JobQueue::add_slots(int count) {
-  for (; slots_ < count; ++slots_) {
-    threads_.emplace_back([this](std::stop_token stop) { run_jobs(stop); });
-  }
-}
-
-JobQueue::~JobQueue() {
-  close();
+JobBook::~JobBook() {
   cancel_all();
-  for (std::jthread& thread : threads_) thread.request_stop();
+  std::unique_lock lock(mutex_);
+  left_.wait(lock, [this] { return units_ == 0; });
 }
 
-void JobQueue::set_handler(Handler handler, int concurrency) {
-  add_slots(concurrency);
+void JobBook::set_handler(Handler handler) {
   const std::lock_guard lock(mutex_);
   handler_ = std::move(handler);
-  work_.notify_all();
 }
 
 // ---- what clients do
 
-Submitted JobQueue::submit(Submission submission) {
+Added JobBook::submit(Submission submission) {
   auto record = std::make_shared<Record>();
   record->id = std::move(submission.id);
   record->kind = submission.kind;
@@ -45,33 +40,32 @@ Submitted JobQueue::submit(Submission submission) {
   const TimePoint now = clock_.now();
   record->expires = now + submission.ttl.value_or(options_.ttl);
   Wakes wakes;
-  Submitted result = Submitted::kYes;
+  Added added = Added::kFull;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) make_room(submission.bytes, wakes);
-    if (closed_) {
-      result = Submitted::kClosed;
-    } else if (queue_.size() >= options_.capacity ||
-               bytes_ + submission.bytes > options_.max_bytes) {
-      result = Submitted::kFull;
+    if (queue_.closed()) {
+      added = Added::kClosed;
     } else {
+      make_room(submission.bytes, wakes);
+      if (bytes_ + submission.bytes <= options_.max_bytes) added = enqueue(record);
+    }
+    if (added == Added::kYes) {
       records_.emplace(record->id, record);
       resize(*record, record->input_bytes);
-      enqueue(record);
     }
   }
   run_all(wakes);
-  return result;
+  return added;
 }
 
-std::optional<JobView> JobQueue::find(const std::string& id) {
+std::optional<JobView> JobBook::find(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = record(id);
   if (!found) return std::nullopt;
   return view(*found);
 }
 
-std::optional<JobView> JobQueue::take_pieces(const std::string& id) {
+std::optional<JobView> JobBook::take_pieces(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = record(id);
   if (!found) return std::nullopt;
@@ -87,8 +81,8 @@ std::optional<JobView> JobQueue::take_pieces(const std::string& id) {
   return job;
 }
 
-void JobQueue::when(const std::string& id, Until until, TimePoint deadline, std::stop_token gone,
-                    std::function<void()> wake) {
+void JobBook::when(const std::string& id, Until until, TimePoint deadline, std::stop_token gone,
+                   std::function<void()> wake) {
   {
     const std::lock_guard lock(mutex_);
     Waiter waiter{id, until, deadline, std::move(gone), std::move(wake)};
@@ -102,7 +96,7 @@ void JobQueue::when(const std::string& id, Until until, TimePoint deadline, std:
   wake();
 }
 
-std::optional<JobView> JobQueue::cancel(const std::string& id) {
+std::optional<JobView> JobBook::cancel(const std::string& id) {
   Wakes wakes;
   std::optional<JobView> job;
   {
@@ -116,15 +110,21 @@ std::optional<JobView> JobQueue::cancel(const std::string& id) {
   return job;
 }
 
-Retried JobQueue::retry(const std::string& id) {
+Retried JobBook::retry(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = record(id);
   if (!found) return Retried::kUnknown;
   if (found->state != JobState::kFailed && found->state != JobState::kTimedOut) {
     return Retried::kNotFailed;
   }
-  if (closed_) return Retried::kClosed;
-  if (queue_.size() >= options_.capacity) return Retried::kFull;
+  switch (enqueue(found)) {
+    case Added::kClosed:
+      return Retried::kClosed;
+    case Added::kFull:
+      return Retried::kFull;
+    case Added::kYes:
+      break;
+  }
   std::erase(finished_, found);
   found->output = nullptr;
   found->error.clear();
@@ -134,18 +134,18 @@ Retried JobQueue::retry(const std::string& id) {
   ++found->retries;
   ++totals_.retried;
   found->expires = clock_.now() + options_.ttl;
+  due_ = std::min(due_, found->expires);
   resize(*found, found->input_bytes);
-  enqueue(found);
   return Retried::kYes;
 }
 
-size_t JobQueue::purge() {
+size_t JobBook::purge() {
   Wakes wakes;
   size_t removed = 0;
   {
     const std::lock_guard lock(mutex_);
-    while (!queue_.empty()) {
-      const auto record = queue_.front();
+    for (const auto& [id, record] : records_) {
+      if (record->state != JobState::kInQueue) continue;
       end(*record, JobState::kCancelled, "", wakes);
       ++removed;
     }
@@ -154,7 +154,7 @@ size_t JobQueue::purge() {
   return removed;
 }
 
-void JobQueue::forget(const std::string& id, Milliseconds after) {
+void JobBook::forget(const std::string& id, Milliseconds after) {
   Wakes wakes;
   {
     const std::lock_guard lock(mutex_);
@@ -167,39 +167,16 @@ void JobQueue::forget(const std::string& id, Milliseconds after) {
   run_all(wakes);
 }
 
-QueueCounts JobQueue::counts() const {
+JobCounts JobBook::counts() const {
   const std::lock_guard lock(mutex_);
-  QueueCounts counts = totals_;
+  JobCounts counts = totals_;
   counts.held = waiters_.size();
   return counts;
 }
 
 // ---- the end of it all
 
-void JobQueue::close() {
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-}
-
-void JobQueue::fail_all(const std::string& error) {
-  Wakes wakes;
-  {
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    while (!queue_.empty()) {
-      const auto record = queue_.front();
-      end(*record, JobState::kFailed, error, wakes);
-    }
-  }
-  run_all(wakes);
-}
-
-bool JobQueue::wait_idle(Milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, patience, [this] { return queue_.empty() && running_ == 0; });
-}
-
-void JobQueue::cancel_all() {
+void JobBook::cancel_all() {
   Wakes wakes;
   {
     const std::lock_guard lock(mutex_);
@@ -212,7 +189,7 @@ void JobQueue::cancel_all() {
 
 // ---- time
 
-void JobQueue::keep_time(std::stop_token stop) {
+void JobBook::keep_time(std::stop_token stop) {
   std::unique_lock lock(mutex_);
   while (timed_.wait(lock, stop, [this] { return !records_.empty() || !waiters_.empty(); })) {
     timed_.wait_for(lock, stop, options_.tick, [] { return false; });
@@ -223,7 +200,7 @@ void JobQueue::keep_time(std::stop_token stop) {
   }
 }
 
-void JobQueue::tick() {
+void JobBook::tick() {
   Wakes wakes;
   {
     const std::lock_guard lock(mutex_);
@@ -262,12 +239,12 @@ void JobQueue::tick() {
 
 // ---- with the lock held
 
-std::shared_ptr<JobQueue::Record> JobQueue::record(const std::string& id) const {
+std::shared_ptr<JobBook::Record> JobBook::record(const std::string& id) const {
   const auto found = records_.find(id);
   return found == records_.end() ? nullptr : found->second;
 }
 
-JobView JobQueue::view(const Record& record) const {
+JobView JobBook::view(const Record& record) const {
   const auto whole = [](TimePoint::duration time) {
     return std::chrono::duration_cast<Milliseconds>(time);
   };
@@ -286,36 +263,45 @@ JobView JobQueue::view(const Record& record) const {
   return job;
 }
 
-void JobQueue::enqueue(const std::shared_ptr<Record>& record) {
+Added JobBook::enqueue(const std::shared_ptr<Record>& record) {
+  const int turn = record->turn + 1;
+  Work work{[this, record, turn](std::stop_token) { run(record, turn); },
+            [this, record, turn](const std::string& reason) { refuse(record, turn, reason); }};
+  const Added added = queue_.add(std::move(work), &record->unit);
+  if (added != Added::kYes) return added;
+  record->turn = turn;
   record->state = JobState::kInQueue;
   record->queued_at = clock_.now();
-  queue_.push_back(record);
+  ++units_;
   ++totals_.queued;
   due_ = std::min(due_, record->expires);
-  work_.notify_one();
   timed_.notify_all();
+  return added;
 }
 
-void JobQueue::leave_queue(const Record& record) {
-  const auto found = std::find_if(queue_.begin(), queue_.end(),
-                                  [&](const auto& one) { return one.get() == &record; });
-  if (found == queue_.end()) return;
-  queue_.erase(found);
+void JobBook::leave_queue(Record& record) {
+  if (record.state != JobState::kInQueue) return;
   --totals_.queued;
-  if (running_ == 0 && queue_.empty()) idle_.notify_all();
+  // What cannot be withdrawn is about to start, and will see that its turn is over.
+  if (queue_.withdraw(std::exchange(record.unit, nullptr))) leave();
 }
 
-void JobQueue::stop_attempt(Record& record, Wakes& wakes) {
+// A unit of the queue is done with.
+void JobBook::leave() {
+  if (--units_ == 0) left_.notify_all();
+}
+
+void JobBook::stop_attempt(Record& record, Wakes& wakes) {
   if (!record.attempt) return;
   --totals_.running;
   // A stop callback runs on the thread that requests the stop: never under the lock.
-  wakes.push_back([attempt = std::move(record.attempt)] { attempt->stop.request_stop(); });
+  wakes.push_back([unit = record.attempt->unit] { unit->request_stop(); });
   record.attempt = nullptr;
 }
 
-void JobQueue::end(Record& record, JobState state, std::string error, Wakes& wakes) {
+void JobBook::end(Record& record, JobState state, std::string error, Wakes& wakes) {
   const bool was_running = record.state == JobState::kInProgress;
-  if (record.state == JobState::kInQueue) leave_queue(record);
+  leave_queue(record);
   const bool delivered = state == JobState::kCompleted || state == JobState::kFailed;
   if (!delivered) record.output = nullptr;  // the last progress update
   if (delivered && was_running) {
@@ -346,8 +332,9 @@ void JobQueue::end(Record& record, JobState state, std::string error, Wakes& wak
   wake_waiters(record.id, wakes);
 }
 
-void JobQueue::drop(const std::shared_ptr<Record>& record, Wakes& wakes) {
+void JobBook::drop(const std::shared_ptr<Record>& record, Wakes& wakes) {
   leave_queue(*record);
+  ++record->turn;
   stop_attempt(*record, wakes);
   std::erase(finished_, record);
   resize(*record, 0);
@@ -355,7 +342,7 @@ void JobQueue::drop(const std::shared_ptr<Record>& record, Wakes& wakes) {
   wake_waiters(record->id, wakes);
 }
 
-void JobQueue::wake_waiters(const std::string& id, Wakes& wakes) {
+void JobBook::wake_waiters(const std::string& id, Wakes& wakes) {
   for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
     if (waiter->id == id && satisfied(*waiter)) {
       if (!waiter->gone.stop_requested()) wakes.push_back(std::move(waiter->wake));
@@ -366,18 +353,18 @@ void JobQueue::wake_waiters(const std::string& id, Wakes& wakes) {
   }
 }
 
-bool JobQueue::satisfied(const Waiter& waiter) const {
+bool JobBook::satisfied(const Waiter& waiter) const {
   const auto found = record(waiter.id);
   if (!found || is_final(found->state)) return true;
   return waiter.until == Until::kPiecesOrFinal && found->handed_out < found->pieces.size();
 }
 
-bool JobQueue::current(const Attempt& attempt) const {
+bool JobBook::current(const Attempt& attempt) const {
   return attempt.record->attempt.get() == &attempt;
 }
 
 // Forgets the jobs that ended first, until there is room for so many more bytes.
-void JobQueue::make_room(size_t bytes, Wakes& wakes) {
+void JobBook::make_room(size_t bytes, Wakes& wakes) {
   while (!finished_.empty() &&
          (bytes_ + bytes > options_.max_bytes || finished_.size() >= options_.max_finished)) {
     const auto oldest = finished_.front();
@@ -385,16 +372,16 @@ void JobQueue::make_room(size_t bytes, Wakes& wakes) {
   }
 }
 
-void JobQueue::resize(Record& record, size_t bytes) {
+void JobBook::resize(Record& record, size_t bytes) {
   bytes_ += bytes - record.counted_bytes;
   record.counted_bytes = bytes;
 }
 
-size_t JobQueue::result_limit(JobKind kind) const {
+size_t JobBook::result_limit(JobKind kind) const {
   return kind == JobKind::kRun ? options_.run_result : options_.runsync_result;
 }
 
-JobQueue::Milliseconds JobQueue::keep_time_of(JobKind kind) const {
+JobBook::Milliseconds JobBook::keep_time_of(JobKind kind) const {
   return kind == JobKind::kRun ? options_.keep_run : options_.keep_runsync;
 }
 
