@@ -35,7 +35,8 @@ int download(const Environment& environment, bool if_missing) {
   const std::unique_ptr<HttpClient> http = make_http_client();
   if (if_missing) {
     DownloadView view;
-    const LocatedModel model = locate_model(source, *http, true, view.progress(""), view.stop());
+    const LocatedModel model = locate_model(
+        source, *http, {.download = true, .progress = view.progress(""), .stop = view.stop()});
     view.finish();
     for (const std::filesystem::path& file : {model.files.dit, model.files.codec}) {
       std::printf("%s\n", file.c_str());

@@ -4,6 +4,7 @@
 #include "apps/command.h"
 #include "apps/interrupt.h"
 #include "apps/progress_line.h"
+#include "apps/small_model.h"
 #include "base/error.h"
 #include "engine/model_pack.h"
 
@@ -19,7 +20,7 @@ int pack(const Options& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
-  pack.files = find_model_files(options.folder);
+  pack.files = find_model_files(model_path(options.folder));
   pack.output = options.file;
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
@@ -54,7 +55,8 @@ void add_pack(CommandLine& line) {
                "on other\n"
                "machines too, where it is packed again like any other.\n",
                [options] { return pack(*options); });
-  command.add_option("folder", options->folder, "Directory of the checkpoints")->required();
+  command.add_option("folder", options->folder, "Directory of the checkpoints, or small")
+      ->required();
   command.add_option("file", options->file, "File to write")->required();
   command
       .add_option("--layout", options->layout,
