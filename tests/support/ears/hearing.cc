@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -74,27 +75,14 @@ std::vector<std::string> heard(std::span<const DecodedAudio> sounds) {
     list << i << "\n";
   }
   list.close();
-  const ProcessResult result = run_process({"pocketsphinx_batch",
-                                            "-adcin",
-                                            "yes",
-                                            "-adchdr",
-                                            "0",
-                                            "-cepdir",
-                                            folder.path(),
-                                            "-cepext",
-                                            ".raw",
-                                            "-ctl",
-                                            folder / "list",
-                                            "-hyp",
-                                            folder / "words",
-                                            "-logfn",
-                                            "/dev/null",
-                                            "-hmm",
-                                            kModel + "en-us",
-                                            "-lm",
-                                            kModel + "en-us.lm.bin",
-                                            "-dict",
-                                            kModel + "cmudict-en-us.dict"});
+  std::vector<std::string> command = {"/usr/bin/env", "pocketsphinx_batch", "-adcin", "yes"};
+  command.insert(command.end(), {"-adchdr", "0", "-cepext", ".raw", "-logfn", "/dev/null"});
+  const std::map<std::string, std::string> files = {
+      {"-cepdir", folder.path()},       {"-ctl", folder / "list"},
+      {"-hyp", folder / "words"},       {"-hmm", kModel + "en-us"},
+      {"-lm", kModel + "en-us.lm.bin"}, {"-dict", kModel + "cmudict-en-us.dict"}};
+  for (const auto& [name, file] : files) command.insert(command.end(), {name, file});
+  const ProcessResult result = run_process(command);
   std::ifstream words(folder / "words");
   if (result.exit_code != 0 || !words) {
     throw std::runtime_error("pocketsphinx_batch: exit code " + std::to_string(result.exit_code) +
@@ -158,7 +146,7 @@ double pitch_of(const DecodedAudio& sound) {
     std::vector<double> values;
     for (size_t lag = kShortest; lag <= kLongest; ++lag) values.push_back(correlation(lag));
     const double best = *std::max_element(values.begin(), values.end());
-    if (best < 0.7) continue;
+    if (best < 0.5) continue;  // of noise it is below 0.3
     // Of a period and its multiples, which are nearly as good, the first peak.
     for (size_t i = 1; i + 1 < values.size(); ++i) {
       if (values[i] < 0.9 * best || values[i] < values[i - 1] || values[i] < values[i + 1])
