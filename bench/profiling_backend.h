@@ -75,7 +75,7 @@ class ProfilingBackend : public Backend {
     timed("pack", 0, 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
     return packed;
   }
-  bool stacks_matrices() const override { return inner_.stacks_matrices(); }
+  bool stacks_matrices(DType precision) const override { return inner_.stacks_matrices(precision); }
   std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                               DType precision) override {
     std::shared_ptr<PackedWeights> packed;

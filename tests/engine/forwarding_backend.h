@@ -32,7 +32,9 @@ class ForwardingBackend : public Backend {
                                       DType precision) override {
     return inner_->pack(weights, stride, dilation, precision);
   }
-  bool stacks_matrices() const override { return inner_->stacks_matrices(); }
+  bool stacks_matrices(DType precision) const override {
+    return inner_->stacks_matrices(precision);
+  }
   std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                               DType precision) override {
     return inner_->pack_stacked(parts, precision);
