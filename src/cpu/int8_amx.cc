@@ -69,7 +69,7 @@ void multiply(const Int8Rows& x, const Int8Outputs& w, const View& out) {
 }  // namespace
 
 const Int8Kernels& amx_kernels() {
-  static constexpr Int8Kernels kernels{"amx", quantize_rows, multiply};
+  static constexpr Int8Kernels kernels{"amx", quantize_rows<0>, multiply};
   return kernels;
 }
 

@@ -20,7 +20,8 @@ float largest_magnitude(const T* x, int64_t n) {
   return _mm512_reduce_max_ps(reinterpret_cast<__m512>(largest));
 }
 
-template <class T>
+// `flip`: 0, or 0x80 to move all codes up by 128.
+template <uint8_t flip, class T>
 void quantize_row(const T* x, int64_t n, int64_t inputs, int8_t* codes, float& scale) {
   const float largest = largest_magnitude(x, n);
   // A row of zeros, or one whose numbers are no numbers, must not divide by zero.
@@ -29,29 +30,31 @@ void quantize_row(const T* x, int64_t n, int64_t inputs, int8_t* codes, float& s
   const float inverse = 1.0f / step;
   over(n, [&](auto part, int64_t i) {
     const __m512i whole = _mm512_cvtps_epi32(reinterpret_cast<__m512>(part.load(x + i) * inverse));
-    const __m128i bytes = _mm512_cvtsepi32_epi8(whole);
+    const __m128i bytes =
+        _mm_xor_si128(_mm512_cvtsepi32_epi8(whole), _mm_set1_epi8(static_cast<char>(flip)));
     if constexpr (std::is_same_v<decltype(part), Full>) {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), bytes);
     } else {
       _mm_mask_storeu_epi8(codes + i, part.mask(), bytes);
     }
   });
-  __builtin_memset(codes + n, 0, static_cast<size_t>(inputs - n));
+  __builtin_memset(codes + n, flip, static_cast<size_t>(inputs - n));
 }
 
+template <uint8_t flip>
 void quantize_rows(const View& x, const Int8Rows& to) {
   for (int64_t r = 0; r < x.rows; ++r) {
     int8_t* codes = to.codes + r * to.inputs;
     if (x.dtype == DType::kFloat32) {
-      quantize_row(static_cast<const float*>(x.data) + r * x.stride, x.cols, to.inputs, codes,
-                   to.scales[r]);
+      quantize_row<flip>(static_cast<const float*>(x.data) + r * x.stride, x.cols, to.inputs, codes,
+                         to.scales[r]);
     } else {
-      quantize_row(static_cast<const uint16_t*>(x.data) + r * x.stride, x.cols, to.inputs, codes,
-                   to.scales[r]);
+      quantize_row<flip>(static_cast<const uint16_t*>(x.data) + r * x.stride, x.cols, to.inputs,
+                         codes, to.scales[r]);
     }
   }
   for (int64_t r = x.rows; r < padded(x.rows, kInt8Rows); ++r) {
-    __builtin_memset(to.codes + r * to.inputs, 0, static_cast<size_t>(to.inputs));
+    __builtin_memset(to.codes + r * to.inputs, flip, static_cast<size_t>(to.inputs));
     to.scales[r] = 0;
   }
 }

@@ -24,7 +24,8 @@ constexpr int64_t int8_place(int64_t o, int64_t i, int64_t inputs) {
   return o / 16 * 16 * inputs + i / 4 * 64 + o % 16 * 4 + i % 4;
 }
 
-// Rows of activations, each quantized by its own largest value: x is about code * scale.
+// Rows of activations, each quantized by its own largest value: x is about code * scale. The codes
+// are stored as the kernels multiply them: signed, or moved up by 128.
 struct Int8Rows {
   int8_t* codes = nullptr;  // rows padded to kInt8Rows, inputs to kInt8Inputs
   float* scales = nullptr;  // of each row

@@ -25,7 +25,7 @@ class Int8Matmul : public testing::TestWithParam<const Int8Kernels*> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(Cpu, Int8Matmul, testing::ValuesIn(kernels_or_none()),
-                         [](const auto& info) { return std::string(info.param->name); });
+                         [](const auto& tested) { return std::string(tested.param->name); });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Int8Matmul);
 
 // The codes of a row, and what one of them stands for.
@@ -88,7 +88,7 @@ TEST_P(Int8Matmul, ExtremeCodesDoNotOverflow) {
   const auto device = backend(1);
   const int64_t in = 5888;
   for (const double sign : {1.0, -1.0}) {
-    Matrix x{1, in, std::vector<double>(in, 3.0)}, w{2, in, std::vector<double>(in, sign)};
+    const Matrix x(1, in, 3.0), w(2, in, sign);
     const auto packed =
         device->pack({w.floats().data(), DType::kFloat32, 2, in}, 1, 1, DType::kInt8);
     const Matrix y =
@@ -101,13 +101,14 @@ TEST_P(Int8Matmul, ExtremeCodesDoNotOverflow) {
 TEST_P(Int8Matmul, ZerosStayZerosAndNotANumberSpreads) {
   const auto device = backend(2);
   const int64_t in = 70;
-  Matrix x{3, in, std::vector<double>(3 * in, 0.0)};
+  Matrix x(3, in);
   for (int64_t i = 0; i < in; ++i) x.at(1, i) = 1;
   x.at(2, 5) = std::numeric_limits<double>::infinity();
-  Matrix w{4, in, std::vector<double>(4 * in, 0.0)};
+  Matrix w(4, in);
   for (int64_t i = 0; i < in; ++i) w.at(1, i) = 0.5;
   const auto packed = device->pack({w.floats().data(), DType::kFloat32, 4, in}, 1, 1, DType::kInt8);
-  const Matrix y = host(linear(on_device(*device, x), *packed, {}, DType::kFloat32));
+  const Matrix y =
+      host(linear(on_device(*device, x, DType::kBFloat16), *packed, {}, DType::kFloat32));
   EXPECT_EQ(y.at(0, 0), 0);
   EXPECT_EQ(y.at(0, 1), 0);
   EXPECT_NEAR(y.at(1, 1), 0.5 * static_cast<double>(in), 1e-4);
