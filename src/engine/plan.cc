@@ -32,10 +32,20 @@ uint64_t dit_bytes(const PlanModel& model, Precision precision) {
   return wide * value_bytes(precision) + (model.dit_values - wide);
 }
 
+// A processor without products of 8 bits computes as if nobody had asked for them.
+bool lacks_int8(const PlanDevice& device, const PlanRequest& request) {
+  return device.name == "cpu" && !device.int8 && request.precision == Precision::kInt8;
+}
+
+// Whether the request decides the transformer's precision.
+bool is_set(const PlanDevice& device, const PlanRequest& request) {
+  return request.precision != Precision::kAuto && !lacks_int8(device, request);
+}
+
 // Precisions from the one that is wanted to the smallest that may be taken instead.
 std::vector<Precision> dit_choices(const PlanDevice& device, const PlanModel& model,
                                    const PlanRequest& request) {
-  if (request.precision != Precision::kAuto) return {request.precision};
+  if (is_set(device, request)) return {request.precision};
   if (!model.dit_bfloat16) return {Precision::kFloat32};
   std::vector<Precision> choices{device.bfloat16 ? Precision::kBFloat16 : Precision::kFloat32};
   if (device.int8) choices.push_back(Precision::kInt8);
@@ -122,8 +132,11 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
     return forced ? "set" : first ? usual : "what is preferred does not fit";
   };
   say(std::string("transformer in ") + name_of(plan.precision) + ": " +
-      why(request.precision != Precision::kAuto, plan.precision == dits.front(),
-          model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here" : "as stored"));
+      why(is_set(device, request), plan.precision == dits.front(),
+          lacks_int8(device, request) ? "int8 was asked for, and needs AVX-512 VNNI, which this "
+                                        "processor does not have"
+          : model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here"
+                                                   : "as stored"));
   say(std::string("autoencoder in ") + name_of(plan.codec_precision) + ": " +
       why(request.codec_precision != Precision::kAuto, plan.codec_precision == codecs.front(),
           plan.codec_precision == Precision::kBFloat16 && !model.codec_bfloat16
