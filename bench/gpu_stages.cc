@@ -5,6 +5,7 @@
 
 #include "bench/gpu_measurement.h"
 #include "bench/profiling_backend.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/model_files.h"
 #include "engine/engine.h"
 #include "models/codec.h"
@@ -15,7 +16,6 @@
 namespace echo::bench {
 namespace {
 
-constexpr int64_t kFrameSamples = 2048;
 constexpr double kLeastShare = 0.02;  // of a stage: smaller operations have no line
 
 // Of a name that precision_text() gave; without one, what is asked for, in bfloat16 if nothing is.

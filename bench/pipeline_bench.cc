@@ -12,6 +12,7 @@
 #include "bench/bare_matmuls.h"
 #include "bench/profiling_backend.h"
 #include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/model_files.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/onednn.h"
@@ -22,8 +23,6 @@
 
 namespace echo::bench {
 namespace {
-
-constexpr double kSampleRate = 44100;
 
 template <class F>
 double seconds_of(F f) {
@@ -159,8 +158,9 @@ class Bench {
     std::vector<int32_t> ids(static_cast<size_t>(options_.text_tokens), 'a');
     DitSession session(*dit_);
     const KeyValueCache text = dit_->encode_text(ids);
-    const int64_t voice_frames = static_cast<int64_t>(options_.voice_seconds * kSampleRate / 2048) /
-                                 dit_->patch() * dit_->patch();
+    const int64_t voice_frames =
+        static_cast<int64_t>(options_.voice_seconds * kSampleRate / kFrameSamples) / dit_->patch() *
+        dit_->patch();
     const Tensor voice = from_host(backend_, normal_noise(voice_frames * dit_->latent_size()),
                                    voice_frames, dit_->latent_size());
     const KeyValueCache speaker = dit_->encode_speaker(voice, voice_frames);

@@ -12,14 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/limits.h"
 #include "models/transformer.h"
 
 namespace echo {
-
-// What the model was trained on; longer inputs are refused (kInvalidArgument).
-inline constexpr int64_t kMaxLatentFrames = 640;
-inline constexpr int64_t kMaxTextRows = 768;
-inline constexpr int64_t kMaxSpeakerFrames = 6400;
 
 // Keys and values of one conditioning sequence, for every layer of the DiT.
 struct KeyValueCache {

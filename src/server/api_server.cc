@@ -5,19 +5,13 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/letter_case.h"
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
 
 namespace echo::server {
 namespace {
-
-// Lower case, for labels: "completed".
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 ServerOptions checked(ServerOptions options) {
   if (!options.health_path.starts_with('/') || options.health_path.find('{') != std::string::npos) {

@@ -16,7 +16,6 @@
 namespace echo {
 namespace {
 
-constexpr int64_t kFrameSamples = 2048;
 
 SpeechRequest block_request(std::vector<int64_t> blocks, int64_t max_chars = 300) {
   SpeechRequest request = short_request(5);

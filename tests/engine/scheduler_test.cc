@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"
-#include "engine/forwarding_backend.h"
 #include "models/pca_state.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo {
 namespace {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "job/piece_rules.h"
+#include "support/kept_log.h"
 
 namespace echo {
 namespace {
@@ -21,19 +22,13 @@ class NoContext final : public JobContext {
   }
 };
 
-class Lines final : public LogSink {
- public:
-  void write(std::string_view line) override { text += line; }
-  std::string text;
-};
-
 struct Called {
   JobOutcome outcome;
   std::string log;
 };
 
 Called call(const Handler& handler) {
-  const auto lines = std::make_shared<Lines>();
+  const auto lines = std::make_shared<KeptLog>();
   Logger logger{LogOptions{}, lines};
   NoContext context;
   const Job job(Json{{"id", "a"}, {"input", 1}});
@@ -42,7 +37,7 @@ Called call(const Handler& handler) {
   };
   Called called;
   called.outcome = call_handler(handler, job, context, logger, report);
-  called.log = lines->text;
+  called.log = lines->text();
   return called;
 }
 

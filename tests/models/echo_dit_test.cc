@@ -4,8 +4,8 @@
 
 #include "checkpoint/echo_dit_layout.h"
 #include "cpu/cpu_backend.h"
-#include "engine/forwarding_backend.h"
 #include "support/golden.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo {
 namespace {

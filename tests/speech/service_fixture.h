@@ -84,7 +84,7 @@ class ServiceFixture : public testing::Test {
   VoiceDirectory voice_directory_{(root_ / "voices").string(), clock_};
   VoiceLibrary voices_{voice_directory_, clock_};
   OutputDirectory output_{{.path = (root_ / "output").string()}, clock_};
-  std::shared_ptr<MemoryLog> log_ = std::make_shared<MemoryLog>();
+  std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
   Logger logger_{{.level = LogLevel::kTrace}, log_};
   SpeechServiceOptions options_;
   std::vector<JobReport> reports_;

@@ -64,7 +64,7 @@ class WholePathTest : public testing::Test {
   VoiceDirectory voice_directory_{(root_ / "voices").string()};
   VoiceLibrary voices_{voice_directory_};
   OutputDirectory output_{{.path = (root_ / "output").string()}};
-  Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<MemoryLog>()};
+  Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<KeptLog>()};
   SpeechService service_{
       {.limits = {}, .model = "tiny", .device = engine_->info().device},
       {[](SpeechRequest request, SpeechCallbacks callbacks) {
