@@ -15,7 +15,8 @@
 
 namespace echo::server {
 
-// Does what its input asks for: {"return": value}, {"error": text}, {"throw": text},
+// Does what its input asks for: {"return": value, "format": name}, {"error": text}, {"throw":
+// text},
 // {"stream": [pieces]}, {"progress": [updates]}, {"wait": true} (until release() or the job is no
 // longer wanted), {"fatal": true}, {"echo": true} (returns the whole job). Streams come before the
 // wait. Threads: any.
