@@ -6,6 +6,7 @@
 
 #include "apps/storage_settings.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "net/directory_store.h"
 #include "net/s3_store.h"
 #include "speech/job_handler.h"
@@ -20,12 +21,6 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 std::string rounded(double seconds) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f s", seconds);
-  return text;
-}
-
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
   return text;
 }
 
@@ -123,7 +118,8 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   for (const std::string& line : info.plan) logger_.info("Plan: " + line);
   logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
                info.precision + ", codec " + info.codec_precision + "; " +
-               gigabytes(info.read_bytes) + " of " + gigabytes(info.file_bytes) + " were read");
+               gigabytes(info.read_bytes, 2) + " of " + gigabytes(info.file_bytes, 2) +
+               " were read");
 
   if (!std::filesystem::is_directory(options.voices_directory)) {
     logger_.warn("There are no voices. | AUDIO_VOICES_DIR: found no directory " +

@@ -132,7 +132,7 @@ int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& 
     logger.info("Ready in " + process.cold_start.text());
   };
   setup.finished = [&](const runpod::FinishedJob& job) {
-    metrics.job_finished("queue", job.status, job.seconds, job.output);
+    metrics.request_finished("queue", job.format, job.status, job.seconds);
     if (*job.cause) metrics.cancelled(job.cause);
   };
   return worker.run(setup);

@@ -14,6 +14,7 @@
 #include "audio/silence.h"
 #include "audio/truncation.h"
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -173,11 +174,9 @@ DecodedAudio decode(AudioInput input, const DecodeOptions& options) {
 bool has_audio_suffix(std::string_view name) {
   static constexpr std::array<std::string_view, 8> kSuffixes = {".wav",  ".mp3",  ".m4a", ".ogg",
                                                                 ".flac", ".webm", ".aac", ".opus"};
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lowered = lower(name);
   return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
-    return lower.size() > suffix.size() && lower.ends_with(suffix);
+    return lowered.size() > suffix.size() && lowered.ends_with(suffix);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/file_io.h"
+#include "base/units.h"
 #include "speech/health_check.h"
 #include "speech/voice_directory.h"
 
@@ -20,12 +21,6 @@ fs::path existing(fs::path path) {
   path = fs::absolute(path, error);
   while (!fs::is_directory(path, error) && path != path.parent_path()) path = path.parent_path();
   return path;
-}
-
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
 }
 
 std::string label(const DirectoryUse& use) { return use.variable + " (" + use.path.string() + ")"; }

@@ -1,5 +1,14 @@
 // An HTTP/1.1 server: a few threads for any number of connections, limits on everything that a
 // client can do, and answers that may come later from any thread.
+//
+//   class Clock final : public HttpService {
+//     Admission admit(const Request&) override { return {std::nullopt, /*body_limit=*/0, "clock"}; }
+//     void handle(Request, Reply reply) override { reply.send({200, {}, "It is noon."}); }
+//   } service;
+//   HttpServer server({.port = 8080}, service);  // clients can connect from here on
+//   server.serve();                              // and are answered from here on
+//   ...
+//   server.drain(std::chrono::seconds(5));       // those at hand are answered, then it stops
 #pragma once
 
 #include <chrono>

@@ -32,18 +32,6 @@ const Histogram::BucketBoundaries kAnswerSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 
 const Histogram::BucketBoundaries kRealTimeFactor{0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5,
                                                   0.75, 1,    1.5,  2.5, 5,   10};
 
-constexpr const char* kFormats[] = {"ogg", "opus", "mp3", "wav", "flac", "m4a", "aac", "pcm"};
-
-std::string format_of(const Json& output) {
-  const auto name = output.is_object() ? output.find("filename") : output.end();
-  if (name == output.end() || !name->is_string()) return "none";
-  const auto& text = name->get_ref<const std::string&>();
-  for (const char* format : kFormats) {
-    if (text.ends_with(std::string(".") + format)) return format;
-  }
-  return "other";
-}
-
 }  // namespace
 
 struct Metrics::Families {
@@ -123,13 +111,10 @@ void Metrics::cold_start(const ColdStart& start) {
 
 void Metrics::request_finished(const std::string& route, const std::string& format,
                                const std::string& status, double seconds) {
-  families_->requests.Add({{"route", route}, {"format", format}, {"status", status}}).Increment();
+  families_->requests
+      .Add({{"route", route}, {"format", format.empty() ? "none" : format}, {"status", status}})
+      .Increment();
   families_->request_seconds.Add({{"route", route}}, kRequestSeconds).Observe(seconds);
-}
-
-void Metrics::job_finished(const std::string& route, const std::string& status, double seconds,
-                           const Json& output) {
-  request_finished(route, format_of(output), status, seconds);
 }
 
 void Metrics::speech_finished(const JobReport& report) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -24,13 +25,6 @@ std::vector<fs::path> sorted_folders(const fs::path& parent) {
   }
   std::sort(folders.begin(), folders.end());
   return folders;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 // The child of that name, or one that differs in case only.

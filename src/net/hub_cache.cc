@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file_io.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -31,13 +32,6 @@ std::string folder_name(const std::string& repository) {
   std::string name = "models--" + repository;
   if (const auto slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
   return name;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 // The folder of that name, or else the first that differs in case only: platforms that keep

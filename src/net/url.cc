@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -23,14 +24,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
 }
 
 void append_encoded(std::string& out, char c) {

@@ -5,19 +5,13 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/letter_case.h"
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
 
 namespace echo::server {
 namespace {
-
-// Lower case, for labels: "completed".
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 ServerOptions checked(ServerOptions options) {
   if (!options.health_path.starts_with('/') || options.health_path.find('{') != std::string::npos) {
@@ -45,10 +39,9 @@ bool names_this_machine(std::string_view host) {
   return host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
-constexpr size_t kLargeBody = 64 << 10;              // bytes
-constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
-constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
+constexpr std::chrono::seconds kCancelGrace{5};  // for handlers to see that they are not wanted
+constexpr size_t kLargeBody = 64 << 10;          // bytes
+constexpr size_t kMostLargeBodies = 8;           // that wait to be looked at
 
 }  // namespace
 
@@ -346,13 +339,9 @@ void ApiServer::count(const JobView& job) {
   if (parts_.metrics == nullptr) return;
   const auto spent = job.delay.value_or(std::chrono::milliseconds(0)) +
                      job.execution.value_or(std::chrono::milliseconds(0));
-  Json output;
-  if (job.output && job.output->size() <= kLargestCountedOutput) {
-    output = Json::parse(*job.output, nullptr, /*allow_exceptions=*/false);
-  }
-  parts_.metrics->job_finished(std::string(job_kind_name(job.kind)),
-                               lower(job_state_name(job.state)),
-                               std::chrono::duration<double>(spent).count(), output);
+  parts_.metrics->request_finished(std::string(job_kind_name(job.kind)), job.format,
+                                   lower(job_state_name(job.state)),
+                                   std::chrono::duration<double>(spent).count());
   if (job.state == JobState::kCancelled) parts_.metrics->cancelled("client");
   if (job.state == JobState::kTimedOut) parts_.metrics->cancelled("timeout");
 }

@@ -128,6 +128,7 @@ Retried JobBook::retry(const std::string& id) {
   std::erase(finished_, found);
   found->output = nullptr;
   found->error.clear();
+  found->format.clear();
   found->pieces.clear();
   found->handed_out = found->piece_bytes = 0;
   found->streamed = found->started = false;
@@ -258,6 +259,7 @@ JobView JobBook::view(const Record& record) const {
   }
   job.output = record.output;
   job.error = record.error;
+  job.format = record.format;
   job.retries = record.retries;
   job.streamed = record.streamed;
   return job;

@@ -126,7 +126,7 @@ class JobBook {
   void leave();
   bool set_progress(Attempt& attempt, std::string text);
   bool add_piece(Attempt& attempt, const Json& piece);
-  void finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome);
+  void finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& outcome);
 
   // With mutex_ held.
   std::shared_ptr<Record> record(const std::string& id) const;

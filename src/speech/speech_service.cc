@@ -91,7 +91,7 @@ std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
   return secrets;
 }
 
-JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
+JobOutcome SpeechService::run(const Json& job, const SpeechContext& context) {
   std::vector<std::string> secrets;
   JobReport report;
   report.job_id = context.scope.job_id;
@@ -99,11 +99,12 @@ JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   const Time start = parts_.clock.now();
   JobFailure failure;
   try {
-    if (member(member(job, "input"), "action") == "health_check") return {health(), false};
+    if (member(member(job, "input"), "action") == "health_check")
+      return JobOutcome::success(health());
     secrets = secrets_of(job);
     Json result = do_job(job, context, secrets, report);
     finish(report, nullptr, context.scope);
-    return {std::move(result), false};
+    return JobResult{std::move(result), std::string(format_name(report.format))};
   } catch (...) {
     failure = failure_of(std::current_exception(), secrets);
   }
@@ -111,7 +112,7 @@ JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   report.total_seconds =
       context.queue_seconds + std::chrono::duration<double>(parts_.clock.now() - start).count();
   finish(report, &failure, context.scope);
-  return {{{"error", failure.message()}}, failure.fatal};
+  return failure;
 }
 
 Json SpeechService::do_job(const Json& job, const SpeechContext& context,

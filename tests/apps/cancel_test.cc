@@ -76,7 +76,7 @@ class CancelledJob : public testing::Test {
   VoiceDirectory voice_directory_{(root_ / "voices").string()};
   VoiceLibrary voices_{voice_directory_};
   OutputDirectory output_{{.path = (root_ / "output").string()}};
-  Logger logger_{{.level = LogLevel::kDebug}, std::make_shared<MemoryLog>()};
+  Logger logger_{{.level = LogLevel::kDebug}, std::make_shared<KeptLog>()};
   SpeechService service_{{.limits = {}, .model = "tiny", .device = "cpu"},
                          {[this](SpeechRequest request, SpeechCallbacks callbacks) {
                             return start(std::move(request), std::move(callbacks));

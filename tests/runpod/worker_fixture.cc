@@ -5,27 +5,6 @@
 
 namespace echo::runpod {
 
-void MemorySink::write(std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  text_ += line;
-}
-
-std::string MemorySink::text() const {
-  const std::lock_guard lock(mutex_);
-  return text_;
-}
-
-int MemorySink::count(std::string_view part) const {
-  const std::string all = text();
-  int lines = 0;
-  for (size_t begin = 0; begin < all.size();) {
-    const size_t end = std::min(all.find('\n', begin), all.size());
-    if (all.substr(begin, end - begin).find(part) != std::string::npos) ++lines;
-    begin = end + 1;
-  }
-  return lines;
-}
-
 void Gate::open() {
   const std::lock_guard lock(mutex_);
   open_ = true;

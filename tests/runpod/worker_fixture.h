@@ -16,23 +16,12 @@
 #include "quick_timing.h"
 #include "runpod/worker.h"
 #include "support/fake_platform.h"
+#include "support/kept_log.h"
 
 namespace echo::runpod {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-// Keeps the lines of a log.
-class MemorySink : public LogSink {
- public:
-  void write(std::string_view line) override;
-  std::string text() const;
-  int count(std::string_view part) const;  // lines that hold it
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 // A door that stays shut until the test opens it, for handlers that must wait.
 class Gate {
@@ -68,7 +57,7 @@ class RunningWorker {
   int exit_code();
   Worker& worker() { return *worker_; }
   std::string log() const { return sink_->text(); }
-  const MemorySink& sink() const { return *sink_; }
+  const KeptLog& sink() const { return *sink_; }
   // Whether so many lines hold the text, now or within two seconds: the platform sees a post before
   // the worker has logged it.
   bool logs(std::string_view text, int lines) const;
@@ -76,7 +65,7 @@ class RunningWorker {
   std::vector<int> hard_exits() const;
 
  private:
-  std::shared_ptr<MemorySink> sink_ = std::make_shared<MemorySink>();
+  std::shared_ptr<KeptLog> sink_ = std::make_shared<KeptLog>();
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<Logger> logger_;
   std::unique_ptr<Worker> worker_;

@@ -35,7 +35,7 @@ JobOutcome FakeHandler::operator()(const Job& job, JobContext& context) {
     return JobOutcome::failure("invalid_input", input["error"].get<std::string>());
   }
   if (input.contains("echo")) return JobOutcome::success(job.document());
-  return JobOutcome::success(input.value("return", Json()));
+  return JobResult{input.value("return", Json()), input.value("format", "")};
 }
 
 void FakeHandler::release() {

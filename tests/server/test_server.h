@@ -10,28 +10,13 @@
 
 #include "net/curl_http_client.h"
 #include "server/api_server.h"
+#include "support/kept_log.h"
 #include "support/raw_client.h"
 
 namespace echo::server {
 
-// Keeps what is logged.
-class KeptLog final : public LogSink {
- public:
-  void write(std::string_view line) override {
-    const std::lock_guard lock(mutex_);
-    text_ += line;
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
-
-// Does what its input asks for: {"return": value}, {"error": text}, {"throw": text},
+// Does what its input asks for: {"return": value, "format": name}, {"error": text}, {"throw":
+// text},
 // {"stream": [pieces]}, {"progress": [updates]}, {"wait": true} (until release() or the job is no
 // longer wanted), {"fatal": true}, {"echo": true} (returns the whole job). Streams come before the
 // wait. Threads: any.

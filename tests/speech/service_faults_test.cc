@@ -50,8 +50,8 @@ TEST_F(SpeechServiceFaults, FailuresBeginWithTheirKind) {
   for (const Case& c : table) {
     SCOPED_TRACE(c.job.dump());
     EXPECT_THAT(error(c.job), StartsWith(c.begin));
-    EXPECT_EQ(result_.value.size(), 1u);
-    EXPECT_FALSE(result_.fatal);
+    EXPECT_EQ(document_.size(), 1u);
+    EXPECT_FALSE(fatal());
   }
   EXPECT_EQ(reports_.size(), std::size(table));
   EXPECT_THAT(store_.objects(), IsEmpty());
@@ -86,7 +86,7 @@ TEST_F(SpeechServiceFaults, WhatTheEngineThrows) {
   for (const Case& c : table) {
     speech_.at_start = c.thrown;
     EXPECT_EQ(say("Hello."), (Json{{"error", c.message}}));
-    EXPECT_EQ(result_.fatal, c.fatal) << c.message;
+    EXPECT_EQ(fatal(), c.fatal) << c.message;
   }
 }
 
@@ -100,7 +100,7 @@ TEST_F(SpeechServiceFaults, BrokenAudioIsNeverASuccess) {
     samples.back() = std::numeric_limits<float>::infinity();
   };
   EXPECT_THAT(say("Hello.")["error"], StartsWith("internal: sample 22049"));
-  EXPECT_FALSE(result_.fatal) << "one bad result is no broken device";
+  EXPECT_FALSE(fatal()) << "one bad result is no broken device";
   EXPECT_THAT(store_.objects(), IsEmpty());
 }
 
@@ -118,7 +118,7 @@ TEST_F(SpeechServiceFaults, WhenStorageFailsForGoodTheAudioIsKept) {
   EXPECT_EQ(error(job),
             "storage_unavailable: storage: PUT a.ogg in bucket fake: status 503, after 6 attempts; "
             "the audio is kept as \"a.ogg\" in the worker's output directory");
-  EXPECT_FALSE(result_.fatal);
+  EXPECT_FALSE(fatal());
   EXPECT_THAT(file_names(output()), ElementsAre("a.ogg"));
   std::ifstream file(output("a.ogg"), std::ios::binary);
   const std::string kept{std::istreambuf_iterator<char>(file), {}};
@@ -138,7 +138,7 @@ TEST_F(SpeechServiceFaults, EveryFinalAnswerOfAStoreCounts) {
                                ErrorCode::kInvalidArgument, ErrorCode::kInternal}) {
     store_.fail_always("storage: no", code);
     EXPECT_THAT(error({{"input", {{"text", "Hello."}}}}), StartsWith("storage_unavailable: "));
-    EXPECT_FALSE(result_.fatal);
+    EXPECT_FALSE(fatal());
   }
   EXPECT_EQ(file_names(output()).size(), 4u);
 }
