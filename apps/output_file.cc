@@ -1,13 +1,13 @@
 #include "apps/output_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "base/error.h"
+#include "base/file_io.h"
 
 namespace echo::apps {
 namespace {
@@ -34,43 +34,34 @@ OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
   }
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
     // A device or a pipe cannot be replaced by a file of its name.
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor_ < 0) fail("cannot open it");
+    device_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (device_ < 0) fail("cannot open it", errno);
     return;
   }
-  temporary_ = path;
-  temporary_ += ".part." + std::to_string(getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    temporary_.clear();
-    fail("cannot create it");
-  }
+  if (const int error = file_.create(path, 0666)) fail("cannot create it", error);
 }
 
 OutputFile::~OutputFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (device_ >= 0) ::close(device_);
 }
 
-void OutputFile::fail(const char* what) const {
-  throw_unavailable("output " + path_.string() + ": " + what + ": " + std::strerror(errno));
+void OutputFile::fail(const char* what, int error) const {
+  throw_unavailable("output " + path_.string() + ": " + what + ": " + system_reason(error));
 }
 
 void OutputFile::commit(std::string_view bytes) {
-  if (!write_all(descriptor_, bytes)) fail("cannot write it");
-  // Some file systems report a full disk only here.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail("cannot write it");
-  const int descriptor = descriptor_;
-  descriptor_ = -1;
-  if (::close(descriptor) != 0) fail("cannot write it");
-  if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot give it its name");
-  temporary_.clear();
+  if (device_ >= 0) {
+    if (!write_all(device_, bytes)) fail("cannot write it", errno);
+    if (::close(std::exchange(device_, -1)) != 0) fail("cannot write it", errno);
+    return;
+  }
+  if (const int error = file_.write(bytes)) fail("cannot write it", error);
+  if (const int error = file_.commit(Durability::kDurable)) fail("cannot give it its name", error);
 }
 
 void write_standard_output(std::string_view bytes) {
   if (!write_all(STDOUT_FILENO, bytes)) {
-    throw_unavailable(std::string("standard output: cannot write: ") + std::strerror(errno));
+    throw_unavailable(std::string("standard output: cannot write: ") + system_reason(errno));
   }
 }
 

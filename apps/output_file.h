@@ -5,11 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/atomic_file.h"
+
 namespace echo::apps {
 
-// Writes beside `path` under a temporary name, then renames. Nothing stays behind when it fails.
-// A device or a pipe is written directly. Opened early so that an unwritable place is known before
-// the work: kUnavailable.
+// Nothing stays behind when it fails (base/atomic_file.h). A device or a pipe is written directly.
+// Opened early so that an unwritable place is known before the work: kUnavailable.
 class OutputFile {
  public:
   explicit OutputFile(const std::filesystem::path& path);
@@ -22,10 +23,11 @@ class OutputFile {
   void commit(std::string_view bytes);
 
  private:
-  [[noreturn]] void fail(const char* what) const;
+  [[noreturn]] void fail(const char* what, int error) const;
 
-  std::filesystem::path path_, temporary_;
-  int descriptor_ = -1;
+  std::filesystem::path path_;
+  AtomicFile file_;
+  int device_ = -1;
 };
 
 // All bytes to standard output. kUnavailable when it is closed or full.
