@@ -12,6 +12,10 @@
 namespace echo::apps {
 namespace {
 
+namespace fs = std::filesystem;
+
+constexpr int kMostLinks = 40;
+
 // False with errno set.
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -25,20 +29,54 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+// /dev/stdout and its like: what some process has open, under a name that is no place for files.
+bool is_open_file(const fs::path& path) {
+  const std::string folder = path.parent_path().lexically_normal().string();
+  return folder == "/dev" || folder == "/dev/fd" || folder.starts_with("/proc/");
+}
+
 }  // namespace
 
-OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
+fs::path output_target(const fs::path& path) {
+  fs::path target = path;
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
+  for (int links = 0; fs::is_symlink(target, error) && !is_open_file(target); ++links) {
+    const fs::path next = fs::read_symlink(target, error);
+    if (error || links == kMostLinks) {
+      throw_invalid("output " + path.string() + ": its symbolic links lead in a circle");
+    }
+    target = target.parent_path() / next;  // which is `next` when that is absolute
+  }
+  return target;
+}
+
+std::vector<InputFile> inputs_of(const ModelFiles& files) {
+  return {{"the model", files.dit}, {"the autoencoder", files.codec}, {"the PCA state", files.pca}};
+}
+
+void check_output_apart(const fs::path& output, std::span<const InputFile> inputs) {
+  std::error_code error;
+  for (const InputFile& input : inputs) {
+    if (input.path.empty() || !fs::equivalent(output, input.path, error) || error) continue;
+    throw_invalid("output " + output.string() + ": is " + input.what + " as well (" +
+                  input.path.string() + "); expected another file");
+  }
+}
+
+OutputFile::OutputFile(const fs::path& path) : path_(path) {
+  std::error_code error;
+  const fs::path target = output_target(path);
+  if (fs::is_directory(target, error)) {
     throw_invalid("output " + path.string() + ": a directory; expected the name of a file");
   }
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+  if (is_open_file(target) || (fs::exists(target, error) && !fs::is_regular_file(target, error))) {
     // A device or a pipe cannot be replaced by a file of its name.
-    device_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    // What is open already may hold something.
+    device_ = ::open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     if (device_ < 0) fail("cannot open it", errno);
     return;
   }
-  if (const int error = file_.create(path, 0666)) fail("cannot create it", error);
+  if (const int error = file_.create(target, 0666)) fail("cannot create it", error);
 }
 
 OutputFile::~OutputFile() {

@@ -154,13 +154,18 @@ int say(const Options& options) {
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
   std::optional<OutputFile> file;
-  if (options.output != "-") file.emplace(options.output);
+  if (options.output != "-") {
+    check_output_apart(options.output, std::vector<InputFile>{{"the voice", options.voice},
+                                                              {"the text", options.text_file}});
+    file.emplace(options.output);
+  }
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
   const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1;
   engine_options.files = locate_model(options.engine.source, *http, false).files;
+  if (file) check_output_apart(options.output, inputs_of(engine_options.files));
   request.voice = voice_of(options, warnings);
 
   try {
