@@ -13,6 +13,9 @@ namespace echo {
 
 inline constexpr int kModelRate = 44100;  // Hz, of everything the model hears and says
 
+// Samples at kModelRate that the speaker encoder takes at least: one patch of four frames.
+inline constexpr size_t kShortestVoice = 4 * 2048;
+
 struct Voice {
   std::vector<float> samples;         // mono at kModelRate, |x| <= 1
   std::vector<std::string> warnings;  // about the file, a sentence each, without its name
@@ -27,7 +30,8 @@ Voice prepare_voice(DecodedAudio audio);
 
 // Decodes a file, mixes it to one channel, resamples it to kModelRate and, where its peak is above
 // 1, divides by it. Quiet recordings stay quiet: the model was trained so. Warns when a file is
-// cut, damaged, silent, or very short. Errors as decode.h.
+// cut, damaged, silent, short, as long as music, clipped, or lies off the middle. Errors as
+// decode.h, and kInvalidArgument for less than kShortestVoice.
 Voice load_voice(const std::string& path, const DecodeOptions& options = {});
 Voice load_voice_bytes(std::string_view bytes, const std::string& name,
                        const DecodeOptions& options = {});
