@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/atomic_file.h"
-#include "models/model_files.h"
+#include "checkpoint/model_files.h"
 
 namespace echo::apps {
 
