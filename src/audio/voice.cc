@@ -13,6 +13,7 @@
 namespace echo {
 namespace {
 
+constexpr size_t kShortestVoice = 4 * 2048;  // one patch of four frames, which the encoder takes
 constexpr float kSilentPeak = 1e-3F;                 // -60 dB: nothing to learn a voice from
 constexpr double kShortVoice = 1, kLongVoice = 120;  // seconds
 constexpr double kOffset = 0.02;  // of full scale, that a mean may be away from 0

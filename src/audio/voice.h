@@ -13,9 +13,6 @@ namespace echo {
 
 inline constexpr int kModelRate = 44100;  // Hz, of everything the model hears and says
 
-// Samples at kModelRate that the speaker encoder takes at least: one patch of four frames.
-inline constexpr size_t kShortestVoice = 4 * 2048;
-
 struct Voice {
   std::vector<float> samples;         // mono at kModelRate, |x| <= 1
   std::vector<std::string> warnings;  // about the file, a sentence each, without its name
@@ -29,9 +26,8 @@ std::vector<float> mix_to_mono(std::span<const float> planar, size_t channels);
 Voice prepare_voice(DecodedAudio audio);
 
 // Decodes a file, mixes it to one channel, resamples it to kModelRate and, where its peak is above
-// 1, divides by it. Quiet recordings stay quiet: the model was trained so. Warns when a file is
-// cut, damaged, silent, short, as long as music, clipped, or lies off the middle. Errors as
-// decode.h, and kInvalidArgument for less than kShortestVoice.
+// 1, divides by it. Quiet ones stay quiet: the model was trained so. Warns of what speaks against a
+// recording (voice.cc). Errors as decode.h; kInvalidArgument for less than 0.19 s.
 Voice load_voice(const std::string& path, const DecodeOptions& options = {});
 Voice load_voice_bytes(std::string_view bytes, const std::string& name,
                        const DecodeOptions& options = {});

@@ -23,7 +23,8 @@ using Time = std::chrono::system_clock::time_point;
 constexpr int kMostNames = 1000;
 
 bool is_result_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 4> kSuffixes = {".ogg", ".wav", ".flac", ".mp3"};
+  static constexpr std::array<std::string_view, 5> kSuffixes = {".ogg", ".wav", ".flac", ".mp3",
+                                                                ".aac"};
   if (name.empty() || name.front() == '.' || name.size() > 250) return false;
   if (name.find('/') != std::string_view::npos || name.find('\0') != std::string_view::npos) {
     return false;
@@ -106,7 +107,7 @@ int OutputDirectory::write(const std::string& name, std::string_view bytes) cons
 std::string OutputDirectory::save(const std::string& name, std::string_view bytes) {
   if (!is_result_name(name)) {
     throw_invalid("output file " + in_quotes(name) +
-                  ": expected a plain name that ends in .ogg, .wav, .flac or .mp3");
+                  ": expected a plain name that ends in .ogg, .wav, .flac, .mp3 or .aac");
   }
   const std::string what = "output file " + in_quotes(name, 256) + ": cannot be written, ";
   if (options_.path.empty()) throw_unavailable(what + "no output directory is configured");
