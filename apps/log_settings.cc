@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "audio/decode.h"
+#include "base/error.h"
 #include "base/log_file.h"
 
 namespace echo::apps {
@@ -15,6 +17,10 @@ std::shared_ptr<LogSink> log_sink_of(const Environment& environment, bool json) 
   options.kept = static_cast<int>(environment.integer("ECHO_LOG_FILES", 3, 0, 100));
   options.json = json;
   if (options.path.empty()) return console;
+  if (has_audio_suffix(options.path.string()) || options.path.extension() == ".safetensors") {
+    throw_invalid("ECHO_LOG_FILE: " + options.path.string() +
+                  ": the name of a recording or a model, expected one of a log");
+  }
   return std::make_shared<LogFileSink>(options, console);
 }
 

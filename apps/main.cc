@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/command.h"
+#include "apps/standard_streams.h"
 #include "apps/thread_waits.h"
 #include "base/error.h"
 
@@ -84,12 +85,14 @@ int fail(const char* kind, const char* message) {
 
 int main(int argc, char** argv) {
   using namespace echo;
+  apps::open_closed_streams();
   // Of a server: what runs alone at a terminal may spin.
   if (argc > 1 && std::string_view(argv[1]) == "worker") apps::shorten_thread_waits(argv);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   std::signal(SIGBUS, apps::on_bus_error);
   try {
-    return apps::run(argc, argv);
+    return apps::finish_output(apps::run(argc, argv));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal) return apps::fail("internal error: ", error.what());
     apps::fail("", error.what());

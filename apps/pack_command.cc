@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 #include "apps/interrupt.h"
+#include "apps/output_file.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
 #include "engine/model_pack.h"
@@ -20,7 +21,8 @@ int pack(const Options& options) {
   ProgressLine line(false);
   ModelPackOptions pack;
   pack.files = find_model_files(options.folder);
-  pack.output = options.file;
+  check_output_apart(options.file, inputs_of(pack.files));
+  pack.output = output_target(options.file);
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
   pack.blockwise = options.blockwise;

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "net/curl_http_client.h"
+#include "speech/unicode_name.h"
 #include "text/plan.h"
 
 namespace echo::apps {
@@ -46,6 +47,16 @@ std::string read_text(std::istream& in, const std::string& name) {
   return text;
 }
 
+// The file of that name, or of an equal one.
+std::string input_path(const std::string& name) {
+  const std::filesystem::path path(name);
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return name;
+  const std::filesystem::path folder = path.is_absolute() ? "/" : ".";
+  const auto equal = find_equal_name(folder, path.relative_path().string());
+  return equal ? (path.is_absolute() ? folder / *equal : *equal).string() : name;
+}
+
 std::string text_of(const Options& options) {
   if (!options.text.empty() && !options.text_file.empty()) {
     throw_invalid("text: given on the command line and with --file; expected one of them");
@@ -53,10 +64,10 @@ std::string text_of(const Options& options) {
   const std::string& file = options.text == "-" ? options.text : options.text_file;
   if (file == "-") return read_text(std::cin, "from standard input");
   if (file.empty()) return options.text;
-  if (std::filesystem::is_directory(file)) {
+  if (std::filesystem::is_directory(input_path(file))) {
     throw_invalid("text file " + file + ": a directory; expected a text file");
   }
-  std::ifstream in(file, std::ios::binary);
+  std::ifstream in(input_path(file), std::ios::binary);
   if (!in) throw_not_found("text file " + file + ": cannot be opened");
   return read_text(in, file);
 }
@@ -87,7 +98,7 @@ std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::
   if (options.voice.empty()) return {};
   DecodeOptions decode;
   decode.interrupted = interrupted;
-  Voice voice = load_voice(options.voice, decode);
+  Voice voice = load_voice(input_path(options.voice), decode);
   for (const std::string& warning : voice.warnings) {
     warnings.push_back("voice " + options.voice + ": " + warning);
   }
@@ -154,13 +165,19 @@ int say(const Options& options) {
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
   std::optional<OutputFile> file;
-  if (options.output != "-") file.emplace(options.output);
+  if (options.output != "-") {
+    check_output_apart(options.output,
+                       std::vector<InputFile>{{"the voice", input_path(options.voice)},
+                                              {"the text", input_path(options.text_file)}});
+    file.emplace(options.output);
+  }
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
   const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1;
   engine_options.files = locate_model(options.engine.source, *http, false).files;
+  if (file) check_output_apart(options.output, inputs_of(engine_options.files));
   request.voice = voice_of(options, warnings);
 
   try {

@@ -75,15 +75,24 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
 
 std::vector<std::string> settings_problems(const SpeechSystemOptions& options) {
   std::vector<std::string> lines;
-  const OutputDirectory output(options.output);
-  const auto check = [&](const std::string& what, const std::string& path) {
-    if (!output.overlaps(path)) return;
-    lines.push_back(what + " (" + path + ") and OUTPUT_AUDIO_DIR (" + options.output.path +
+  const auto check = [&](const std::string& one, const std::string& one_path,
+                         const std::string& other, const std::string& other_path,
+                         const std::string& why) {
+    if (!directories_overlap(one_path, other_path)) return;
+    lines.push_back(one + " (" + one_path + ") and " + other + " (" + other_path +
                     "): one is the other or lies in it, expected two directories apart from each "
-                    "other, since old files in OUTPUT_AUDIO_DIR are removed");
+                    "other, since " +
+                    why);
   };
-  check("AUDIO_VOICES_DIR", options.voices_directory);
-  check("--storage", options.storage_directory);
+  const std::string& voices = options.voices_directory;
+  const std::string& storage = options.storage_directory;
+  const std::string& output = options.output.path;
+  check("AUDIO_VOICES_DIR", voices, "OUTPUT_AUDIO_DIR", output,
+        "kept results would be taken for voices");
+  check("--storage", storage, "OUTPUT_AUDIO_DIR", output,
+        "old files in OUTPUT_AUDIO_DIR are removed");
+  check("AUDIO_VOICES_DIR", voices, "--storage", storage,
+        "a job's result could replace a voice, and would be taken for one");
   return lines;
 }
 

@@ -38,7 +38,7 @@ int check(const Environment& environment) {
 
 struct LifecycleOptions {
   int days = 0;
-  bool show = false, off = false;
+  bool show = false, off = false, whole_bucket = false;
 };
 
 int lifecycle(const Environment& environment, const LifecycleOptions& options) {
@@ -48,9 +48,22 @@ int lifecycle(const Environment& environment, const LifecycleOptions& options) {
   const std::unique_ptr<HttpClient> http = make_http_client();
   const std::unique_ptr<S3Store> store = open_store(environment, *http);
   if (!store) return kUsage;
+  const std::string prefix = store->key_prefix();
+  const std::string which = prefix.empty() ? "of the whole bucket" : "below \"" + prefix + "\"";
   if (options.days > 0) {
+    if (prefix.empty() != options.whole_bucket) {
+      throw_invalid(
+          prefix.empty()
+              ? "storage lifecycle --days: S3_KEY_PREFIX is not set, so every object of " +
+                    store->describe() +
+                    " would vanish, whoever put it there; set the prefix, or say "
+                    "--whole-bucket if that is meant"
+              : "storage lifecycle --whole-bucket: S3_KEY_PREFIX is \"" + prefix +
+                    "\"; expected one of the two");
+    }
     store->set_lifecycle(options.days);
-    std::printf("objects vanish after %d days\n", options.days);
+    std::printf("objects %s vanish after %d days (%s)\n", which.c_str(), options.days,
+                store->describe().c_str());
   } else if (options.off) {
     std::printf(store->remove_lifecycle() ? "the rule is removed\n" : "there was no rule\n");
   } else {
@@ -79,8 +92,10 @@ void add_storage(CommandLine& line) {
   CLI::App& rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
                             "  echo-tts storage lifecycle --days 7\n",
                             [&environment, options] { return lifecycle(environment, *options); });
-  rule.add_option("--days", options->days, "Objects below the prefix vanish after so many days")
+  rule.add_option("--days", options->days, "Objects below S3_KEY_PREFIX vanish after so many days")
       ->check(CLI::Range(1, 36500));
+  rule.add_flag("--whole-bucket", options->whole_bucket,
+                "With --days: all objects of the bucket, where S3_KEY_PREFIX is not set");
   rule.add_flag("--show", options->show, "Print the bucket's rules");
   rule.add_flag("--off", options->off, "Remove our rule");
 }

@@ -30,8 +30,12 @@ int list_voices(const std::string& folder) {
   for (const VoiceEntry& voice : voices) {
     char seconds[32] = "-";
     if (voice.seconds) std::snprintf(seconds, sizeof seconds, "%.1f", *voice.seconds);
+    std::string remarks = voice.problem;
+    for (const std::string& warning : voice.warnings) {
+      remarks += (remarks.empty() ? "" : "; ") + warning;
+    }
     std::printf("%-*s %9s %10llu  %s\n", static_cast<int>(width), voice.name.c_str(), seconds,
-                static_cast<unsigned long long>(voice.size), voice.problem.c_str());
+                static_cast<unsigned long long>(voice.size), remarks.c_str());
   }
   return kSuccess;
 }

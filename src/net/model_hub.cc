@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "net/download.h"
 #include "net/file_lock.h"
@@ -202,11 +203,14 @@ void ModelHub::fetch(const HubRepository& repository, const std::string& file, c
   });
   // Another process may have finished it meanwhile.
   if (fs::is_regular_file(cache.blob(info.etag), error)) return;
+  cache.remove_stale(info.etag);
   // Where nothing can be locked, nobody else may write to the same file.
-  const std::string owner = lock.held() ? "" : "." + std::to_string(::getpid());
-  IncompleteBlob blob(cache.incomplete(info.etag + owner), info.etag);
+  const fs::path whole = cache.blob(info.etag);
+  IncompleteBlob blob(
+      lock.held() ? cache.incomplete(info.etag) : temporary_beside(whole), info.etag,
+      lock.held() ? IncompleteBlob::Leftover::kKept : IncompleteBlob::Leftover::kRemoved);
   fetch_into(blob, repository, file, info, progress, stop);
-  blob.move_to(cache.blob(info.etag));
+  blob.move_to(whole);
 }
 
 void ModelHub::fetch_into(IncompleteBlob& blob, const HubRepository& repository,

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "base/digest.h"
@@ -19,6 +20,7 @@ using std::chrono::system_clock;
 // Services refuse signatures that are 15 minutes off; less than this is not worth learning.
 constexpr seconds kSkew{240};
 constexpr std::size_t kMaxMessage = 200;
+constexpr std::size_t kMaxRoot = 200;  // bytes of a body that its first element is looked for in
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string out;
@@ -39,7 +41,29 @@ std::string error_code(const HttpResponse& response) {
 bool is_worth_another_try(const HttpResponse& response) {
   if (is_transient(response)) return true;
   const std::string code = error_code(response);
-  return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted";
+  return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted" ||
+         code == "InternalError" || code == "ServiceUnavailable";
+}
+
+// Some services begin to answer before they know the end, and say in the body of a 200 that it
+// failed; others in the way answer with a page of their own. Objects may be anything, so only what
+// answers a change is looked at.
+bool is_refusal(const S3Request& request, const HttpResponse& response) {
+  if (request.method == "GET" || request.method == "HEAD") return false;
+  std::string_view body = response.body;
+  const auto skip_space = [&] {
+    body.remove_prefix(std::min(body.find_first_not_of(" \t\r\n\xef\xbb\xbf"), body.size()));
+  };
+  skip_space();
+  if (body.starts_with("<?xml")) {
+    body.remove_prefix(std::min(body.find('>'), body.size() - 1) + 1);
+    skip_space();
+  }
+  std::string root = xml_without_prefixes(body.substr(0, kMaxRoot));
+  std::transform(root.begin(), root.end(), root.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return root.starts_with("<error") || root.starts_with("<!doctype html") ||
+         root.starts_with("<html");
 }
 
 // What to do about the errors that a wrong setting causes.
@@ -97,7 +121,8 @@ HttpResponse S3Client::send(const S3Request& request) {
     if (const auto left = backoff.time_left())
       timeout = std::clamp(*left, milliseconds(1), timeout);
     HttpResponse response = send_once(request, timeout);
-    if (response.ok()) return response;
+    const bool refused = response.ok() && is_refusal(request, response);
+    if (response.ok() && !refused) return response;
     if (response.status == 404 && response.error == TransportError::kNone &&
         request.missing_is_an_answer) {
       return response;
@@ -190,6 +215,9 @@ void S3Client::fail(const S3Request& request, const HttpResponse& response, int 
     if (!name.empty()) text += " " + without_secrets(name);
     if (!message.empty()) text += ": " + without_secrets(message);
     text += without_secrets(hint(name, response));
+    if (response.ok() && name.empty()) {
+      text += " with a web page: does S3_ENDPOINT_URL lead to the S3 API?";
+    }
     if (response.status == 404) code = ErrorCode::kNotFound;
   }
   if (attempts > 1) text += ", after " + std::to_string(attempts) + " attempts";

@@ -99,8 +99,10 @@ std::string S3Store::read_link(const std::string& url, std::stop_token stop) {
               text + "status " + std::to_string(response.status));
 }
 
+std::string S3Store::key_prefix() const { return s3_key(client_.options(), ""); }
+
 std::string S3Store::lifecycle_id() const {
-  const std::string prefix = s3_key(client_.options(), "");
+  const std::string prefix = key_prefix();
   return "echo-tts " + (prefix.empty() ? "whole bucket" : prefix);
 }
 
@@ -120,7 +122,7 @@ void S3Store::set_lifecycle(int days) {
                   ", expected at least 1");
   auto rules = lifecycle_rules();
   std::erase_if(rules, [&](const LifecycleRule& rule) { return rule.id == lifecycle_id(); });
-  rules.push_back(make_expiration_rule(lifecycle_id(), s3_key(client_.options(), ""), days));
+  rules.push_back(make_expiration_rule(lifecycle_id(), key_prefix(), days));
   write_lifecycle(rules);
 }
 

@@ -69,10 +69,10 @@ void collect_strings(const Json& value, std::vector<std::string>& strings) {
 
 SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts parts)
     : options_(std::move(options)), parts_(std::move(parts)), last_clean_(parts_.clock.now()) {
-  if (parts_.output.overlaps(parts_.voices.directory().path())) {
+  if (directories_overlap(parts_.output.path(), parts_.voices.directory().path())) {
     throw_invalid(
         "the output directory and the voices directory overlap, expected two apart from each "
-        "other: old output files are removed");
+        "other: what is kept would be taken for voices");
   }
   parts_.output.clean();
 }

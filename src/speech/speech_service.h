@@ -70,7 +70,7 @@ struct SpokenJob {
 // Threads: every member may be called from any thread; jobs run on the threads of their callers.
 class SpeechService {
  public:
-  // Throws kInvalidArgument when the output directory, which is cleaned, overlaps the voices'.
+  // Throws kInvalidArgument when the output directory overlaps the voices'.
   SpeechService(SpeechServiceOptions options, SpeechServiceParts parts);
 
   // Does a job: the whole object as a client sends it, {"input", "s3Config"?, ...}. Returns the

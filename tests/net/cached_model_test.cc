@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <algorithm>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file_io.h"
 #include "net/hub_options.h"
 #include "support/temp_dir.h"
 

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
 #include "net/forwarding_store.h"
 #include "net/storage_check.h"
 #include "support/fake_clock.h"
+#include "support/kill_points.h"
 #include "support/temp_dir.h"
 
 namespace echo {
@@ -41,6 +43,22 @@ TEST_F(DirectoryStoreTest, PutGetHeadRemove) {
   store_.remove("a/b c.ogg");
   EXPECT_FALSE(store_.head("a/b c.ogg"));
   EXPECT_THROW(store_.get("a/b c.ogg"), Error);
+}
+
+TEST_F(DirectoryStoreTest, KilledAtAnyCallTheNextOneStores) {
+  const int killed = kill_at_every_point(KillPoints::kEveryCall,
+                                         {.prepare = [&] { store_.put("a.ogg", "old", ""); },
+                                          .work = [&] { store_.put("a.ogg", "new", ""); },
+                                          .check =
+                                              [&](int killed_at) {
+                                                const std::string found = store_.get("a.ogg");
+                                                EXPECT_TRUE(found == "old" || found == "new")
+                                                    << killed_at << ": " << found;
+                                                store_.put("a.ogg", "next", "");
+                                                EXPECT_EQ(store_.get("a.ogg"), "next") << killed_at;
+                                              }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 6) << "open, lock, write, flush, rename, close at least";
 }
 
 TEST_F(DirectoryStoreTest, NamesNeverLeaveTheFolder) {

@@ -3,16 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <algorithm>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
 #include "fake_hub.h"
 #include "net/curl_http_client.h"
+#include "net/file_lock.h"
 #include "support/child_process.h"
+#include "support/kill_points.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -557,6 +561,56 @@ TEST_F(ModelHubTest, SeveralProcessesOnOneVolumeDownloadOnce) {
   }
   EXPECT_EQ(hub.bytes_sent(), kBig);
   EXPECT_EQ(read_file(blob(hub)), patterned(kBig));
+}
+
+// What a killed process leaves must not keep any later one from its files.
+TEST_F(ModelHubTest, KilledAtAnyChangeOfTheCacheTheNextOneDownloads) {
+  const std::string content = patterned(100'000);
+  FakeHub hub({{"pytorch_model.safetensors", {content, true}}});
+  const std::string program = ECHO_BINARY_DIR "/tests/net/download_once", url = hub.url();
+  const fs::path model =
+      cache_ / "models--Org--model.x" / "snapshots" / kCommit / "pytorch_model.safetensors";
+  const int killed = kill_at_every_point(
+      KillPoints::kCallsThatChangeFiles,
+      {.prepare = [&] { fs::remove_all(cache_); },
+       .work =
+           [&] {
+             ::execl(program.c_str(), program.c_str(), url.c_str(), cache_.c_str(),
+                     FakeHub::kRepository, "pytorch_model.safetensors", nullptr);
+           },
+       .check =
+           [&](int killed_at) {
+             const auto next = start_child(hub, cache_);
+             EXPECT_EQ(next->read_all(), "") << killed_at;
+             EXPECT_EQ(next->wait(), 0) << killed_at;
+             EXPECT_EQ(read_file(model), content) << killed_at;
+             EXPECT_EQ(read_file(cache_ / "models--Org--model.x/refs/main"), kCommit) << killed_at;
+           }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 12) << "folders, lock, blob, link, ref";
+}
+
+TEST_F(ModelHubTest, RemovesWhatNobodyWillGoOnWith) {
+  FakeHub hub(small_and_big());
+  const fs::path blobs = cache_ / "models--Org--model.x/blobs";
+  const fs::path locks = cache_ / ".locks/models--Org--model.x";
+  for (const char* name : {"old", "young", "held"}) {
+    write_file_atomically(blobs / (std::string(name) + ".incomplete"), "part");
+    write_file_atomically(locks / (std::string(name) + ".lock"), "");
+  }
+  write_file_atomically(blobs / "whole", "all");
+  write_file_atomically(blob(hub, ".incomplete"), patterned(kBig).substr(0, 1000));
+  for (const auto& item : fs::directory_iterator(blobs)) {
+    const bool young = item.path().filename() == "young.incomplete";
+    fs::last_write_time(item, fs::file_time_type::clock::now() - 24h * (young ? 6 : 8));
+  }
+  const FileLock held(locks / "held.lock", {}, real_clock());
+  download(options(hub), repository());
+  EXPECT_FALSE(fs::exists(blobs / "old.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "young.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "held.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "whole"));
+  EXPECT_EQ(hub.bytes_sent(), kBig - 1000) << "its own is gone on with";
 }
 
 TEST_F(ModelHubTest, AKilledProcessLeavesWhatTheNextResumes) {

@@ -104,6 +104,28 @@ TEST_F(S3StoreTest, RepeatedUploadsAreTold) {
   EXPECT_EQ(repeated, 2) << "nothing was uploaded";
 }
 
+TEST_F(S3StoreTest, AnErrorInA200IsAnError) {
+  const std::string spaced = "\xef\xbb\xbf \n<?xml version=\"1.0\"?>\n  ";
+  for (const std::string& body :
+       {xml_error("InternalError"), xml_error("SlowDown"),
+        spaced + "<s3:Error><s3:Code>ServiceUnavailable</s3:Code></s3:Error>"}) {
+    HttpPeer peer(scripted({{.body = body}, {}}));
+    EXPECT_NO_THROW(store(peer).put("x", "data", "audio/ogg")) << body;
+    EXPECT_EQ(peer.requests().size(), 2u) << body;
+  }
+  for (const auto& [body, says] : {std::pair{xml_error("AccessDenied"), "status 200 AccessDenied"},
+                                   {spaced + "<!DOCTYPE HTML><p>Log in", "with a web page"},
+                                   {std::string("<html>"), "with a web page"}}) {
+    HttpPeer peer(scripted({{.body = body}}));
+    auto s3 = store(peer);
+    EXPECT_THAT(error_of([&] { s3.put("x", "data", "audio/ogg"); }).what(), HasSubstr(says));
+    EXPECT_THAT(error_of([&] { s3.remove("x"); }).what(), HasSubstr(says));
+    EXPECT_EQ(s3.get("x"), body) << "an object may be anything";
+  }
+  HttpPeer peer(scripted({{.body = "<PutObjectResult/>"}}));
+  EXPECT_NO_THROW(store(peer).put("x", "data", "audio/ogg"));
+}
+
 TEST_F(S3StoreTest, LastingFaultsEndAfterTheAttempts) {
   HttpPeer peer(scripted({{.status = 503, .body = xml_error("SlowDown", "Reduce your rate")}}));
   auto s3 = store(peer);
@@ -343,6 +365,21 @@ TEST_F(S3StoreTest, LifecycleRulesOfOthersStay) {
   EXPECT_TRUE(s3.remove_lifecycle());
   EXPECT_EQ(s3.lifecycle_rules().size(), 1u);
   EXPECT_FALSE(s3.remove_lifecycle());
+}
+
+TEST_F(S3StoreTest, LifecycleRulesInOtherPrefixesStay) {
+  LifecyclePeer bucket(
+      "<?xml version=\"1.0\"?><s3:LifecycleConfiguration xmlns:s3=\"http://s3/\"><s3:Rule>"
+      "<s3:ID>logs</s3:ID><s3:Prefix>log/</s3:Prefix><s3:Status>Enabled</s3:Status></s3:Rule>"
+      "</s3:LifecycleConfiguration>");
+  HttpPeer peer([&](const PeerRequest& request) { return bucket.answer(request); });
+  auto s3 = store(peer);
+  s3.set_lifecycle(7);
+  EXPECT_THAT(bucket.xml(), HasSubstr("<Rule><ID>logs</ID><Prefix>log/</Prefix>"
+                                      "<Status>Enabled</Status></Rule>"));
+  EXPECT_EQ(s3.lifecycle_rules().size(), 2u);
+  EXPECT_TRUE(s3.remove_lifecycle());
+  EXPECT_EQ(s3.lifecycle_rules().at(0).id, "logs");
 }
 
 TEST_F(S3StoreTest, LifecycleOfABareBucket) {

@@ -25,11 +25,14 @@ inline void write_file(const std::filesystem::path& path, const std::string& byt
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
+// But for hidden ones.
 inline std::vector<std::string> file_names(const std::filesystem::path& folder) {
   std::vector<std::string> found;
   if (!std::filesystem::exists(folder)) return found;
-  for (const auto& item : std::filesystem::directory_iterator(folder))
-    found.push_back(item.path().filename());
+  for (const auto& item : std::filesystem::directory_iterator(folder)) {
+    const std::string name = item.path().filename();
+    if (!name.starts_with('.')) found.push_back(name);
+  }
   return found;
 }
 

@@ -290,11 +290,18 @@ TEST_F(SpeechServiceTest, ManyWarningsStayOneWholeLine) {
 
 TEST_F(SpeechServiceTest, KeptFilesAreCleanedNowAndThen) {
   service();
-  write_file(output("old.ogg"), "x");
-  fs::last_write_time(output("old.ogg"), fs::file_time_type::clock::now() - 25h);
+  output_.save("old.ogg", "x");
+  clock_.advance(22h + 50min);  // and an hour that the clock is ahead
   say("Hello.");
-  EXPECT_THAT(file_names(output()), ElementsAre("old.ogg")) << "not at every job";
-  clock_.advance(11min);
+  clock_.advance(15min);
+  say("Hello.");
+  EXPECT_THAT(file_names(output()), IsEmpty());
+
+  output_.save("older.ogg", "x");
+  clock_.advance(1min);
+  say("Hello.");
+  EXPECT_THAT(file_names(output()), ElementsAre("older.ogg")) << "not at every job";
+  clock_.advance(10min);
   say("Hello.");
   EXPECT_THAT(file_names(output()), IsEmpty());
 }
