@@ -2,11 +2,12 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/http_client.h"
 #include "apps/interrupt.h"
 #include "apps/model_source.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
-#include "net/curl_http_client.h"
+#include "base/visible_text.h"
 
 namespace echo::apps {
 namespace {
@@ -32,13 +33,13 @@ class DownloadView {
 int download(const Environment& environment, bool if_missing) {
   catch_interrupts();
   const ModelSource source = model_source_of(environment);
-  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<HttpClient> http = http_client_of(environment);
   if (if_missing) {
     DownloadView view;
     const LocatedModel model = locate_model(source, *http, true, view.progress(""), view.stop());
     view.finish();
     for (const std::filesystem::path& file : {model.files.dit, model.files.codec}) {
-      std::printf("%s\n", file.c_str());
+      std::printf("%s\n", visible_text(file.string()).c_str());
     }
     return kSuccess;
   }
@@ -48,7 +49,7 @@ int download(const Environment& environment, bool if_missing) {
     const std::filesystem::path snapshot =
         hub.download(repository, view.progress(repository.name + " "), view.stop());
     view.finish();
-    std::printf("%s %s\n", repository.name.c_str(), snapshot.c_str());
+    std::printf("%s %s\n", repository.name.c_str(), visible_text(snapshot.string()).c_str());
   }
   return kSuccess;
 }

@@ -1,16 +1,22 @@
 #include "apps/environment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <string_view>
 
 #include "base/error.h"
 
 namespace echo::apps {
 
 std::optional<std::string> Environment::find(const std::string& name) const {
-  const char* value = std::getenv(name.c_str());
-  if (!value || !*value) return {};
-  return value;
+  const char* const set = std::getenv(name.c_str());
+  std::string_view value = set ? set : "";
+  constexpr std::string_view kBlank = " \t\r\n\f\v";
+  value.remove_prefix(std::min(value.find_first_not_of(kBlank), value.size()));
+  value = value.substr(0, value.find_last_not_of(kBlank) + 1);
+  if (value.empty()) return {};
+  return std::string(value);
 }
 
 std::string Environment::text(const std::string& name, const std::string& fallback) const {

@@ -14,6 +14,7 @@
 #include "audio/encode.h"
 #include "audio/voice.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "engine/engine.h"
 #include "net/curl_http_client.h"
 #include "text/plan.h"
@@ -175,17 +176,18 @@ int say(const Options& options) {
       write_standard_output(bytes);
     }
     if (options.json) {
-      const std::string text =
-          json_of(options, encoding, result, engine->info(), bytes.size()).dump(2) + "\n";
+      const std::string text = json_of(options, encoding, result, engine->info(), bytes.size())
+                                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                               "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
     for (const std::string& warning : result.warnings) {
-      std::fprintf(stderr, "echo-tts: warning: %s\n", warning.c_str());
+      std::fprintf(stderr, "echo-tts: warning: %s\n", visible_text(warning).c_str());
     }
     if (!options.quiet) {
       std::fprintf(stderr, "%s: %s of speech in %s (real-time factor %.2f, %s, %s)\n",
-                   options.output == "-" ? "standard output" : options.output.c_str(),
+                   options.output == "-" ? "standard output" : visible_text(options.output).c_str(),
                    duration_text(result.seconds()).c_str(),
                    duration_text(result.timings.total).c_str(),
                    result.timings.total / result.seconds(), engine->info().device.c_str(),

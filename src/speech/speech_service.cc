@@ -65,6 +65,13 @@ void collect_strings(const Json& value, std::vector<std::string>& strings) {
   }
 }
 
+// Clients send an object with nothing in it where they mean none.
+bool says_something(const Json& config) {
+  if (!config.is_object()) return !config.is_null();
+  return std::any_of(config.begin(), config.end(),
+                     [](const Json& value) { return !value.is_null() && value != ""; });
+}
+
 }  // namespace
 
 SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts parts)
@@ -130,7 +137,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.input_warnings = input.warnings.size();
   std::unique_ptr<ObjectStore> job_store;
   ObjectStore* store = parts_.store;
-  if (const Json& config = member(job, "s3Config"); !config.is_null()) {
+  if (const Json& config = member(job, "s3Config"); says_something(config)) {
     if (!parts_.job_stores) throw_invalid("s3Config: jobs may not choose their storage here");
     job_store = parts_.job_stores(config);
     store = job_store.get();

@@ -108,8 +108,10 @@ TEST_F(SpeechServiceFaults, WithoutAnyStorageNothingIsSpoken) {
   store_pointer_ = nullptr;
   EXPECT_EQ(say("Hello.")["error"], "storage_unavailable: no storage is configured");
   EXPECT_EQ(speech_.calls(), 0);
-  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["status"],
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", {{"bucketName", "own"}}}})["status"],
             "completed");
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["error"],
+            "storage_unavailable: no storage is configured");
 }
 
 TEST_F(SpeechServiceFaults, WhenStorageFailsForGoodTheAudioIsKept) {
