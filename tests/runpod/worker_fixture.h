@@ -38,7 +38,7 @@ class MemorySink : public LogSink {
 class Gate {
  public:
   void open();
-  // False when nobody opened it within ten seconds, or the token was stopped.
+  // False when nobody opened it within the tests' patience, or the token was stopped.
   bool wait(std::stop_token stop = {});
 
  private:
@@ -64,13 +64,13 @@ class RunningWorker {
   ~RunningWorker();
 
   void shut_down(int signal = 15) { worker_->request_shutdown(signal); }
-  // Waits for run() to return; -1 if it does not within ten seconds.
+  // Waits for run() to return; -1 if it does not within the tests' patience.
   int exit_code();
   Worker& worker() { return *worker_; }
   std::string log() const { return sink_->text(); }
   const MemorySink& sink() const { return *sink_; }
-  // Whether so many lines hold the text, now or within two seconds: the platform sees a post before
-  // the worker has logged it.
+  // Whether so many lines hold the text, now or soon: the platform sees a post before the worker
+  // has logged it.
   bool logs(std::string_view text, int lines) const;
   // The codes that the worker wanted to end the process with.
   std::vector<int> hard_exits() const;

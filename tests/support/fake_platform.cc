@@ -444,10 +444,10 @@ bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& ans
     }
     return true;
   };
-  if (answer.body_delay.count() > 0) {
+  if (answer.body_ready) {
     if (!send_all(head)) return false;
-    hold(connection, answer.body_delay, never);
-    return send_all(answer.body);
+    if (answer.head_sent) answer.head_sent();
+    return hold(connection, kForever, answer.body_ready) && send_all(answer.body);
   }
   if (answer.cut) {
     send_all(head + answer.body.substr(0, answer.body.size() / 2));
