@@ -1,11 +1,14 @@
 #include <cstdio>
 #include <memory>
+#include <stop_token>
+#include <thread>
 
 #include "apps/command.h"
 #include "apps/http_client.h"
 #include "apps/interrupt.h"
 #include "apps/model_source.h"
 #include "apps/progress_line.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/visible_text.h"
 
@@ -15,9 +18,16 @@ namespace {
 // Shows how far a download is, and stops it at an interrupt.
 class DownloadView {
  public:
+  // Looks for an interrupt by itself: a download may wait for long between two pieces of news.
+  DownloadView()
+      : watch_([this](std::stop_token over) {
+          while (real_clock().sleep_for(std::chrono::milliseconds(50), over)) {
+            if (interrupted()) stop_.request_stop();
+          }
+        }) {}
+
   ModelHub::Progress progress(const std::string& name) {
     return [this, name](const HubProgress& p) {
-      if (interrupted()) stop_.request_stop();
       line_.update(static_cast<int64_t>(p.done), static_cast<int64_t>(p.total.value_or(0)),
                    name + p.file + (p.waiting ? " (another process downloads it)" : ""));
     };
@@ -28,6 +38,7 @@ class DownloadView {
  private:
   ProgressLine line_{false};
   std::stop_source stop_;
+  std::jthread watch_;
 };
 
 int download(const Environment& environment, bool if_missing) {

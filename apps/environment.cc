@@ -9,9 +9,14 @@
 
 namespace echo::apps {
 
+std::string Environment::raw(const std::string& name) const {
+  const char* const value = std::getenv(name.c_str());
+  return value ? value : "";
+}
+
 std::optional<std::string> Environment::find(const std::string& name) const {
-  const char* const set = std::getenv(name.c_str());
-  std::string_view value = set ? set : "";
+  const std::string whole = raw(name);
+  std::string_view value = whole;
   constexpr std::string_view kBlank = " \t\r\n\f\v";
   value.remove_prefix(std::min(value.find_first_not_of(kBlank), value.size()));
   value = value.substr(0, value.find_last_not_of(kBlank) + 1);

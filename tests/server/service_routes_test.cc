@@ -94,7 +94,7 @@ TEST(ServiceRoutes, ABrokenDeviceMakesTheServerUnhealthy) {
   TestServer server(std::move(setup));
   const Json job = server.post("/v2/ep/runsync", {{"input", {{"fatal", true}}}}).json();
   EXPECT_EQ(job["status"], "FAILED");
-  const auto end = std::chrono::steady_clock::now() + 10s;
+  const auto end = std::chrono::steady_clock::now() + 2min;
   while (server.get("/ping").status != 500 && std::chrono::steady_clock::now() < end) {
   }
   EXPECT_EQ(server.get("/ping").status, 500);

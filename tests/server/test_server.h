@@ -44,7 +44,7 @@ class FakeHandler {
 
   // Ends the waits of all jobs, those to come included.
   void release();
-  // Until so many jobs have been started; false after ten seconds.
+  // Until so many jobs have been started; false after two minutes.
   bool wait_for_started(int count);
   int started() const;
   int cancelled() const;
@@ -93,7 +93,7 @@ class TestServer {
   // Submits a job to the hosted API and returns its id.
   std::string run(const Json& input, const Json& extra = Json::object()) const;
   std::string state(const std::string& id) const;
-  // Asks again until the job is in that state; false after ten seconds.
+  // Asks again until the job is in that state; false after two minutes.
   bool wait_for_state(const std::string& id, const std::string& state) const;
   // The same until so many requests are held.
   bool wait_for_held(size_t count);
