@@ -141,6 +141,9 @@ class FakePlatform {
   bool hold(Connection& connection, Milliseconds time, const std::function<bool()>& ready);
   void reap();
 
+  int bound_socket();
+
+  int reserved_ = -1;  // keeps the port for open() while nobody listens
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_{false};
