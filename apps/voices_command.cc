@@ -37,6 +37,12 @@ int list_voices(const std::string& folder) {
                 seconds, static_cast<unsigned long long>(voice.size),
                 visible_text(voice.problem).c_str());
   }
+  if (voices.size() >= VoiceDirectory::kMostEntries) {
+    std::fprintf(stderr,
+                 "echo-tts: warning: there may be more: %zu recordings are looked at, in no order; "
+                 "a job may name any of them\n",
+                 voices.size());
+  }
   return kSuccess;
 }
 

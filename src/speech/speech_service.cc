@@ -85,7 +85,12 @@ SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts pa
 }
 
 std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
-  std::vector<std::string> secrets = {parts_.voices.directory().path(), parts_.output.path()};
+  std::vector<std::string> secrets;
+  for (const std::string& path : {parts_.voices.directory().path(), parts_.output.path()}) {
+    // Every path loses its folders. To hide these ones in another way would tell whoever guesses that
+    // the guess was right.
+    if (!hides_directories(path)) secrets.push_back(path);
+  }
   const Json& config = member(job, "s3Config");
   for (const char* name : {"accessId", "accessSecret"}) {
     collect_strings(member(config, name), secrets);
