@@ -10,8 +10,8 @@ namespace echo {
 namespace {
 
 struct Shape {
-  size_t depth = 0;   // of arrays and objects; copying and printing recurses that far
-  size_t values = 1;  // at most
+  size_t depth = 0;  // of arrays and objects; copying and printing recurses that far
+  size_t values = 1;
 };
 
 Shape shape_of(std::string_view text) {
@@ -30,7 +30,9 @@ Shape shape_of(std::string_view text) {
       in_string = true;
     } else if (c == '[' || c == '{') {
       shape.depth = std::max(shape.depth, ++depth);
-      ++shape.values;
+      const size_t next = text.find_first_not_of(" \t\r\n", i + 1);
+      const bool empty = next == text.npos || text[next] == ']' || text[next] == '}';
+      if (!empty) ++shape.values;
     } else if (c == ',') {
       ++shape.values;
     } else if ((c == ']' || c == '}') && depth > 0) {

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "child.h"
+#include "support/child_process.h"
 #include "support/temp_dir.h"
 #include "worker_fixture.h"
 
@@ -109,6 +110,20 @@ TEST_F(WorkerProcess, M56_NothingIsWrittenToTheWorkingDirectory) {
   EXPECT_LE(::read(watch, events, sizeof events), 0) << "no file event";
   ::close(watch);
   EXPECT_TRUE(std::filesystem::is_empty(directory()));
+}
+
+TEST_F(WorkerProcess, ALogThatNobodyReadsStopsNoJobAndNoSignal) {
+  std::vector<std::string> variables = {"RUNPOD_LOG_LEVEL=DEBUG"};
+  for (const auto& [name, value] : platform_.environment()) variables.push_back(name + "=" + value);
+  ChildProcess worker({RUNPOD_WORKER_PROCESS}, variables);
+  // Every line of a job has its id: together far more than a pipe holds.
+  constexpr size_t kJobs = 100;
+  for (size_t i = 0; i < kJobs; ++i) {
+    platform_.add_job(std::to_string(i) + std::string(400, 'j'), Json::object());
+  }
+  ASSERT_TRUE(platform_.wait_for_results(kJobs));
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait(), 0);
 }
 
 TEST_F(WorkerProcess, ACrashIsLeftToThePlatform) {

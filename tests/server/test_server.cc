@@ -60,7 +60,7 @@ int FakeHandler::cancelled() const {
 }
 
 TestServer::TestServer(Setup setup) {
-  setup.options.http.host = "127.0.0.1";
+  setup.options.http.host = setup.everybody ? "0.0.0.0" : "127.0.0.1";
   setup.options.http.port = 0;
   setup.options.jobs.tick = 5ms;
   ServerParts parts{logger_,

@@ -67,6 +67,7 @@ class TestServer {
     std::function<void(const std::string&)> fatal;
     std::function<std::vector<std::string>()> problems;
     bool ready = true;
+    bool everybody = false;  // listens on all addresses
   };
 
   // Listens on free ports of the loopback address.
