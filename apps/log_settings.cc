@@ -3,13 +3,14 @@
 #include <unistd.h>
 
 #include "audio/decode.h"
+#include "base/console_sink.h"
 #include "base/error.h"
 #include "base/log_file.h"
 
 namespace echo::apps {
 
 std::shared_ptr<LogSink> log_sink_of(const Environment& environment, bool json) {
-  auto console = std::make_shared<DescriptorSink>(STDOUT_FILENO);
+  auto console = std::make_shared<ConsoleSink>(STDOUT_FILENO, json);
   LogFileOptions options;
   options.path = environment.text("ECHO_LOG_FILE");
   options.max_bytes = static_cast<uint64_t>(

@@ -10,6 +10,7 @@
 #include "apps/standard_streams.h"
 #include "apps/thread_waits.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 
 namespace echo::apps {
 
@@ -34,7 +35,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("echo-tts ") + ECHO_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return "echo-tts: " + std::string(error.what()) + "; `" + "echo-tts" +
+    return "echo-tts: " + visible_text(error.what()) + "; `" + "echo-tts" +
            (failed->get_parent() ? " " + failed->get_name() : "") + " --help` tells more\n";
   });
   app.footer(
@@ -56,7 +57,7 @@ int run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr,
                  "echo-tts: found \"%s\", expected a command: `echo-tts --help` lists them\n",
-                 argv[1]);
+                 visible_text(argv[1]).c_str());
     return kUsage;
   }
   try {
@@ -76,7 +77,7 @@ void on_bus_error(int) {
 }
 
 int fail(const char* kind, const char* message) {
-  std::fprintf(stderr, "echo-tts: %s%s\n", kind, message);
+  std::fprintf(stderr, "echo-tts: %s%s\n", kind, visible_text(message).c_str());
   return kFailure;
 }
 

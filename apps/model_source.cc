@@ -4,13 +4,26 @@
 
 namespace echo::apps {
 
+namespace {
+
+HubRepository repository_of(const Environment& environment, const std::string& variable,
+                            const std::string& usual, std::vector<std::string> files) {
+  try {
+    return parse_repository(environment.text(variable, usual), std::move(files));
+  } catch (const Error& error) {
+    throw_invalid(variable + ": " + error.what());
+  }
+}
+
+}  // namespace
+
 ModelSource model_source_of(const Environment& environment) {
   ModelSource source;
   source.directory = environment.text("ECHO_MODEL_DIR");
-  source.dit = parse_repository(environment.text("ECHO_MODEL", "jordand/echo-tts-base"),
-                                {"pytorch_model.safetensors", "pca_state.safetensors"});
-  source.codec = parse_repository(environment.text("ECHO_CODEC", "jordand/fish-s1-dac-min"),
-                                  {"pytorch_model.safetensors"});
+  source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
+                             {"pytorch_model.safetensors", "pca_state.safetensors"});
+  source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
+                               {"pytorch_model.safetensors"});
   source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
                             .hf_token = environment.text("HF_TOKEN"),
                             .hf_token_path = environment.text("HF_TOKEN_PATH"),
@@ -26,6 +39,11 @@ ModelSource model_source_of(const Environment& environment) {
 LocatedModel locate_model(const ModelSource& source, HttpClient& http, bool may_download,
                           const ModelHub::Progress& progress, std::stop_token stop) {
   if (!source.directory.empty()) {
+    if (source.directory.find("://") != std::string::npos) {
+      throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
+                    ", expected a directory or a file of `echo-tts pack`; `echo-tts download` "
+                    "fetches the repository that ECHO_MODEL names");
+    }
     std::filesystem::path name = std::filesystem::path(source.directory).lexically_normal();
     if (name.filename().empty()) name = name.parent_path();
     return {find_model_files(source.directory), name.filename().string()};

@@ -6,6 +6,7 @@
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "engine/model_pack.h"
 
 namespace echo::apps {
@@ -34,7 +35,7 @@ int pack(const Options& options) {
   };
   const ModelPackResult result = pack_model(pack);
   line.finish();
-  std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", options.file.c_str(),
+  std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", visible_text(options.file).c_str(),
                static_cast<double>(result.bytes) / 1e9,
                static_cast<double>(result.source_bytes) / 1e9);
   if (result.matrices > 0) {

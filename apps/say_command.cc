@@ -14,6 +14,7 @@
 #include "audio/encode.h"
 #include "audio/voice.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "engine/engine.h"
 #include "net/curl_http_client.h"
 #include "speech/unicode_name.h"
@@ -22,7 +23,12 @@
 namespace echo::apps {
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{1} << 20;
+constexpr size_t kMaxTextBytes = size_t{16} << 20;
+
+// A long novel. What is spoken is not held, so this is against a file that was meant for something
+// else.
+constexpr int64_t kLongestText = 2'000'000;
+constexpr int64_t kMostCharsEver = 1'000'000'000;
 
 struct Options {
   std::string text, text_file, voice, output = "speech.ogg", format, preset;
@@ -30,6 +36,7 @@ struct Options {
   bool json = false, quiet = false;
   EngineFlags engine;
   std::map<std::string, std::string> parameters;  // by request name
+  int64_t max_text_chars = 0;                     // 0: not given
 };
 
 std::string read_text(std::istream& in, const std::string& name) {
@@ -105,7 +112,8 @@ std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::
   return voice_of_samples(std::move(voice.samples));
 }
 
-SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
+// The file, of which no more than its bytes is held.
+SpeechSummary speak(Engine& engine, SpeechRequest request, AudioEncoder& encoder, bool quiet) {
   ProgressLine line(quiet);
   SpeechCallbacks callbacks;
   callbacks.progress = [&](const SpeechProgress& p) {
@@ -115,21 +123,21 @@ SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
                     std::to_string(p.step) + "/" + std::to_string(p.steps));
   };
   SpeechStream stream = engine.start(std::move(request), callbacks);
-  SpeechResult result;
   while (true) {
     while (!stream.wait_for(std::chrono::milliseconds(50))) {
       if (interrupted()) stream.cancel();
     }
     const auto samples = stream.next();
     if (!samples) break;
-    result.samples.insert(result.samples.end(), samples->begin(), samples->end());
+    encoder.push(*samples);
   }
-  static_cast<SpeechSummary&>(result) = stream.finish();
-  return result;
+  SpeechSummary summary = stream.finish();
+  encoder.finish();
+  return summary;
 }
 
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechResult& result, const EngineInfo& info, size_t bytes) {
+                               const SpeechSummary& result, const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
     chunks.push_back(
@@ -154,13 +162,17 @@ nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& enco
           {"warnings", result.warnings}};
 }
 
-int say(const Options& options) {
+int say(const Options& options, const Environment& environment) {
   catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
   request.text = text_of(options);
   request.parameters = parameters_of(options);
   EngineOptions engine_options = options.engine.options();
+  engine_options.max_text_chars =
+      options.max_text_chars > 0
+          ? options.max_text_chars
+          : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMostCharsEver);
   check_text_length(request.text, engine_options.max_text_chars);
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
@@ -183,26 +195,29 @@ int say(const Options& options) {
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
-    SpeechResult result = speak(*engine, std::move(request), options.quiet || options.json);
+    AudioEncoder encoder(encoding);
+    SpeechSummary result =
+        speak(*engine, std::move(request), encoder, options.quiet || options.json);
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-    const std::string bytes = encode_audio(result.samples, encoding);
+    const std::string bytes = encoder.take_bytes();
     if (file) {
       file->commit(bytes);
     } else {
       write_standard_output(bytes);
     }
     if (options.json) {
-      const std::string text =
-          json_of(options, encoding, result, engine->info(), bytes.size()).dump(2) + "\n";
+      const std::string text = json_of(options, encoding, result, engine->info(), bytes.size())
+                                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                               "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
     for (const std::string& warning : result.warnings) {
-      std::fprintf(stderr, "echo-tts: warning: %s\n", warning.c_str());
+      std::fprintf(stderr, "echo-tts: warning: %s\n", visible_text(warning).c_str());
     }
     if (!options.quiet) {
       std::fprintf(stderr, "%s: %s of speech in %s (real-time factor %.2f, %s, %s)\n",
-                   options.output == "-" ? "standard output" : options.output.c_str(),
+                   options.output == "-" ? "standard output" : visible_text(options.output).c_str(),
                    duration_text(result.seconds()).c_str(),
                    duration_text(result.timings.total).c_str(),
                    result.timings.total / result.seconds(), engine->info().device.c_str(),
@@ -225,7 +240,7 @@ void add_say(CommandLine& line) {
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
       "  echo hello | echo-tts say - -o - | aplay\n",
-      [options] { return say(*options); });
+      [options, &environment = line.environment()] { return say(*options, environment); });
   command.add_option("text", options->text, "What to say; - reads standard input");
   command.add_option("-f,--file", options->text_file,
                      "Read the text from a file (- for standard input)");
@@ -240,6 +255,11 @@ void add_say(CommandLine& line) {
   command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
   command.add_option("--bitrate", options->bitrate, "Of ogg, mp3 and aac, bits per second");
   options->engine.add_to(command, line.environment());
+  command
+      .add_option(
+          "--max_text_chars", options->max_text_chars,
+          "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
+      ->check(CLI::Range(int64_t{1}, kMostCharsEver));
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");

@@ -101,15 +101,18 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   for (const std::string& line : settings_of(options)) logger_.info(line);
   auto begin = std::chrono::steady_clock::now();
   auto last_line = begin;
-  const LocatedModel model =
-      locate_model(options.engine.source, http, options.may_download, [&](const HubProgress& p) {
+  const LocatedModel model = locate_model(
+      options.engine.source, http, options.may_download,
+      [&](const HubProgress& p) {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_line < std::chrono::seconds(10)) return;
         last_line = now;
         logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
                      (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
                      (p.waiting ? ", by another process" : ""));
-      });
+      },
+      options.stop);
+  if (options.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the start was stopped");
   logger_.info("Model found in " + rounded(seconds_since(begin)));
   lap("resolve");
 

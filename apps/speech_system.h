@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct SpeechSystemOptions {
   // Results go to this folder instead of a bucket; empty: the bucket.
   std::string storage_directory;
   ObjectStore* store = nullptr;      // a store that is open already, instead of either
+  std::stop_token stop;              // ends a download of the model
   bool allow_private_hosts = false;  // in a job's own s3Config
   std::string voices_directory;
   OutputDirectoryOptions output;

@@ -31,7 +31,10 @@ struct Request {
   std::string query;   // what follows the first '?'
   HttpHeaders headers;
   std::string body;
-  std::stop_token gone;  // requested when the client closes the connection
+  std::stop_token gone;  // requested when the client closes the connection, or its direction of it
+  // Requested when nobody can be there any more who reads the answer. A client that closed its own
+  // direction alone still waits for one; of one that is gone it takes a minute to know.
+  std::stop_token lost;
 
   std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);
@@ -76,6 +79,7 @@ struct Admission {
   std::optional<Response> refusal;  // answered at once, the body is not read
   std::uint64_t body_limit = 0;     // bytes
   std::string label;                // for answered()
+  bool vital = false;  // answered although there are too many connections: a health check
 };
 
 // Called on the server's own threads, several at a time, so nothing here may block.
@@ -93,11 +97,14 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // address or name
   int port = 0;                    // 0: any free one
   int threads = 2;
-  std::size_t max_connections = 256;  // more are answered with 503
+  // When there are more, the one that has been idle for longest is closed; where none is idle, what
+  // is not vital is answered with 503.
+  std::size_t max_connections = 256;
   std::size_t max_header_bytes = 16 << 10;
-  std::size_t max_buffered_bytes = std::size_t{256} << 20;  // of all bodies being read
+  std::size_t max_buffered_bytes = std::size_t{256} << 20;  // of all bodies being read or sent
   std::chrono::milliseconds idle_timeout{75'000};           // between requests
   std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds crowded_timeout{2'000};  // for a head, over max_connections
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds write_timeout{30'000};  // for each kWritePiece of an answer
   std::chrono::milliseconds linger_timeout{2'000};  // for a client to read a last answer

@@ -192,7 +192,8 @@ void HubCache::write_ref(const std::string& revision, const std::string& commit)
   if (revision == commit) return;
   const fs::path path = folder_ / "refs" / revision;
   std::error_code error;
-  if (fs::is_regular_file(path, error) && read_file(path) == commit) return;
+  // Whoever wrote it may have ended it in a line break.
+  if (fs::is_regular_file(path, error) && trimmed(read_file(path)) == commit) return;
   write_file_atomically(path, commit);
 }
 

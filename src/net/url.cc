@@ -199,6 +199,17 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
+std::string unstable_segment(std::string_view path) {
+  while (true) {
+    const auto slash = path.find('/');
+    const std::string_view segment = path.substr(0, slash);
+    if (segment.empty()) return "an empty segment";
+    if (segment == "." || segment == "..") return "the segment \"" + std::string(segment) + "\"";
+    if (slash == std::string_view::npos) return "";
+    path.remove_prefix(slash + 1);
+  }
+}
+
 std::string url_for_display(std::string_view url) {
   return std::string(url.substr(0, url.find_first_of("?#")));
 }

@@ -18,7 +18,14 @@ ServerOptions checked(ServerOptions options) {
     throw_invalid("the health check path must begin with '/' and have no braces");
   }
   while (options.public_url.ends_with('/')) options.public_url.pop_back();
-  if (!options.public_url.empty()) parse_url(options.public_url);
+  if (!options.public_url.empty()) {
+    const Url url = parse_url(options.public_url);
+    // Clients would ask for another path than the links name.
+    if (const std::string found = url.path == "/" ? "" : unstable_segment(url.path.substr(1));
+        !found.empty()) {
+      throw_invalid("ECHO_PUBLIC_URL: its path has " + found);
+    }
+  }
   return options;
 }
 
@@ -39,9 +46,23 @@ bool names_this_machine(std::string_view host) {
   return host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-constexpr std::chrono::seconds kCancelGrace{5};  // for handlers to see that they are not wanted
-constexpr size_t kLargeBody = 64 << 10;          // bytes
-constexpr size_t kMostLargeBodies = 8;           // that wait to be looked at
+// Without its port, in small letters.
+std::string host_of(std::string_view authority) {
+  const size_t bracket = authority.rfind(']');
+  const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  std::string host = lower(authority.substr(0, colon));
+  if (host.ends_with('.')) host.pop_back();
+  return host;
+}
+
+bool is_local_address(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
+constexpr size_t kLargeBody = 64 << 10;              // bytes
+constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
+constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
 
 }  // namespace
 
@@ -60,7 +81,9 @@ class ApiServer::HealthService final : public http::HttpService {
  public:
   explicit HealthService(const ApiServer& server) : server_(server) {}
 
-  http::Admission admit(const http::Request&) override { return {std::nullopt, 1024, "health"}; }
+  http::Admission admit(const http::Request&) override {
+    return {std::nullopt, 1024, "health", /*vital=*/true};
+  }
   void handle(http::Request request, http::Reply reply) override {
     const bool known = request.path == server_.options_.health_path;
     reply.send(known ? server_.ping() : http::detail_response(404, "Not Found"));
@@ -190,9 +213,43 @@ bool ApiServer::foreign(const http::Request& head) const {
     const std::string_view site = authority(*origin);
     if (site.empty() || (site != host && site != known)) return true;
   }
-  const bool local = options_.http.host == "localhost" || options_.http.host == "::1" ||
-                     options_.http.host.starts_with("127.");
-  return local && !host.empty() && host != known && !names_this_machine(host);
+  return !known_host(host);
+}
+
+// An address cannot be made to point here by someone else's name server; any name can.
+bool ApiServer::known_host(std::string_view authority_given) const {
+  if (authority_given.empty() || names_this_machine(authority_given)) return true;
+  const std::string host = host_of(authority_given);
+  if (host == host_of(authority(options_.public_url)) || host == lower(options_.http.host)) {
+    return true;
+  }
+  return std::any_of(
+      options_.allowed_hosts.begin(), options_.allowed_hosts.end(),
+      [&](const std::string& allowed) {
+        const std::string name = host_of(allowed);
+        return name == "*" || name == host ||
+               (name.starts_with('.') && (host.ends_with(name) || host == name.substr(1)));
+      });
+}
+
+std::string ApiServer::openness() const {
+  const std::string keys =
+      key_digests_.empty() ? "without an API key"
+                           : "who has one of " + std::to_string(key_digests_.size()) + " API keys";
+  if (is_local_address(options_.http.host)) return "Open to this machine alone, " + keys;
+  std::string line = "Open to everybody who reaches " + options_.http.host + ":" +
+                     std::to_string(port()) + ", " + keys;
+  if (key_digests_.empty()) {
+    line += "; set ECHO_API_KEYS unless somebody else asks for one before";
+    for (const std::string& allowed : options_.allowed_hosts) {
+      if (allowed == "*") return line;
+    }
+    line += "; by addresses";
+    for (const std::string& allowed : options_.allowed_hosts) line += ", " + allowed;
+    if (!options_.public_url.empty()) line += ", " + std::string(authority(options_.public_url));
+    line += " and the names of this machine only (ECHO_ALLOWED_HOSTS)";
+  }
+  return line;
 }
 
 http::Admission ApiServer::admit(const http::Request& head) {
@@ -201,6 +258,7 @@ http::Admission ApiServer::admit(const http::Request& head) {
   if (match.route != nullptr) {
     admission.label = match.route->pattern;
     admission.body_limit = match.route->body_limit;
+    admission.vital = match.route->vital;
   }
   const bool open = match.route != nullptr && match.route->open;
   if (!key_digests_.empty() && !open) {
@@ -209,8 +267,12 @@ http::Admission ApiServer::admit(const http::Request& head) {
       return admission;
     }
   } else if (!open && foreign(head)) {
-    admission.refusal =
-        http::error_response(403, "forbidden: a request from a page of another site");
+    const std::string_view host = head.header("Host").value_or("");
+    admission.refusal = http::error_response(
+        403, known_host(host) ? "forbidden: a request from a page of another site"
+                              : "forbidden: the name in the header Host is not one of this "
+                                "server's; ECHO_ALLOWED_HOSTS names more, and with an API key "
+                                "every name will do");
     return admission;
   }
   if (match.route == nullptr) {
@@ -253,12 +315,13 @@ void ApiServer::answered(const std::string& label, const std::string& method, in
 
 // ---- the service itself
 
-void ApiServer::add_get(const std::string& pattern, bool open,
+void ApiServer::add_get(const std::string& pattern, Access access,
                         std::function<http::Response()> answer) {
   http::Route route{"GET", pattern, [answer = std::move(answer)](const http::Call& call) {
                       call.reply.send(answer());
                     }};
-  route.open = open;
+  route.open = access != Access::kKey;
+  route.vital = access == Access::kVital;
   router_.add(std::move(route));
 }
 
@@ -276,21 +339,22 @@ void ApiServer::add_service_routes() {
     return response;
   };
   // First: it may be any path, also one of those below.
-  add_get(options_.health_path, true, [this] { return ping(); });
-  if (options_.health_path != "/ping") add_get("/ping", true, [this] { return ping(); });
-  add_get("/ready", true, [this] { return ready(); });
-  add_get("/health", true, [this] {
+  add_get(options_.health_path, Access::kVital, [this] { return ping(); });
+  if (options_.health_path != "/ping") add_get("/ping", Access::kVital, [this] { return ping(); });
+  add_get("/ready", Access::kVital, [this] { return ready(); });
+  add_get("/health", Access::kVital, [this] {
     Json body = health();
     constexpr const char* kNames[] = {"loading", "ready", "broken", "draining"};
     body["status"] = kNames[static_cast<int>(state_.load())];
     return http::json_response(200, body);
   });
-  add_get("/v2/{endpoint}/health", true, [this] { return http::json_response(200, health()); });
-  add_get("/", true, page);
-  add_get("/docs", true, page);
-  add_get("/openapi.json", true, [this] { return http::json_response(200, openapi_); });
+  add_get("/v2/{endpoint}/health", Access::kVital,
+          [this] { return http::json_response(200, health()); });
+  add_get("/", Access::kOpen, page);
+  add_get("/docs", Access::kOpen, page);
+  add_get("/openapi.json", Access::kOpen, [this] { return http::json_response(200, openapi_); });
   if (parts_.metrics == nullptr) return;
-  add_get("/metrics", false, [this] {
+  add_get("/metrics", Access::kKey, [this] {
     const WorkQueue::Counts counts = work_.counts();
     parts_.metrics->set_queue_depth(static_cast<double>(counts.waiting));
     parts_.metrics->set_in_flight(static_cast<double>(counts.running));

@@ -33,6 +33,10 @@ struct ServerOptions {
   std::string health_path = "/ping";  // 204 while loading, 200 when ready, 500 when broken
 
   std::vector<std::string> api_keys;  // empty: none is needed
+  // Without keys: the names, beside addresses, this machine's own, `public_url`'s and the one that
+  // is listened on, by which clients may call the server; ".example.org" stands for all below it,
+  // "*" for every name.
+  std::vector<std::string> allowed_hosts;
   // "https://host": where links point to, and a name under which clients know the server; empty:
   // host and port.
   std::string public_url;
@@ -76,6 +80,8 @@ class ApiServer final : private http::HttpService {
   int port() const;
   int health_port() const;
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
+  // For the log at the start: who may call, and with what.
+  std::string openness() const;
 
   // Work is done from now on, at least `concurrency` units of it at once. Once.
   void set_ready(Handler handler, int concurrency = 0);
@@ -101,8 +107,10 @@ class ApiServer final : private http::HttpService {
 
   bool allowed(const http::Request& head) const;
   bool foreign(const http::Request& head) const;
+  bool known_host(std::string_view authority) const;
   void add_service_routes();
-  void add_get(const std::string& pattern, bool open, std::function<http::Response()> answer);
+  enum class Access { kVital, kOpen, kKey };
+  void add_get(const std::string& pattern, Access access, std::function<http::Response()> answer);
   http::Response ping() const;
   http::Response ready() const;
   Json health() const;

@@ -65,6 +65,13 @@ void collect_strings(const Json& value, std::vector<std::string>& strings) {
   }
 }
 
+// Clients send an object with nothing in it where they mean none.
+bool says_something(const Json& config) {
+  if (!config.is_object()) return !config.is_null();
+  return std::any_of(config.begin(), config.end(),
+                     [](const Json& value) { return !value.is_null() && value != ""; });
+}
+
 }  // namespace
 
 SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts parts)
@@ -78,7 +85,12 @@ SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts pa
 }
 
 std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
-  std::vector<std::string> secrets = {parts_.voices.directory().path(), parts_.output.path()};
+  std::vector<std::string> secrets;
+  for (const std::string& path : {parts_.voices.directory().path(), parts_.output.path()}) {
+    // Every path loses its folders. To hide these ones in another way would tell whoever guesses that
+    // the guess was right.
+    if (!hides_directories(path)) secrets.push_back(path);
+  }
   const Json& config = member(job, "s3Config");
   for (const char* name : {"accessId", "accessSecret"}) {
     collect_strings(member(config, name), secrets);
@@ -131,7 +143,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.input_warnings = input.warnings.size();
   std::unique_ptr<ObjectStore> job_store;
   ObjectStore* store = parts_.store;
-  if (const Json& config = member(job, "s3Config"); !config.is_null()) {
+  if (const Json& config = member(job, "s3Config"); says_something(config)) {
     if (!parts_.job_stores) throw_invalid("s3Config: jobs may not choose their storage here");
     job_store = parts_.job_stores(config);
     store = job_store.get();

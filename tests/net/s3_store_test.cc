@@ -128,7 +128,9 @@ TEST_F(S3StoreTest, AnErrorInA200IsAnError) {
 
 TEST_F(S3StoreTest, LastingFaultsEndAfterTheAttempts) {
   HttpPeer peer(scripted({{.status = 503, .body = xml_error("SlowDown", "Reduce your rate")}}));
-  auto s3 = store(peer);
+  S3Options options = test_s3_options(peer.url());
+  options.retry.max_attempts = 6;
+  auto s3 = store(options);
   const Error error = error_of([&] { s3.put("dir/x.ogg", "data", "audio/ogg"); });
   EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
   EXPECT_THAT(error.what(), AllOf(HasSubstr("PUT dir/x.ogg in bucket tts at http://127.0.0.1"),
@@ -136,6 +138,28 @@ TEST_F(S3StoreTest, LastingFaultsEndAfterTheAttempts) {
                                   HasSubstr("after 6 attempts")));
   EXPECT_EQ(peer.requests().size(), 6u);
   EXPECT_EQ(clock_.sleeps().size(), 5u);
+}
+
+TEST_F(S3StoreTest, AnOutageOfMinutesCostsNoResult) {
+  // As long as the service's clock, which is ours, says that it is away.
+  const auto back = clock_.now() + 150s;
+  HttpPeer peer(
+      [&](const PeerRequest&) { return PeerReply{.status = clock_.now() < back ? 503 : 200}; });
+  S3Options options = test_s3_options(peer.url());
+  options.retry = S3Options().retry;
+  store(options).put("x.ogg", "data", "audio/ogg");
+  EXPECT_EQ(peer.requests().back().body, "data");
+  EXPECT_LT(peer.requests().size(), 60u) << "it is not hammered";
+}
+
+TEST_F(S3StoreTest, AnOutageThatLastsEndsWithThePatience) {
+  HttpPeer peer(scripted({{.status = 503}}));
+  S3Options options = test_s3_options(peer.url());
+  options.retry = S3Options().retry;
+  const auto begin = clock_.now();
+  error_of([&] { store(options).put("x.ogg", "data", "audio/ogg"); });
+  EXPECT_GT(clock_.now() - begin, 160s);
+  EXPECT_LE(clock_.now() - begin, 180s);
 }
 
 TEST_F(S3StoreTest, RefusalsAreNotTriedAgain) {
@@ -168,7 +192,9 @@ TEST_F(S3StoreTest, AWrongRegionIsNamed) {
       {{.status = 301,
         .headers = {{"x-amz-bucket-region", "eu-west-1"}, {"Location", "http://127.0.0.1:1/"}},
         .body = xml_error("PermanentRedirect")}}));
-  EXPECT_THAT(error_of([&] { store(moved).get("x"); }).what(), HasSubstr("region eu-west-1"));
+  EXPECT_THAT(
+      error_of([&] { store(moved).get("x"); }).what(),
+      AllOf(HasSubstr("region eu-west-1"), HasSubstr("the answer names http://127.0.0.1:1")));
   HttpPeer malformed(scripted(
       {{.status = 400,
         .body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-2</Region></Error>"}}));
@@ -180,6 +206,7 @@ TEST_F(S3StoreTest, SecretsNeverShow) {
   for (const int status : {403, 404, 500}) {
     HttpPeer peer(scripted({{.status = status, .body = xml_error(leak, leak)}}));
     S3Options options = test_s3_options(peer.url());
+    options.retry.max_attempts = 2;
     options.session_token = "canary-token";
     const Error error = error_of([&] { store(options).get("x"); });
     EXPECT_THAT(error.what(), AllOf(Not(HasSubstr("canary")), Not(HasSubstr("AKID"))));
@@ -205,7 +232,7 @@ TEST_F(S3StoreTest, ASlowAttemptIsGivenUpAndRepeated) {
   S3Options options = test_s3_options(peer.url());
   options.attempt_timeout = 100ms;
   store(options).put("x", "d", "audio/ogg");
-  EXPECT_EQ(peer.requests().size(), 2u);
+  EXPECT_GE(peer.requests().size(), 2u);
 }
 
 TEST_F(S3StoreTest, NobodyThere) {
@@ -287,7 +314,9 @@ TEST_F(S3StoreTest, RemoveMindsOnlyAMissingBucket) {
 
 TEST_F(S3StoreTest, NamesThatCannotBeKeys) {
   auto s3 = store(test_s3_options("http://h"));
-  for (const std::string& name : {std::string(), std::string("/x"), std::string(1025, 'k')}) {
+  for (const std::string& name :
+       {std::string(), std::string("/x"), std::string(1025, 'k'), std::string("a/../b"),
+        std::string("./a"), std::string("a//b"), std::string("a/"), std::string("..")}) {
     EXPECT_THROW(s3.key(name), Error);
     EXPECT_THROW(s3.link(name), Error);
   }

@@ -27,7 +27,7 @@ using std::chrono::steady_clock;
 class Gate {
  public:
   void open();
-  // False when nobody opened it within ten seconds, or the token was stopped.
+  // False when nobody opened it within the tests' patience, or the token was stopped.
   bool wait(std::stop_token stop = {});
 
  private:
@@ -53,12 +53,12 @@ class RunningWorker {
   ~RunningWorker();
 
   void shut_down(int signal = 15) { worker_->request_shutdown(signal); }
-  // Waits for run() to return; -1 if it does not within ten seconds.
+  // Waits for run() to return; -1 if it does not within the tests' patience.
   int exit_code();
   Worker& worker() { return *worker_; }
   std::string log() const { return sink_->text(); }
   const KeptLog& sink() const { return *sink_; }
-  // Whether so many lines hold the text, now or within two seconds: the platform sees a post before
+  // Whether so many lines hold the text, now or soon: the platform sees a post before
   // the worker has logged it.
   bool logs(std::string_view text, int lines) const;
   // The codes that the worker wanted to end the process with.

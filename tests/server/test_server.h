@@ -29,7 +29,7 @@ class FakeHandler {
 
   // Ends the waits of all jobs, those to come included.
   void release();
-  // Until so many jobs have been started; false after ten seconds.
+  // Until so many jobs have been started; false after two minutes.
   bool wait_for_started(int count);
   int started() const;
   int cancelled() const;
@@ -52,6 +52,7 @@ class TestServer {
     std::function<void(const std::string&)> fatal;
     std::function<std::vector<std::string>()> problems;
     bool ready = true;
+    bool everybody = false;  // listens on all addresses
   };
 
   // Listens on free ports of the loopback address.
@@ -78,7 +79,7 @@ class TestServer {
   // Submits a job to the hosted API and returns its id.
   std::string run(const Json& input, const Json& extra = Json::object()) const;
   std::string state(const std::string& id) const;
-  // Asks again until the job is in that state; false after ten seconds.
+  // Asks again until the job is in that state; false after two minutes.
   bool wait_for_state(const std::string& id, const std::string& state) const;
   // The same until so many requests are held.
   bool wait_for_held(size_t count);

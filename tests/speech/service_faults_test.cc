@@ -108,8 +108,10 @@ TEST_F(SpeechServiceFaults, WithoutAnyStorageNothingIsSpoken) {
   store_pointer_ = nullptr;
   EXPECT_EQ(say("Hello.")["error"], "storage_unavailable: no storage is configured");
   EXPECT_EQ(speech_.calls(), 0);
-  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["status"],
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", {{"bucketName", "own"}}}})["status"],
             "completed");
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["error"],
+            "storage_unavailable: no storage is configured");
 }
 
 TEST_F(SpeechServiceFaults, WhenStorageFailsForGoodTheAudioIsKept) {
@@ -257,6 +259,37 @@ TEST_F(SpeechServiceFaults, NoTextAndNoSecretLeaves) {
   }
   EXPECT_THAT(all, HasSubstr("kept as \\\"a.ogg\\\""));
   EXPECT_THAT(log_->text(), HasSubstr("\"status\":\"completed\""));
+}
+
+TEST_F(SpeechServiceFaults, AGuessedFolderIsNotConfirmed) {
+  const std::string right = (root_ / "voices").string(), kept = (root_ / "output").string();
+  const auto answer_to = [&](const std::string& folder) {
+    std::string all;
+    for (const std::string& guess : {folder + "/x.wav", "a" + folder + "/x.wav", folder,
+                                     folder.substr(1) + "/x.wav", "say " + folder + " now"}) {
+      all += error({{"input", {{"text", "Hello."}, {"speaker_voice", guess}}}}) + '\n';
+      all += error({{"input", {{"text", "Hello."}, {"session_id", guess}}}}) + '\n';
+      all += error({{"input", {{"text", "Hello."}, {"action", guess}}}}) + '\n';
+    }
+    return all;
+  };
+  for (const std::string& guess : {right, kept}) {
+    std::string wrong = guess;
+    wrong[wrong.size() - 1] = 'q';
+    std::string of_wrong = answer_to(wrong);
+    const std::string last = "/" + std::filesystem::path(guess).filename().string();
+    const std::string last_of_wrong = "/" + std::filesystem::path(wrong).filename().string();
+    // But for what was asked the answers are the same.
+    const auto same = [](std::string text, const std::string& from, const std::string& to) {
+      for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+        text.replace(at, from.size(), to);
+      }
+      return text;
+    };
+    EXPECT_EQ(answer_to(guess), same(same(of_wrong, last_of_wrong, last), last_of_wrong.substr(1),
+                                     last.substr(1)));
+    EXPECT_THAT(of_wrong + answer_to(guess), Not(HasSubstr("[hidden]")));
+  }
 }
 
 TEST_F(SpeechServiceFaults, AnObserverThatThrowsDoesNotHarmTheJob) {

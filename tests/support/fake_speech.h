@@ -143,7 +143,7 @@ class FakeStore final : public ObjectStore {
   // Waits until a call hangs; false after ten seconds.
   bool wait_until_hanging() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return hanging_ > 0; });
+    return changed_.wait_for(lock, std::chrono::minutes(2), [&] { return hanging_ > 0; });
   }
 
   struct Object {

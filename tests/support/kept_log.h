@@ -38,10 +38,10 @@ class KeptLog final : public LogSink {
       return line.find(part) != line.npos;
     }));
   }
-  // Waits until the lines hold a text; false after twenty seconds.
+  // Waits until the lines hold a text; false after two minutes.
   bool wait_for(std::string_view part) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20),
+    return changed_.wait_for(lock, std::chrono::minutes(2),
                              [&] { return joined().find(part) != std::string::npos; });
   }
 
