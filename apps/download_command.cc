@@ -47,7 +47,8 @@ int download(const Environment& environment, bool if_missing) {
   const std::unique_ptr<HttpClient> http = http_client_of(environment);
   if (if_missing) {
     DownloadView view;
-    const LocatedModel model = locate_model(source, *http, true, view.progress(""), view.stop());
+    const LocatedModel model = locate_model(
+        source, *http, {.download = true, .progress = view.progress(""), .stop = view.stop()});
     view.finish();
     for (const std::filesystem::path& file : {model.files.dit, model.files.codec}) {
       std::printf("%s\n", visible_text(file.string()).c_str());

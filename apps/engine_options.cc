@@ -28,7 +28,8 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   const std::string group = "Engine";
   command
       .add_option("-m,--model", source.directory,
-                  "Directory of the checkpoints (or ECHO_MODEL_DIR); without it the hub's cache")
+                  "Directory of the checkpoints, a packed file, or small, the small voice that "
+                  "comes with the program (or ECHO_MODEL_DIR); without it the hub's cache")
       ->group(group);
   device.add_to(command, environment, group);
   command

@@ -1,10 +1,48 @@
 #include "apps/model_source.h"
 
+#include <set>
+
+#include "apps/small_model.h"
+#include "audio/decode.h"
 #include "base/error.h"
+#include "engine/model_defaults.h"
 
 namespace echo::apps {
-
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNotice =
+    "The published weights are not here: this is the small voice for trying out, far from them in "
+    "quality; `echo-tts download` fetches the real ones (7.5 GB)";
+
+LocatedModel located(ModelFiles files, std::string name) {
+  LocatedModel model;
+  const fs::path folder = files.dit.parent_path();
+  model.defaults = model_defaults(folder);
+  std::error_code error;
+  if (fs::is_directory(folder / "voices", error)) model.voices = folder / "voices";
+  model.files = std::move(files);
+  model.name = std::move(name);
+  return model;
+}
+
+LocatedModel in_directory(const fs::path& directory) {
+  fs::path name = directory.lexically_normal();
+  if (name.filename().empty()) name = name.parent_path();
+  return located(find_model_files(directory), name.filename().string());
+}
+
+// The recordings, by name.
+std::set<fs::path> sample_voices(const LocatedModel& model) {
+  std::set<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(model.voices, error), end; !error && it != end;
+       it.increment(error)) {
+    if (has_audio_suffix(it->path().filename().string())) found.insert(it->path());
+  }
+  return found;
+}
 
 HubRepository repository_of(const Environment& environment, const std::string& variable,
                             const std::string& usual, std::vector<std::string> files) {
@@ -24,6 +62,7 @@ ModelSource model_source_of(const Environment& environment) {
                              {"pytorch_model.safetensors", "pca_state.safetensors"});
   source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
                                {"pytorch_model.safetensors"});
+  source.named = environment.find("ECHO_MODEL") || environment.find("ECHO_CODEC");
   source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
                             .hf_token = environment.text("HF_TOKEN"),
                             .hf_token_path = environment.text("HF_TOKEN_PATH"),
@@ -36,34 +75,58 @@ ModelSource model_source_of(const Environment& environment) {
   return source;
 }
 
-LocatedModel locate_model(const ModelSource& source, HttpClient& http, bool may_download,
-                          const ModelHub::Progress& progress, std::stop_token stop) {
+LocatedModel locate_model(const ModelSource& source, HttpClient& http,
+                           const ModelFallbacks& fallbacks) {
   if (!source.directory.empty()) {
     if (source.directory.find("://") != std::string::npos) {
       throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
-                    ", expected a directory or a file of `echo-tts pack`; `echo-tts download` "
-                    "fetches the repository that ECHO_MODEL names");
+                    ", expected a directory, a file of `echo-tts pack` or \"small\"; `echo-tts "
+                    "download` fetches the repository that ECHO_MODEL names");
     }
-    std::filesystem::path name = std::filesystem::path(source.directory).lexically_normal();
-    if (name.filename().empty()) name = name.parent_path();
-    return {find_model_files(source.directory), name.filename().string()};
+    return in_directory(model_path(source.directory));
   }
   ModelHub hub(source.hub, http);
-  const auto locate = [&](const HubRepository& repository) {
-    if (auto found = find_cached_model(source.cached, repository)) return *found;
-    if (auto found = hub.find(repository)) return *found;
-    if (!may_download || source.hub.offline) {
-      throw_not_found(
-          "model " + repository.name + ": not in a cache" +
-          (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
-          "; `echo-tts download` fetches it, --model names a directory that has it, and "
-          "`echo-tts make-model` writes a random one to try with");
-    }
-    return hub.download(repository, progress, stop);
+  const auto find = [&](const HubRepository& repository) {
+    const auto found = find_cached_model(source.cached, repository);
+    return found ? found : hub.find(repository);
   };
-  const std::filesystem::path dit = locate(source.dit), codec = locate(source.codec);
-  return {{dit / source.dit.files[0], codec / source.codec.files[0], dit / source.dit.files[1]},
-          source.dit.name.substr(source.dit.name.find('/') + 1)};
+  const auto fetch = [&](const HubRepository& repository) {
+    if (!fallbacks.download || source.hub.offline) {
+      throw_not_found("model " + repository.name + ": not in a cache" +
+                      (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
+                      "; `echo-tts download` fetches it, --model names a directory that has it, "
+                      "and `--model small` is a small voice to try with");
+    }
+    return hub.download(repository, fallbacks.progress, fallbacks.stop);
+  };
+  std::optional<fs::path> dit = find(source.dit), codec = find(source.codec);
+  if ((!dit || !codec) && fallbacks.small_voice && !source.named) {
+    if (const auto small = find_small_model()) {
+      LocatedModel model = in_directory(*small);
+      model.notice = kNotice;
+      return model;
+    }
+  }
+  if (!dit) dit = fetch(source.dit);
+  if (!codec) codec = fetch(source.codec);
+  return located(
+      {*dit / source.dit.files[0], *codec / source.codec.files[0], *dit / source.dit.files[1]},
+      source.dit.name.substr(source.dit.name.find('/') + 1));
+}
+
+std::optional<fs::path> find_sample_voice(const LocatedModel& model, const std::string& name) {
+  for (const fs::path& voice : sample_voices(model)) {
+    if (voice.filename() == name || voice.stem() == name) return voice;
+  }
+  return {};
+}
+
+std::string sample_voice_names(const LocatedModel& model) {
+  std::string names;
+  for (const fs::path& voice : sample_voices(model)) {
+    names += (names.empty() ? "" : ", ") + voice.stem().string();
+  }
+  return names;
 }
 
 }  // namespace echo::apps

@@ -5,6 +5,7 @@
 #include "apps/interrupt.h"
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
+#include "apps/small_model.h"
 #include "base/error.h"
 #include "base/visible_text.h"
 #include "engine/model_pack.h"
@@ -21,7 +22,7 @@ int pack(const Options& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
-  pack.files = find_model_files(options.folder);
+  pack.files = find_model_files(model_path(options.folder));
   check_output_apart(options.file, inputs_of(pack.files));
   pack.output = output_target(options.file);
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
@@ -57,7 +58,8 @@ void add_pack(CommandLine& line) {
                "on other\n"
                "machines too, where it is packed again like any other.\n",
                [options] { return pack(*options); });
-  command.add_option("folder", options->folder, "Directory of the checkpoints")->required();
+  command.add_option("folder", options->folder, "Directory of the checkpoints, or small")
+      ->required();
   command.add_option("file", options->file, "File to write")->required();
   command
       .add_option("--layout", options->layout,

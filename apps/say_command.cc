@@ -92,20 +92,34 @@ EncodeOptions encoding_of(const Options& options) {
   return validate(encoding);
 }
 
-SpeechParameters parameters_of(const Options& options) {
-  SpeechParameters parameters;
+SpeechParameters parameters_of(const Options& options, const SpeechParameters& defaults) {
+  SpeechParameters parameters = defaults;
   if (!options.preset.empty()) apply_preset(options.preset, parameters);
   for (const auto& [name, value] : options.parameters) set_parameter(parameters, name, value);
   validate(parameters);
   return parameters;
 }
 
+// The file of --voice, or the model's sample voice of that name.
+std::string voice_file(const std::string& voice, const LocatedModel& model) {
+  std::error_code error;
+  if (voice.find('/') != voice.npos || std::filesystem::exists(input_path(voice), error)) {
+    return voice;
+  }
+  if (const auto sample = find_sample_voice(model, voice)) return *sample;
+  const std::string names = sample_voice_names(model);
+  if (names.empty()) return voice;
+  throw_not_found("voice " + voice + ": there is no such file; " + model.name +
+                  " has sample voices of its own: " + names);
+}
+
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
-std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::string>& warnings) {
+std::optional<VoiceReference> voice_of(const Options& options, const LocatedModel& model,
+                                       std::vector<std::string>& warnings) {
   if (options.voice.empty()) return {};
   DecodeOptions decode;
   decode.interrupted = interrupted;
-  Voice voice = load_voice(input_path(options.voice), decode);
+  Voice voice = load_voice(input_path(voice_file(options.voice, model)), decode);
   for (const std::string& warning : voice.warnings) {
     warnings.push_back("voice " + options.voice + ": " + warning);
   }
@@ -167,12 +181,14 @@ int say(const Options& options, const Environment& environment) {
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
   request.text = text_of(options);
-  request.parameters = parameters_of(options);
   EngineOptions engine_options = options.engine.options();
   engine_options.max_text_chars =
       options.max_text_chars > 0
           ? options.max_text_chars
           : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMostCharsEver);
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const LocatedModel model = locate_model(options.engine.source, *http, {.small_voice = true});
+  request.parameters = parameters_of(options, model.defaults);
   check_text_length(request.text, engine_options.max_text_chars);
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
@@ -186,11 +202,14 @@ int say(const Options& options, const Environment& environment) {
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1;
-  engine_options.files = locate_model(options.engine.source, *http, false).files;
+  engine_options.files = model.files;
   if (file) check_output_apart(options.output, inputs_of(engine_options.files));
-  request.voice = voice_of(options, warnings);
+  if (options.json && !model.notice.empty()) warnings.push_back(model.notice);
+  request.voice = voice_of(options, model, warnings);
+  if (!options.json && !model.notice.empty()) {
+    std::fprintf(stderr, "echo-tts: %s\n", model.notice.c_str());
+  }
 
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
@@ -244,8 +263,10 @@ void add_say(CommandLine& line) {
   command.add_option("text", options->text, "What to say; - reads standard input");
   command.add_option("-f,--file", options->text_file,
                      "Read the text from a file (- for standard input)");
-  command.add_option("-v,--voice", options->voice,
-                     "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus");
+  command.add_option(
+      "-v,--voice", options->voice,
+      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
+      "name of one of the model's sample voices: rms, slt, awb of the small one");
   command
       .add_option("-o,--output", options->output,
                   "The file to write, its format told by its suffix; - for standard output")

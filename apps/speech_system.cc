@@ -101,19 +101,20 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   for (const std::string& line : settings_of(options)) logger_.info(line);
   auto begin = std::chrono::steady_clock::now();
   auto last_line = begin;
-  const LocatedModel model = locate_model(
-      options.engine.source, http, options.may_download,
-      [&](const HubProgress& p) {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_line < std::chrono::seconds(10)) return;
-        last_line = now;
-        logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
-                     (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
-                     (p.waiting ? ", by another process" : ""));
-      },
-      options.stop);
-  if (options.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the start was stopped");
-  logger_.info("Model found in " + rounded(seconds_since(begin)));
+  const LocatedModel model =
+      locate_model(options.engine.source, http,
+                   {.small_voice = options.small_voice,
+                    .download = options.may_download,
+                    .progress = [&](const HubProgress& p) {
+                      const auto now = std::chrono::steady_clock::now();
+                      if (now - last_line < std::chrono::seconds(10)) return;
+                      last_line = now;
+                      logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
+                                   (p.total ? " of " + std::to_string(*p.total >> 20) : "") +
+                                   " MB" + (p.waiting ? ", by another process" : ""));
+                    }});
+  if (!model.notice.empty()) logger_.warn(model.notice);
+  logger_.info("Model " + model.name + " found in " + rounded(seconds_since(begin)));
   lap("resolve");
 
   begin = std::chrono::steady_clock::now();
@@ -133,11 +134,18 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                gigabytes(info.read_bytes, 2) + " of " + gigabytes(info.file_bytes, 2) +
                " were read");
 
-  if (!std::filesystem::is_directory(options.voices_directory)) {
-    logger_.warn("There are no voices. | AUDIO_VOICES_DIR: found no directory " +
-                 options.voices_directory);
+  std::string voices = options.voices_directory;
+  if (!std::filesystem::is_directory(voices)) {
+    const std::string missing = "AUDIO_VOICES_DIR: found no directory " + voices;
+    if (model.voices.empty()) {
+      logger_.warn("There are no voices. | " + missing);
+    } else {
+      voices = model.voices;
+      logger_.info("The voices are the model's own, " + sample_voice_names(model) + ". | " +
+                   missing);
+    }
   }
-  voice_directory_ = std::make_unique<VoiceDirectory>(options.voices_directory);
+  voice_directory_ = std::make_unique<VoiceDirectory>(voices);
   voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
   if (options.store) {
     // Whoever opened it closes it.
@@ -153,6 +161,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
 
   SpeechServiceOptions service;
   service.limits = options.limits;
+  service.limits.defaults = model.defaults;
   service.model = model.name;
   service.device = info.device;
   service.finished = options.finished;

@@ -27,7 +27,9 @@ struct SpeechSystemOptions {
   std::string voices_directory;
   OutputDirectoryOptions output;
   JobLimits limits;
-  bool may_download = true;
+  // Of a model that is in no cache: a server or a worker downloads it, a trial speaks with the
+  // small voice.
+  bool may_download = true, small_voice = false;
   size_t max_requests = 0;  // in the engine at a time; 0: its own choice
   std::function<void(const JobReport&)> finished = {};  // after every job
   // "on", "off"; "auto": on a GPU, whose first step is slow.

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "apps/command.h"
 #include "apps/interrupt.h"
+#include "apps/small_model.h"
+#include "apps/storage_settings.h"
 #include "base/error.h"
 #include "base/visible_text.h"
 #include "speech/voice_directory.h"
@@ -11,8 +14,19 @@
 namespace echo::apps {
 namespace {
 
-int list_voices(const std::string& folder) {
+// What a worker would choose from: AUDIO_VOICES_DIR, else the small voice's recordings.
+std::string usual_folder(const Environment& environment) {
+  const std::string folder = voices_directory_of(environment);
+  std::error_code error;
+  if (environment.find("AUDIO_VOICES_DIR") || std::filesystem::is_directory(folder, error)) {
+    return folder;
+  }
+  return model_path(kSmallModel) / "voices";
+}
+
+int list_voices(const std::string& given, const Environment& environment) {
   catch_interrupts();
+  const std::string folder = given.empty() ? usual_folder(environment) : given;
   std::vector<VoiceEntry> voices;
   try {
     voices = VoiceDirectory(folder).list(true, interrupted);
@@ -53,11 +67,14 @@ int list_voices(const std::string& folder) {
 }  // namespace
 
 void add_voices(CommandLine& line) {
+  const Environment& environment = line.environment();
   auto folder = std::make_shared<std::string>();
-  CLI::App& command = line.add("voices", "List the recordings below a directory that can be voices",
-                               "  echo-tts voices /runpod-volume/echo-tts/audio_voices\n",
-                               [folder] { return list_voices(*folder); });
-  command.add_option("folder", *folder, "The directory")->required();
+  CLI::App& command =
+      line.add("voices", "List the recordings below a directory that can be voices",
+               "  echo-tts voices /runpod-volume/echo-tts/audio_voices\n",
+               [folder, &environment] { return list_voices(*folder, environment); });
+  command.add_option("folder", *folder,
+                     "The directory; without it AUDIO_VOICES_DIR, or the small voice's own");
 }
 
 }  // namespace echo::apps

@@ -217,6 +217,9 @@ int run_worker(const Options& options, const Environment& environment) {
   Logger logger(log, log_sink_of(environment, log.json));
   SpeechSystemOptions system_options = speech_system_options(options.engine, environment);
   system_options.storage_directory = options.storage_directory;
+  // On the platform nobody would notice who speaks.
+  system_options.small_voice =
+      !options.warm_up && (mode == runpod::Mode::kLocalApi || mode == runpod::Mode::kLocalRun);
   // Away from the platform results go to a folder unless a bucket is set up.
   if (mode != runpod::Mode::kQueueWorker && system_options.storage_directory.empty() &&
       !s3_problems(system_options.s3).empty()) {

@@ -242,6 +242,7 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
   job.action = parse_action(member(input, "action"));
   if (job.action == JobAction::kHealthCheck) return job;
 
+  job.parameters = limits.defaults;
   warn_of_unknown_names(input, job.warnings);
   const Json& seed = member(input, "seed");
   const ParameterInfo& seed_info = parameter_table().front();

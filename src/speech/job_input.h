@@ -31,6 +31,7 @@ struct JobInput {
 
 struct JobLimits {
   size_t max_text_chars = 4000;  // code points
+  SpeechParameters defaults;     // of what a job does not ask for
 };
 
 // Reads {"text", "speaker_voice", "parameters", "session_id", "seed"} or {"action"}. null is as
