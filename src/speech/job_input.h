@@ -46,6 +46,9 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits = {});
 void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOptions& output,
                       std::vector<std::string>& warnings);
 
+// Whether parse_parameters() knows the name.
+bool is_job_parameter(std::string_view name);
+
 // Throws kInvalidArgument unless the text can be spoken: UTF-8, not blank, without control
 // characters, of at most max_text_chars, and in chunks that the model can read.
 void check_job_text(std::string_view text, const SpeechParameters& parameters,
