@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "audio/time_stretch.h"
+#include "base/utf8.h"
 #include "speech/job_input.h"
 #include "speech/public_text.h"
-#include "text/utf8.h"
 
 namespace echo::server {
 namespace {
