@@ -30,7 +30,7 @@ struct JobInput {
 };
 
 struct JobLimits {
-  size_t max_text_chars = 4000;  // code points
+  size_t max_text_chars = 4096;  // code points
 };
 
 // Reads {"text", "speaker_voice", "parameters", "session_id", "seed"} or {"action"}. null is as
