@@ -11,7 +11,7 @@
 #include "apps/interrupt.h"
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
-#include "audio/encode.h"
+#include "apps/spoken_output.h"
 #include "audio/voice.h"
 #include "base/error.h"
 #include "engine/engine.h"
@@ -68,6 +68,8 @@ EncodeOptions encoding_of(const Options& options) {
   } else if (options.output != "-") {
     const std::string suffix = std::filesystem::path(options.output).extension().string();
     if (!suffix.empty()) encoding.format = parse_audio_format(suffix.substr(1));
+  } else {
+    encoding.format = AudioFormat::kWav;  // what every player reads from a pipe
   }
   if (options.sample_rate > 0) encoding.sample_rate = options.sample_rate;
   if (options.bitrate > 0) encoding.bitrate = options.bitrate;
@@ -94,31 +96,8 @@ std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::
   return voice_of_samples(std::move(voice.samples));
 }
 
-SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
-  ProgressLine line(quiet);
-  SpeechCallbacks callbacks;
-  callbacks.progress = [&](const SpeechProgress& p) {
-    constexpr int64_t kTotal = 10000;
-    line.update(static_cast<int64_t>(p.fraction * kTotal), kTotal,
-                "chunk " + std::to_string(p.chunk) + "/" + std::to_string(p.chunks) + ", step " +
-                    std::to_string(p.step) + "/" + std::to_string(p.steps));
-  };
-  SpeechStream stream = engine.start(std::move(request), callbacks);
-  SpeechResult result;
-  while (true) {
-    while (!stream.wait_for(std::chrono::milliseconds(50))) {
-      if (interrupted()) stream.cancel();
-    }
-    const auto samples = stream.next();
-    if (!samples) break;
-    result.samples.insert(result.samples.end(), samples->begin(), samples->end());
-  }
-  static_cast<SpeechSummary&>(result) = stream.finish();
-  return result;
-}
-
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechResult& result, const EngineInfo& info, size_t bytes) {
+                               const SpeechSummary& result, const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
     chunks.push_back(
@@ -154,7 +133,11 @@ int say(const Options& options) {
   plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
                              request.parameters.target_duration_seconds});
   std::optional<OutputFile> file;
-  if (options.output != "-") file.emplace(options.output);
+  if (options.output != "-") {
+    file.emplace(options.output);
+  } else {
+    refuse_terminal();
+  }
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
@@ -166,17 +149,14 @@ int say(const Options& options) {
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
-    SpeechResult result = speak(*engine, std::move(request), options.quiet || options.json);
+    const auto spoken =
+        speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
+    if (!spoken) return kSuccess;  // the player was closed
+    SpeechSummary result = spoken->speech;
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-    const std::string bytes = encode_audio(result.samples, encoding);
-    if (file) {
-      file->commit(bytes);
-    } else {
-      write_standard_output(bytes);
-    }
     if (options.json) {
       const std::string text =
-          json_of(options, encoding, result, engine->info(), bytes.size()).dump(2) + "\n";
+          json_of(options, encoding, result, engine->info(), spoken->bytes).dump(2) + "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
@@ -207,7 +187,8 @@ void add_say(CommandLine& line) {
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
-      "  echo hello | echo-tts say - -o - | aplay\n",
+      "  echo hello | echo-tts say - -o - | aplay\n"
+      "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options] { return say(*options); });
   command.add_option("text", options->text, "What to say; - reads standard input");
   command.add_option("-f,--file", options->text_file,
@@ -215,8 +196,10 @@ void add_say(CommandLine& line) {
   command.add_option("-v,--voice", options->voice,
                      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus");
   command
-      .add_option("-o,--output", options->output,
-                  "The file to write, its format told by its suffix; - for standard output")
+      .add_option(
+          "-o,--output", options->output,
+          "The file to write, its format told by its suffix; - for standard output, while it is "
+          "spoken, as wav")
       ->capture_default_str();
   command.add_option("--format", options->format,
                      "ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
