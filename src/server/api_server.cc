@@ -272,7 +272,8 @@ void ApiServer::handle(http::Request request, http::Reply reply) {
   if (!large) return match.route->handler(std::move(call));
   // Reading it as JSON takes long enough for a health check to be late.
   const http::Reply answer = call.reply;
-  const http::Request head{.path = call.request.path};
+  http::Request head;
+  head.path = call.request.path;
   const auto shared = std::make_shared<http::Call>(std::move(call));
   const bool taken = large_bodies_->post([this, head, route = match.route, shared] {
     try {
@@ -400,7 +401,12 @@ void ApiServer::submit_speech(SpeechWork speech) {
       throw OpenAiError(503, "The server is about to end.", "draining");
   }
   // Whoever has gone away gives the place in the queue to the others.
-  shared->withdraw.emplace(shared->gone, [this, ticket] { work_.withdraw(ticket); });
+  const std::weak_ptr<WorkQueue::Unit> unit = ticket;
+  const auto withdraw = [this, unit] {
+    if (const WorkQueue::Ticket waiting = unit.lock()) work_.withdraw(waiting);
+  };
+  shared->withdraw =
+      std::make_shared<std::stop_callback<decltype(withdraw)>>(shared->gone, withdraw);
 }
 
 void ApiServer::count(const JobView& job) {

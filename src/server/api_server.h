@@ -128,10 +128,10 @@ class ApiServer final : private http::HttpService {
   const http::CrossOrigin cross_origin_;
   http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
+  std::unique_ptr<OpenAiRoutes> openai_;  // what runs in the queue uses it
   WorkQueue work_;
   std::unique_ptr<JobBook> jobs_;
   std::unique_ptr<JobRoutes> job_routes_;
-  std::unique_ptr<OpenAiRoutes> openai_;
   std::unique_ptr<http::BackgroundThread> large_bodies_;
   std::unique_ptr<HealthService> health_service_;
   std::unique_ptr<http::HttpServer> health_server_;

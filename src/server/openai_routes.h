@@ -4,7 +4,6 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -36,7 +35,7 @@ struct SpeechWork {
   std::function<void(const OpenAiError&)> refuse;
   std::stop_token gone;  // requested when nobody wants it any more
   // Set by whoever took the work in, so that it leaves the queue then.
-  std::optional<std::stop_callback<std::function<void()>>> withdraw = {};
+  std::shared_ptr<void> withdraw = {};
 };
 // Puts it among the jobs, whose slots and limits it shares; throws OpenAiError when there is no
 // room.

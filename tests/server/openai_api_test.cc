@@ -461,12 +461,12 @@ TEST_F(OpenAiHeld, TheFirstBytesAreThereBeforeTheSecondChunkIsMade) {
 
 TEST_F(OpenAiHeld, AClientThatLeavesEndsItsSynthesis) {
   serve();
-  for (const Json more : {Json({{"response_format", "mp3"}}), Json({{"stream_format", "sse"}}),
-                          Json({{"stream", false}})}) {
+  for (const char* more :
+       {R"({"response_format":"mp3"})", R"({"stream_format":"sse"})", R"({"stream":false})"}) {
     const int before = stopped_;
     {
       RawClient client(server_->port());
-      Json body = more;
+      Json body = Json::parse(more);
       body["input"] = "Hello there.";
       const int steps = steps_;
       client.send(raw_request(body));
@@ -474,13 +474,13 @@ TEST_F(OpenAiHeld, AClientThatLeavesEndsItsSynthesis) {
     }
     wait([&] { return stopped_ > before; });
   }
-  while (server_->api().jobs().counts().running > 0) std::this_thread::yield();
+  while (server_->api().work().counts().running > 0) std::this_thread::yield();
   EXPECT_THAT(metrics_.text(), HasSubstr("echotts_cancelled_total{cause=\"disconnect\"} 3\n"));
 }
 
 TEST_F(OpenAiHeld, ASpeechThatWaitsLeavesTheQueueWithItsClient) {
   ServerOptions options;
-  options.jobs.concurrency = 1;
+  options.work.slots = 1;
   serve(options);
   RawClient first(server_->port());
   first.send(raw_request({{"input", "Hello there."}}));
@@ -488,22 +488,22 @@ TEST_F(OpenAiHeld, ASpeechThatWaitsLeavesTheQueueWithItsClient) {
   {
     RawClient second(server_->port());
     second.send(raw_request({{"input", "Hello there."}}));
-    while (server_->api().jobs().counts().queued == 0) std::this_thread::yield();
+    while (server_->api().work().counts().waiting == 0) std::this_thread::yield();
   }
-  while (server_->api().jobs().counts().queued > 0) std::this_thread::yield();
+  while (server_->api().work().counts().waiting > 0) std::this_thread::yield();
   EXPECT_EQ(fake_.calls(), 1);
 }
 
 TEST_F(OpenAiHeld, AFullQueueIs429) {
   ServerOptions options;
-  options.jobs.concurrency = 1;
-  options.jobs.capacity = 1;
+  options.work.slots = 1;
+  options.work.capacity = 1;
   serve(options);
   RawClient first(server_->port()), second(server_->port());
   first.send(raw_request({{"input", "Hello there."}}));
   wait([&] { return steps_ > 0; });
   second.send(raw_request({{"input", "Hello there."}}));
-  while (server_->api().jobs().counts().queued == 0) std::this_thread::yield();
+  while (server_->api().work().counts().waiting == 0) std::this_thread::yield();
   const Answer answer = speak();
   expect_openai_error(answer, 429, "queue_full", "", "rate_limit_error");
   EXPECT_EQ(answer.header("Retry-After"), "1");
@@ -532,7 +532,7 @@ TEST_F(OpenAiHeld, SilentEventsAreKeptAlive) {
 
 TEST_F(OpenAiApi, OfFortyListenersHalfLeaveAndNothingIsLeftBehind) {
   ServerOptions options;
-  options.jobs.concurrency = 4;
+  options.work.slots = 4;
   serve(options);
   std::latch begin(40);
   std::vector<std::thread> clients;
@@ -554,15 +554,15 @@ TEST_F(OpenAiApi, OfFortyListenersHalfLeaveAndNothingIsLeftBehind) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(complete, 20);
-  EXPECT_TRUE(server_->api().jobs().wait_idle(std::chrono::minutes(1)));
-  const QueueCounts counts = server_->api().jobs().counts();
-  EXPECT_EQ(counts.queued + counts.running, 0U);
+  EXPECT_TRUE(server_->api().work().wait_idle(std::chrono::minutes(1)));
+  const WorkQueue::Counts counts = server_->api().work().counts();
+  EXPECT_EQ(counts.waiting + counts.running, 0U);
 }
 
 TEST_F(OpenAiApi, ReportsAndCountsEveryRequest) {
   serve();
   ASSERT_EQ(speak({{"response_format", "opus"}}).status, 200);
-  ASSERT_TRUE(server_->api().jobs().wait_idle(std::chrono::minutes(1)));
+  ASSERT_TRUE(server_->api().work().wait_idle(std::chrono::minutes(1)));
   EXPECT_THAT(log_->text(), HasSubstr("underrun_seconds"));
   EXPECT_THAT(log_->text(), Not(HasSubstr("Hello")));
   const std::string text = metrics_.text();
