@@ -8,6 +8,7 @@
 #include <stop_token>
 
 #include "apps/command.h"
+#include "apps/openai_settings.h"
 #include "apps/speech_metrics.h"
 #include "base/error.h"
 #include "metrics/metrics.h"
@@ -40,6 +41,8 @@ server::ServerOptions server_options(const ApiModeOptions& options,
       static_cast<size_t>(environment.integer("ECHO_QUEUE_CAPACITY", 100, 1, 100'000));
   server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
                           options.worker.protocol_version};
+  server.openai = openai_options_of(environment);
+  server.cross_origins = list_of(environment.text("ECHO_CORS_ORIGINS"));
   server.routes.endpoint_id = options.worker.endpoint_id;
   server.routes.worker_id = options.worker.worker_id;
   server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
@@ -131,6 +134,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
     metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
+    api.set_speech(system->live());
     api.set_ready(system->handler(), system->concurrency());
     logger.info("Ready in " + options.cold_start.text());
   }

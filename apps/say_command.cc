@@ -11,7 +11,7 @@
 #include "apps/interrupt.h"
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
-#include "audio/encode.h"
+#include "apps/spoken_output.h"
 #include "audio/voice.h"
 #include "base/error.h"
 #include "base/visible_text.h"
@@ -86,6 +86,8 @@ EncodeOptions encoding_of(const Options& options) {
   } else if (options.output != "-") {
     const std::string suffix = std::filesystem::path(options.output).extension().string();
     if (!suffix.empty()) encoding.format = parse_audio_format(suffix.substr(1));
+  } else {
+    encoding.format = AudioFormat::kWav;  // what every player reads from a pipe
   }
   if (options.sample_rate > 0) encoding.sample_rate = options.sample_rate;
   if (options.bitrate > 0) encoding.bitrate = options.bitrate;
@@ -124,30 +126,6 @@ std::optional<VoiceReference> voice_of(const Options& options, const LocatedMode
     warnings.push_back("voice " + options.voice + ": " + warning);
   }
   return voice_of_samples(std::move(voice.samples));
-}
-
-// The file, of which no more than its bytes is held.
-SpeechSummary speak(Engine& engine, SpeechRequest request, AudioEncoder& encoder, bool quiet) {
-  ProgressLine line(quiet);
-  SpeechCallbacks callbacks;
-  callbacks.progress = [&](const SpeechProgress& p) {
-    constexpr int64_t kTotal = 10000;
-    line.update(static_cast<int64_t>(p.fraction * kTotal), kTotal,
-                "chunk " + std::to_string(p.chunk) + "/" + std::to_string(p.chunks) + ", step " +
-                    std::to_string(p.step) + "/" + std::to_string(p.steps));
-  };
-  SpeechStream stream = engine.start(std::move(request), callbacks);
-  while (true) {
-    while (!stream.wait_for(std::chrono::milliseconds(50))) {
-      if (interrupted()) stream.cancel();
-    }
-    const auto samples = stream.next();
-    if (!samples) break;
-    encoder.push(*samples);
-  }
-  SpeechSummary summary = stream.finish();
-  encoder.finish();
-  return summary;
 }
 
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
@@ -198,6 +176,8 @@ int say(const Options& options, const Environment& environment) {
                        std::vector<InputFile>{{"the voice", input_path(options.voice)},
                                               {"the text", input_path(options.text_file)}});
     file.emplace(options.output);
+  } else {
+    refuse_terminal();
   }
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
@@ -214,18 +194,14 @@ int say(const Options& options, const Environment& environment) {
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
-    AudioEncoder encoder(encoding);
-    SpeechSummary result =
-        speak(*engine, std::move(request), encoder, options.quiet || options.json);
+    const auto spoken =
+        speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
+    if (!spoken) return kSuccess;  // the player was closed
+    SpeechSummary result = spoken->speech;
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-    const std::string bytes = encoder.take_bytes();
-    if (file) {
-      file->commit(bytes);
-    } else {
-      write_standard_output(bytes);
-    }
     if (options.json) {
-      const std::string text = json_of(options, encoding, result, engine->info(), bytes.size())
+      const std::string text =
+          json_of(options, encoding, result, engine->info(), spoken->bytes)
                                    .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                                "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
@@ -258,7 +234,8 @@ void add_say(CommandLine& line) {
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
-      "  echo hello | echo-tts say - -o - | aplay\n",
+      "  echo hello | echo-tts say - -o - | aplay\n"
+      "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options, &environment = line.environment()] { return say(*options, environment); });
   command.add_option("text", options->text, "What to say; - reads standard input");
   command.add_option("-f,--file", options->text_file,
@@ -268,8 +245,10 @@ void add_say(CommandLine& line) {
       "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
       "name of one of the model's sample voices: rms, slt, awb of the small one");
   command
-      .add_option("-o,--output", options->output,
-                  "The file to write, its format told by its suffix; - for standard output")
+      .add_option(
+          "-o,--output", options->output,
+          "The file to write, its format told by its suffix; - for standard output, while it is "
+          "spoken, as wav")
       ->capture_default_str();
   command.add_option("--format", options->format,
                      "ogg, wav, flac, mp3, aac or pcm, whatever the suffix");

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "apps/openai_settings.h"
 #include "apps/storage_settings.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -35,7 +36,10 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.voices_directory = voices_directory_of(environment);
   options.output = output_directory_of(environment);
   options.limits.max_text_chars =
-      static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4000, 1, 1'000'000));
+      static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4096, 1, 1'000'000));
+  options.openai = openai_options_of(environment);
+  options.piece_bytes =
+      static_cast<size_t>(environment.integer("ECHO_STREAM_PIECE_BYTES", 196'608, 1024, 700'000));
   options.warm_up = environment.text("ECHO_WARM_UP", options.warm_up);
   if (options.warm_up != "auto" && options.warm_up != "on" && options.warm_up != "off") {
     throw_invalid("ECHO_WARM_UP: found \"" + options.warm_up.substr(0, 40) +
@@ -122,7 +126,8 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   engine_options.device.notice = [this](const std::string& text) { logger_.info(text); };
   engine_options.files = model.files;
   engine_options.max_requests = options.max_requests;
-  engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);
+  engine_options.max_text_chars = static_cast<int64_t>(
+      std::max(options.limits.max_text_chars, options.openai.orders.max_input_chars));
   engine_options.stage_done = [this](const std::string& stage) { lap(stage); };
   engine_ = Engine::load(engine_options);
   const EngineInfo& info = engine_->info();
@@ -176,13 +181,36 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                    .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
                    .output = *output_,
                    .logger = logger_});
+  live_ = std::make_unique<LiveSpeech>(
+      LiveSpeech::Parts{.speak =
+                            [this](SpeechRequest request, SpeechCallbacks callbacks) {
+                              return engine_->start(std::move(request), std::move(callbacks));
+                            },
+                        .voices = *voices_,
+                        .logger = logger_,
+                        .finished = options.finished});
+  pieces_ = {options.limits, options.piece_bytes, model.name, info.device};
+  openai_.orders = options.openai.orders;
+  if (ObjectStore* store = options.store ? options.store : store_.get()) {
+    openai_.store = [store](const std::string& name, std::string_view bytes,
+                            const std::string& type, std::stop_token stop) {
+      store->put(name, bytes, type, stop);
+      return store->link(name);
+    };
+  }
   lap("config");
   if (options.warm_up == "on" || (options.warm_up == "auto" && info.device != "cpu")) warm_up();
 }
 
 SpeechSystem::~SpeechSystem() = default;
 
-Handler SpeechSystem::handler() { return make_speech_handler(*service_); }
+Handler SpeechSystem::handler() {
+  return [this, speech = make_speech_handler(*service_, *live_, pieces_)](const Job& job,
+                                                                          JobContext& context) {
+    if (server::is_openai_job(job)) return server::run_openai_job(*live_, job, context, openai_);
+    return speech(job, context);
+  };
+}
 
 void SpeechSystem::warm_up() {
   const auto begin = std::chrono::steady_clock::now();

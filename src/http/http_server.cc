@@ -209,6 +209,10 @@ void HttpServer::stop() {
   impl_->threads.clear();
 }
 
+Response HttpService::refusal(const Request&, int status, std::string_view text) {
+  return error_response(status, text);
+}
+
 std::string_view reason_phrase(int status) {
   const auto phrase = beast::obsolete_reason(static_cast<beast::status>(status));
   return {phrase.data(), phrase.size()};

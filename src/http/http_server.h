@@ -20,6 +20,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/http_client.h"
 
@@ -31,6 +32,7 @@ struct Request {
   std::string query;   // what follows the first '?'
   HttpHeaders headers;
   std::string body;
+  std::string id;  // as Admission::request_id
   std::stop_token gone;  // requested when the client closes the connection, or its direction of it
   // Requested when nobody can be there any more who reads the answer. A client that closed its own
   // direction alone still waits for one; of one that is gone it takes a minute to know.
@@ -40,6 +42,8 @@ struct Request {
     return find_header(headers, name);
   }
 };
+
+struct Response;
 
 // A body that is made or read while it is sent.
 class BodyProducer {
@@ -51,6 +55,14 @@ class BodyProducer {
   // Asks for the next piece. `ready` is called once, now or later, from any thread. Must not block.
   // A source that may be silent for long should end when the request's client is gone.
   virtual void next(Ready ready) = 0;
+
+  // Asked once, before the head of an answer that waited for its first piece (Response::head_after)
+  // is written: headers that are known only now.
+  virtual std::vector<HttpHeader> headers() { return {}; }
+  // Asked when next() gave nothing and the head was not written yet: what to answer instead.
+  virtual std::optional<Response> failure();
+  // Told, on the server's threads, whenever a piece has been taken by the network.
+  virtual void sent() {}
 };
 
 struct Response {
@@ -59,7 +71,19 @@ struct Response {
   std::string body;
   std::shared_ptr<BodyProducer> producer;  // instead of body
   std::optional<std::uint64_t> length;     // bytes that the producer gives; nothing: unknown
+
+  // What follows is for producers of unknown length.
+  // How long the head waits for the first piece, so that a failure before it can still be a status.
+  std::chrono::milliseconds head_after{0};
+  // Sent each time that the producer has been silent for `idle_interval`; 0: never.
+  std::string idle_text = {};
+  std::chrono::milliseconds idle_interval{0};
+  // The connection breaks off after this time in which the client took not one byte, instead of
+  // HttpServerOptions::write_timeout for each piece; 0: it does not.
+  std::chrono::milliseconds stall_timeout{0};
 };
+
+inline std::optional<Response> BodyProducer::failure() { return std::nullopt; }
 
 // Takes the answer to one request. When the last copy goes without an answer, the client gets 500.
 // Threads: any; may outlive the server.
@@ -80,6 +104,8 @@ struct Admission {
   std::uint64_t body_limit = 0;     // bytes
   std::string label;                // for answered()
   bool vital = false;  // answered although there are too many connections: a health check
+  HttpHeaders headers = {};         // of whatever the answer will be
+  std::string request_id = {};      // names the request in logs
 };
 
 // Called on the server's own threads, several at a time, so nothing here may block.
@@ -88,6 +114,9 @@ class HttpService {
   virtual ~HttpService() = default;
   virtual Admission admit(const Request& head) = 0;
   virtual void handle(Request request, Reply reply) = 0;
+  // The answer to a request that the server itself refuses: 400, 408, 413, 431, 500, 503, 505. Of
+  // the head there is what was understood, perhaps nothing.
+  virtual Response refusal(const Request& head, int status, std::string_view text);
   // After the answer was sent or broke off. Requests that admit() never saw have no label.
   virtual void answered(const std::string& label, const std::string& method, int status,
                         std::chrono::duration<double> time) {}

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/buffer_traits.hpp>
 #include <boost/beast/http/read.hpp>
 #include <cctype>
 #include <cerrno>
@@ -95,6 +96,12 @@ void HttpSession::on_timer() {
     socket_.cancel();
   } else if (phase_ != Phase::kHandling) {
     close();
+  } else if (!asked_ || writing_) {
+    return;
+  } else if (!head_made_) {
+    write({});  // the head has waited for long enough
+  } else {
+    write(response_.idle_text);
   }
 }
 
@@ -175,6 +182,7 @@ void HttpSession::on_head(ErrorStatus error) {
     return refuse(500, "internal: the request could not be looked at");
   }
   admitted_ = true;
+  request_.id = admission_.request_id;
   if (over_limit_ && !admission_.vital) return refuse(503, "server_busy: too many connections");
   if (admission_.refusal) {
     keep_alive_ = parser_->is_done() && parser_->keep_alive() && version_1_1_;
@@ -256,6 +264,8 @@ void HttpSession::watch() {
                        watching_ = false;
                        if (error || phase_ != Phase::kHandling) return;
                        if (peer_has_closed()) {
+                         // Whoever makes a body for the client alone learns it from the close.
+                         if (asked_) return close();
                          watch_for_loss();
                          gone_.request_stop();
                        } else if (arrived() == Arrival::kBytes) {
@@ -313,7 +323,11 @@ void HttpSession::send_later(Response response) {
 
 void HttpSession::refuse(int status, std::string_view text) {
   keep_alive_ = false;
-  respond(error_response(status, text));
+  try {
+    respond(server_->service.refusal(request_, status, text));
+  } catch (const std::exception&) {
+    respond(error_response(status, text));
+  }
 }
 
 void HttpSession::respond(Response response) {
@@ -329,26 +343,35 @@ void HttpSession::respond(Response response) {
   const int status = response_.status;
   if (server_->draining) keep_alive_ = false;
   const bool empty = status == 204 || status == 304 || (status >= 100 && status < 200);
-  std::optional<std::uint64_t> length = response_.length;
-  if (!response_.producer) length = response_.body.size();
-  chunked_ = !length && version_1_1_;
-  if (!length && !version_1_1_) keep_alive_ = false;
+  if (!response_.producer) response_.length = response_.body.size();
+  chunked_ = !response_.length && version_1_1_;
+  if (!response_.length && !version_1_1_) keep_alive_ = false;
+  has_body_ = method_ != "HEAD" && !empty;
+  offset_ = 0;
+  last_piece_ = head_made_ = false;
+  answering_ = true;
+  write_next();
+}
+
+void HttpSession::make_head() {
+  head_made_ = true;
+  const int status = response_.status;
+  if (response_.producer && response_.head_after.count() > 0) {
+    for (HttpHeader& header : response_.producer->headers()) {
+      response_.headers.push_back(std::move(header));
+    }
+  }
 
   head_ = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) + "\r\n";
   for (const HttpHeader& header : response_.headers) add_header(head_, header.name, header.value);
+  for (const HttpHeader& header : admission_.headers) add_header(head_, header.name, header.value);
   add_header(head_, "Date", http_date());
-  if (!empty) {
-    if (length) add_header(head_, "Content-Length", std::to_string(*length));
+  if (status >= 200 && status != 204 && status != 304) {
+    if (response_.length) add_header(head_, "Content-Length", std::to_string(*response_.length));
     if (chunked_) add_header(head_, "Transfer-Encoding", "chunked");
   }
   if (!keep_alive_) add_header(head_, "Connection", "close");
   head_ += "\r\n";
-  response_.length = length;
-  has_body_ = method_ != "HEAD" && !empty;
-  offset_ = 0;
-  last_piece_ = false;
-  answering_ = true;
-  write_next();
 }
 
 void HttpSession::write_next() {
@@ -361,18 +384,27 @@ void HttpSession::write_next() {
     last_piece_ = rest.size() <= kWritePiece;
     return write(rest.substr(0, kWritePiece));
   }
+  // The head goes out before the first piece is there, unless it is to wait for it.
+  if (!head_made_ && !response_.length && response_.head_after.count() == 0) return write({});
+  if (arrived_) return take_piece(*std::exchange(arrived_, std::nullopt));
+  if (!asked_) ask_producer();
+  wait_for_piece();
+}
+
+void HttpSession::ask_producer() {
+  asked_ = true;
   const auto ready = [self = shared_from_this()](std::optional<std::string> piece) {
     auto shared = std::make_shared<std::optional<std::string>>(std::move(piece));
     self->server_->post(self->strand_, [self, shared] {
-      if (!self->closed_) self->take_piece(std::move(*shared));
+      if (self->closed_) return;
+      self->asked_ = false;
+      if (self->writing_) {
+        self->arrived_ = std::move(*shared);
+      } else {
+        self->take_piece(std::move(*shared));
+      }
     });
   };
-  // The head goes out before the first piece is there.
-  if (!head_.empty() && !response_.length) return write({});
-  // A live source may be silent for long: only a write is limited in time.
-  phase_ = Phase::kHandling;
-  timer_.cancel();
-  watch();
   try {
     response_.producer->next(ready);
   } catch (const std::exception&) {
@@ -380,7 +412,23 @@ void HttpSession::write_next() {
   }
 }
 
+// A live source may be silent for long: the client is watched meanwhile, and may be told something.
+void HttpSession::wait_for_piece() {
+  if (closed_) return;
+  phase_ = Phase::kHandling;
+  timer_.cancel();
+  const Milliseconds limit = head_made_ ? response_.idle_interval : response_.head_after;
+  if (limit.count() > 0) enter(Phase::kHandling, limit);
+  watch();
+}
+
 void HttpSession::take_piece(std::optional<std::string> piece) {
+  if (!piece && !head_made_) {
+    if (auto instead = response_.producer->failure()) {
+      instead->producer = nullptr;
+      return respond(std::move(*instead));
+    }
+  }
   if (!piece) return close();
   last_piece_ = piece->empty();
   if (response_.length) {
@@ -389,11 +437,13 @@ void HttpSession::take_piece(std::optional<std::string> piece) {
     last_piece_ = piece->size() == rest;
   }
   piece_ = std::move(*piece);
+  piece_written_ = !piece_.empty();
   write(piece_);
 }
 
 void HttpSession::write(std::string_view body) {
-  enter(Phase::kWriting, server_->options.write_timeout);
+  if (!head_made_) make_head();
+  writing_ = true;
   offset_ += body.size();
   std::vector<asio::const_buffer> buffers{asio::buffer(head_)};
   prefix_.clear();
@@ -411,14 +461,25 @@ void HttpSession::write(std::string_view body) {
   buffers.push_back(asio::buffer(prefix_));
   buffers.push_back(asio::buffer(body.data(), body.size()));
   buffers.push_back(asio::buffer(suffix.data(), suffix.size()));
-  asio::async_write(socket_, buffers, bound([this](ErrorStatus error, std::size_t) {
-                      if (error) return close();
-                      on_written();
-                    }));
+  unwritten_ = boost::beast::buffers_suffix<std::vector<asio::const_buffer>>(std::move(buffers));
+  enter(Phase::kWriting, server_->options.write_timeout);
+  write_some();
+}
+
+void HttpSession::write_some() {
+  if (response_.stall_timeout.count() > 0) enter(Phase::kWriting, response_.stall_timeout);
+  socket_.async_write_some(unwritten_, bound([this](ErrorStatus error, std::size_t taken) {
+                             if (error) return close();
+                             unwritten_.consume(taken);
+                             if (boost::beast::buffer_bytes(unwritten_) > 0) return write_some();
+                             on_written();
+                           }));
 }
 
 void HttpSession::on_written() {
+  writing_ = false;
   head_.clear();
+  if (std::exchange(piece_written_, false)) response_.producer->sent();
   if (last_piece_) return finish_response();
   write_next();
 }
@@ -428,6 +489,8 @@ void HttpSession::finish_response() {
   response_ = {};
   release();
   piece_.clear();
+  asked_ = false;
+  arrived_.reset();
   phase_ = Phase::kIdle;
   ErrorStatus ignored;
   socket_.cancel(ignored);  // the watch

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -126,9 +127,13 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void send_later(Response response);
   void refuse(int status, std::string_view text);
   void respond(Response response);
+  void make_head();
   void write_next();
+  void ask_producer();
+  void wait_for_piece();
   void take_piece(std::optional<std::string> piece);
   void write(std::string_view body);
+  void write_some();
   void on_written();
   void finish_response();
   void linger();
@@ -163,11 +168,17 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // The answer on its way out.
   Response response_;
   std::string head_, prefix_, piece_;
+  boost::beast::buffers_suffix<std::vector<asio::const_buffer>> unwritten_;
   std::uint64_t offset_ = 0;  // bytes of the body that were written
   bool answering_ = false;
   bool has_body_ = true;
   bool chunked_ = false;
   bool last_piece_ = false;
+  bool head_made_ = false;
+  bool asked_ = false;  // the producer, which has not answered yet
+  bool writing_ = false;
+  bool piece_written_ = false;  // what is being written came from the producer
+  std::optional<std::optional<std::string>> arrived_;  // a piece that came during a write
 };
 
 }  // namespace echo::http

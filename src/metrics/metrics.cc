@@ -25,6 +25,8 @@ namespace {
 
 const Histogram::BucketBoundaries kRequestSeconds{0.05, 0.1, 0.25, 0.5, 1,   2.5, 5,
                                                   10,   20,  40,   60,  120, 300, 600};
+const Histogram::BucketBoundaries kFirstAudioSeconds{0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1,
+                                                     1.5,  2.5,  5,   10,  20,  40,  120,  600};
 const Histogram::BucketBoundaries kStageSeconds{0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5,
                                                 1,     2.5,   5,    10,   30,  120};
 const Histogram::BucketBoundaries kAnswerSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
@@ -67,9 +69,9 @@ struct Metrics::Families {
   Family<Histogram>& http_seconds =
       histogram("echotts_http_request_duration_seconds", "Time to answer an HTTP request.");
 
-  Histogram& first_audio =
-      histogram("echotts_time_to_first_audio_seconds", "From acceptance to the first audio.")
-          .Add({}, kRequestSeconds);
+  Family<Histogram>& first_audio =
+      histogram("echotts_time_to_first_audio_seconds",
+                "From acceptance to the first audio: for listeners, when its bytes left.");
   Counter& audio =
       counter("echotts_audio_generated_seconds_total", "Length of all audio made.").Add({});
   Histogram& real_time_factor =
@@ -119,7 +121,9 @@ void Metrics::request_finished(const std::string& route, const std::string& form
 
 void Metrics::speech_finished(const JobReport& report) {
   const StageTimings& times = report.timings;
-  if (report.first_audio_seconds) first_audio(*report.first_audio_seconds);
+  if (report.first_audio_seconds) {
+    first_audio(report.route, std::string(format_name(report.format)), *report.first_audio_seconds);
+  }
   if (report.audio_seconds > 0) {
     stage("queue", times.queue);
     stage("speaker", times.voice);
@@ -141,7 +145,10 @@ void Metrics::speech_finished(const JobReport& report) {
   if (report.kind == job_kind::kStorageUnavailable) upload_failed();
 }
 
-void Metrics::first_audio(double seconds) { families_->first_audio.Observe(seconds); }
+void Metrics::first_audio(const std::string& route, const std::string& format, double seconds) {
+  families_->first_audio.Add({{"route", route}, {"format", format}}, kFirstAudioSeconds)
+      .Observe(seconds);
+}
 
 void Metrics::stage(const std::string& stage, double seconds) {
   families_->stage_seconds.Add({{"stage", stage}}, kStageSeconds).Observe(seconds);

@@ -34,7 +34,8 @@ class Metrics {
   // Beside request_finished(), which counts it.
   void speech_finished(const JobReport& report);
 
-  void first_audio(double seconds);
+  // `route`: "job", "openai"; `format`: "ogg", ...
+  void first_audio(const std::string& route, const std::string& format, double seconds);
   // "queue", "speaker", "text", "diffusion", "decode", "encode", "upload"
   void stage(const std::string& stage, double seconds);
   // Audio that was made, and the time that this took: the real-time factor is their quotient.

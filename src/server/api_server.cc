@@ -6,6 +6,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/letter_case.h"
+#include "base/uuid.h"
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
@@ -94,7 +95,10 @@ class ApiServer::HealthService final : public http::HttpService {
 };
 
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
-    : options_(checked(std::move(options))), parts_(std::move(parts)), work_(options_.work) {
+    : options_(checked(std::move(options))),
+      parts_(std::move(parts)),
+      cross_origin_(options_.cross_origins),
+      work_(options_.work) {
   for (const std::string& key : options_.api_keys) {
     if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
   }
@@ -109,9 +113,12 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                                    }},
                                     work_, parts_.logger, parts_.clock);
   job_routes_ = std::make_unique<JobRoutes>(options_.routes, *jobs_, webhooks_.get(), parts_.clock);
+  openai_ = std::make_unique<OpenAiRoutes>(
+      options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); }, parts_.metrics);
   large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
+  openai_->add_to(router_);
   if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
 
   ApiDescription description = options_.description;
@@ -211,7 +218,8 @@ bool ApiServer::foreign(const http::Request& head) const {
   const std::string_view known = authority(options_.public_url);
   if (const auto origin = head.header("Origin"); origin && head.method != "GET") {
     const std::string_view site = authority(*origin);
-    if (site.empty() || (site != host && site != known)) return true;
+    const bool same = !site.empty() && (site == host || site == known);
+    if (!same && !cross_origin_.allows(*origin)) return true;
   }
   return !known_host(host);
 }
@@ -260,34 +268,58 @@ http::Admission ApiServer::admit(const http::Request& head) {
     admission.body_limit = match.route->body_limit;
     admission.vital = match.route->vital;
   }
+  if (is_openai_path(head.path)) {
+    admission.request_id = "req_" + random_uuid();
+    admission.headers.push_back({"x-request-id", admission.request_id});
+  }
+  if (const auto origin = head.header("Origin"); origin && cross_origin_.allows(*origin)) {
+    for (HttpHeader& header : cross_origin_.headers(*origin)) {
+      admission.headers.push_back(std::move(header));
+    }
+    if (http::CrossOrigin::is_preflight(head)) {
+      admission.refusal = http::CrossOrigin::preflight(head);
+      return admission;
+    }
+  }
+  admission.refusal = refuse_head(head, match);
+  return admission;
+}
+
+std::optional<http::Response> ApiServer::refuse_head(const http::Request& head,
+                                                     const http::RouteMatch& match) const {
+  const auto refused = [&](int status, http::Response otherwise) {
+    if (!is_openai_path(head.path)) return otherwise;
+    return openai_refusal(status, head.method, head.path).response();
+  };
   const bool open = match.route != nullptr && match.route->open;
   if (!key_digests_.empty() && !open) {
     if (!allowed(head)) {
-      admission.refusal = http::error_response(401, "unauthorized: a valid API key is needed");
-      return admission;
+      return refused(401, http::error_response(401, "unauthorized: a valid API key is needed"));
     }
   } else if (!open && foreign(head)) {
     const std::string_view host = head.header("Host").value_or("");
-    admission.refusal = http::error_response(
-        403, known_host(host) ? "forbidden: a request from a page of another site"
-                              : "forbidden: the name in the header Host is not one of this "
-                                "server's; ECHO_ALLOWED_HOSTS names more, and with an API key "
-                                "every name will do");
-    return admission;
+    return refused(
+        403, http::error_response(
+                 403, known_host(host)
+                          ? "forbidden: a request from a page of another site"
+                          : "forbidden: the name in the header Host is not one of this server's; "
+                            "ECHO_ALLOWED_HOSTS names more, and with an API key every name will "
+                            "do"));
   }
-  if (match.route == nullptr) {
-    if (match.allowed.empty()) {
-      admission.refusal = http::detail_response(404, "Not Found");
-    } else {
-      admission.refusal = http::detail_response(405, "Method Not Allowed");
-      std::string methods;
-      for (const std::string& method : match.allowed) {
-        methods += (methods.empty() ? "" : ", ") + method;
-      }
-      admission.refusal->headers.push_back({"Allow", methods});
-    }
+  if (match.route != nullptr) return std::nullopt;
+  if (match.allowed.empty()) return refused(404, http::detail_response(404, "Not Found"));
+  http::Response response = refused(405, http::detail_response(405, "Method Not Allowed"));
+  std::string methods;
+  for (const std::string& method : match.allowed) {
+    methods += (methods.empty() ? "" : ", ") + method;
   }
-  return admission;
+  response.headers.push_back({"Allow", methods});
+  return response;
+}
+
+http::Response ApiServer::refusal(const http::Request& head, int status, std::string_view text) {
+  if (!is_openai_path(head.path)) return http::error_response(status, text);
+  return openai_refusal(status, head.method, head.path).response();
 }
 
 void ApiServer::handle(http::Request request, http::Reply reply) {
@@ -297,15 +329,17 @@ void ApiServer::handle(http::Request request, http::Reply reply) {
   if (!large) return match.route->handler(std::move(call));
   // Reading it as JSON takes long enough for a health check to be late.
   const http::Reply answer = call.reply;
+  http::Request head;
+  head.path = call.request.path;
   const auto shared = std::make_shared<http::Call>(std::move(call));
-  const bool taken = large_bodies_->post([route = match.route, shared] {
+  const bool taken = large_bodies_->post([this, head, route = match.route, shared] {
     try {
       route->handler(std::move(*shared));
     } catch (const std::exception&) {
-      shared->reply.send(http::error_response(500, "internal: the request could not be handled"));
+      shared->reply.send(refusal(head, 500, "internal: the request could not be handled"));
     }
   });
-  if (!taken) answer.send(http::error_response(503, "server_busy: too much is being uploaded"));
+  if (!taken) answer.send(refusal(head, 503, "server_busy: too much is being uploaded"));
 }
 
 void ApiServer::answered(const std::string& label, const std::string& method, int status,
@@ -397,6 +431,41 @@ http::Response ApiServer::ready() const {
 Json ApiServer::health() const {
   const State state = state_;
   return job_routes_->health({state == State::kLoading, state == State::kBroken});
+}
+
+// It takes turns with the jobs, and its result is not kept.
+void ApiServer::submit_speech(SpeechWork speech) {
+  if (state_ == State::kBroken) {
+    throw OpenAiError(503, "The device or the process is broken.", "device_broken");
+  }
+  const auto shared = std::make_shared<SpeechWork>(std::move(speech));
+  const auto asked = std::chrono::steady_clock::now();
+  Work work;
+  work.run = [shared, asked](const std::stop_token& stop) {
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - asked;
+    shared->run(stop, waited.count());
+  };
+  work.refused = [this, shared](const std::string&) {
+    const bool broken = state_ == State::kBroken;
+    shared->refuse({503, broken ? "The device or the process is broken." : "The server ends.",
+                    broken ? "device_broken" : "draining"});
+  };
+  WorkQueue::Ticket ticket;
+  switch (work_.add(std::move(work), &ticket)) {
+    case Added::kYes:
+      break;
+    case Added::kFull:
+      throw OpenAiError(429, "Too many requests wait, try again later.", "queue_full");
+    case Added::kClosed:
+      throw OpenAiError(503, "The server is about to end.", "draining");
+  }
+  // Whoever has gone away gives the place in the queue to the others.
+  const std::weak_ptr<WorkQueue::Unit> unit = ticket;
+  const auto withdraw = [this, unit] {
+    if (const WorkQueue::Ticket waiting = unit.lock()) work_.withdraw(waiting);
+  };
+  shared->withdraw =
+      std::make_shared<std::stop_callback<decltype(withdraw)>>(shared->gone, withdraw);
 }
 
 void ApiServer::count(const JobView& job) {

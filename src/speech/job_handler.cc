@@ -15,4 +15,13 @@ Handler make_speech_handler(SpeechService& service) {
   };
 }
 
+Handler make_speech_handler(SpeechService& service, LiveSpeech& live,
+                            const StreamedJobOptions& options) {
+  return
+      [whole = make_speech_handler(service), &live, options](const Job& job, JobContext& context) {
+        if (asks_for_pieces(job)) return run_streamed_job(live, job, context, options);
+        return whole(job, context);
+      };
+}
+
 }  // namespace echo

@@ -11,6 +11,7 @@
 #include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
+#include "speech/speech_metadata.h"
 
 namespace echo {
 namespace {
@@ -26,23 +27,6 @@ const Json& member(const Json& object, const char* name) {
   if (!object.is_object()) return kNull;
   const auto found = object.find(name);
   return found == object.end() ? kNull : *found;
-}
-
-std::string_view codec_name(AudioFormat format) {
-  switch (format) {
-    case AudioFormat::kOggOpus:
-      return "opus";
-    case AudioFormat::kFlac:
-      return "flac";
-    case AudioFormat::kMp3:
-      return "mp3";
-    case AudioFormat::kAac:
-      return "aac";
-    case AudioFormat::kWav:
-    case AudioFormat::kPcm:
-      break;
-  }
-  return "pcm_s16le";
 }
 
 void add_once(std::vector<std::string>& list, const std::vector<std::string>& more) {
@@ -190,7 +174,8 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
           {"filename", input.file_name()},
           {"url", delivered.url},
           {"s3_key", delivered.key},
-          {"metadata", metadata_of(input, speech, report, secrets)}};
+          {"metadata",
+           speech_metadata(input, speech, report, options_.model, options_.device, secrets)}};
 }
 
 SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
@@ -239,37 +224,6 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
   }
   spoken.speech.warnings = std::move(warnings);
   return spoken;
-}
-
-Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speech,
-                                const JobReport& report,
-                                std::span<const std::string> secrets) const {
-  Json chunks = Json::array();
-  for (const SpokenChunk& chunk : speech.chunks) {
-    chunks.push_back({{"text_chars", chunk.text_chars},
-                      {"seed", chunk.seed},
-                      {"duration", rounded_seconds(chunk.seconds)}});
-  }
-  Json warnings = Json::array();
-  for (const std::string& warning : speech.warnings) {
-    warnings.push_back(public_text(warning, secrets));
-  }
-  // Formats without a bit rate to choose have one all the same.
-  const long bitrate =
-      input.output.bitrate > 0
-          ? input.output.bitrate
-          : std::lround(8.0 * static_cast<double>(report.bytes) / speech.seconds());
-  return {{"sample_rate", input.output.sample_rate},
-          {"codec", codec_name(input.output.format)},
-          {"bitrate", bitrate},
-          {"duration", rounded_seconds(speech.seconds())},
-          {"seed", input.parameters.seed},
-          {"device", options_.device},
-          {"model", options_.model},
-          {"chunks", std::move(chunks)},
-          {"voice_cache", voice_cache_of(report)},
-          {"warnings", std::move(warnings)},
-          {"timings", timings_of(report)}};
 }
 
 void SpeechService::finish(const JobReport& report, const JobFailure* failure,

@@ -91,8 +91,6 @@ class SpeechService {
  private:
   Json do_job(const Json& job, const SpeechContext& context, std::span<const std::string> secrets,
               JobReport& report);
-  Json metadata_of(const JobInput& input, const SpeechResult& speech, const JobReport& report,
-                   std::span<const std::string> secrets) const;
   void finish(const JobReport& report, const JobFailure* failure, const LogScope& scope);
   void clean_sometimes();
 

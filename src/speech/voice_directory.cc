@@ -278,7 +278,9 @@ class VoiceDirectory::Walk {
     try {
       check_name(name);
       const Descriptor file = voices_.open_checked(root_, name);
-      entry.size = stamp_of(file.get()).size;
+      const Stamp stamp = stamp_of(file.get());
+      entry.size = stamp.size;
+      entry.modified = stamp.modified / 1'000'000'000;
       if (with_durations_) measure(file.get(), entry);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kCancelled) throw;

@@ -41,6 +41,7 @@ class VoiceFile {
 struct VoiceEntry {
   std::string name;                   // what a request calls it
   uint64_t size = 0;                  // bytes
+  int64_t modified = 0;               // seconds since 1970
   std::optional<double> seconds;      // of sound, if asked for and it could be decoded
   std::string problem;                // why it cannot be used; empty if nothing is known against it
   std::vector<std::string> warnings;  // about the recording, as a job that uses it gets them

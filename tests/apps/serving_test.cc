@@ -134,7 +134,7 @@ TEST_F(Serving, AQueueWorkerShowsItsNumbersOnAPortOfItsOwn) {
         "echotts_requests_total{format=\"none\",route=\"queue\",status=\"failed\"} 1\n",
         "echotts_chunks_total 1\n", "echotts_stage_duration_seconds_count{stage=\"decode\"} 1\n",
         "echotts_stage_duration_seconds_count{stage=\"upload\"} 1\n",
-        "echotts_time_to_first_audio_seconds_count 1\n", "echotts_batch_size 0\n",
+        "echotts_time_to_first_audio_seconds_count{format=\"ogg\",route=\"job\"} 1\n", "echotts_batch_size 0\n",
         "echotts_build_info{", "process_resident_memory_bytes "}) {
     EXPECT_THAT(numbers, HasSubstr(line));
   }

@@ -508,7 +508,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
   Metrics metrics;
   metrics.build_info("1.0", "abc", "def");
   metrics.cold_start(ColdStart(1.5));
-  metrics.first_audio(0.2);
+  metrics.first_audio("openai", "mp3", 0.2);
   metrics.reroll("silence");
   metrics.cancelled("client");
   metrics.voice_cache(false);
@@ -521,7 +521,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
   for (const char* line :
        {"echotts_build_info{git=\"abc\",model_hash=\"def\",version=\"1.0\"} 1\n",
         "echotts_cold_start_seconds{stage=\"process\"} 1.5\n", "echotts_ready_seconds 1.5\n",
-        "echotts_time_to_first_audio_seconds_count 1\n",
+        "echotts_time_to_first_audio_seconds_count{format=\"mp3\",route=\"openai\"} 1\n",
         "echotts_rerolls_total{reason=\"silence\"} 1\n",
         "echotts_cancelled_total{cause=\"client\"} 1\n", "echotts_voice_cache_misses_total 1\n",
         "echotts_upload_failures_total 1\n", "echotts_upload_retries_total 1\n",
@@ -558,7 +558,7 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
         "echotts_stage_duration_seconds_count{stage=\"queue\"} 2\n",
         "echotts_stage_duration_seconds_sum{stage=\"upload\"} 0.25\n",
         "echotts_real_time_factor_ratio_sum 1\n", "echotts_upload_duration_seconds_count 2\n",
-        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum 3\n"}) {
+        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum{format=\"ogg\",route=\"job\"} 3\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
