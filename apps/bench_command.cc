@@ -115,7 +115,7 @@ void add_bench(CommandLine& line) {
                    "without");
   command
       .add_option("--precision", options->precision,
-                  "Of the transformer's matrices; int8 and fp8 on a GPU only")
+                  "Of the transformer's matrices; fp8 on a GPU only")
       ->check(CLI::IsMember(precision_names()))
       ->capture_default_str();
   command

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/http_client.h"
 #include "apps/small_model.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
@@ -15,7 +16,6 @@
 #include "doctor/weight_checks.h"
 #include "engine/device.h"
 #include "engine/engine.h"
-#include "net/curl_http_client.h"
 
 namespace echo::apps {
 namespace {
@@ -177,7 +177,7 @@ std::vector<Examination> examinations_of(const Patient& patient, const Options& 
 }
 
 int examine_all(const Options& options, const Environment& environment) {
-  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<HttpClient> http = http_client_of(environment);
   Patient patient;
   patient.system = speech_system_options(options.engine, environment);
   const auto variable = [&](const std::string& name) { return environment.find(name); };
@@ -195,7 +195,10 @@ int examine_all(const Options& options, const Environment& environment) {
         std::fputs(line_of(finding).c_str(), stdout);
         std::fflush(stdout);
       });
-  if (options.json) std::printf("%s\n", report(findings).dump(2).c_str());
+  if (options.json)
+    std::printf(
+        "%s\n",
+        report(findings).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   const bool sick = worst(findings) == Verdict::kFail;
   std::fflush(stdout);
   // A thread that hangs in an examination must not hold up the end.

@@ -35,7 +35,7 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   command
       .add_option("--precision", precision,
                   "Of the transformer's matrices (or ECHO_PRECISION); auto: as the checkpoint is "
-                  "stored, if it fits; int8 and fp8 on a GPU only")
+                  "stored, if it fits; fp8 on a GPU only")
       ->check(CLI::IsMember(precision_names()))
       ->capture_default_str()
       ->group(group);

@@ -44,15 +44,24 @@ std::set<fs::path> sample_voices(const LocatedModel& model) {
   return found;
 }
 
+HubRepository repository_of(const Environment& environment, const std::string& variable,
+                            const std::string& usual, std::vector<std::string> files) {
+  try {
+    return parse_repository(environment.text(variable, usual), std::move(files));
+  } catch (const Error& error) {
+    throw_invalid(variable + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 ModelSource model_source_of(const Environment& environment) {
   ModelSource source;
   source.directory = environment.text("ECHO_MODEL_DIR");
-  source.dit = parse_repository(environment.text("ECHO_MODEL", "jordand/echo-tts-base"),
-                                {"pytorch_model.safetensors", "pca_state.safetensors"});
-  source.codec = parse_repository(environment.text("ECHO_CODEC", "jordand/fish-s1-dac-min"),
-                                  {"pytorch_model.safetensors"});
+  source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
+                             {"pytorch_model.safetensors", "pca_state.safetensors"});
+  source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
+                               {"pytorch_model.safetensors"});
   source.named = environment.find("ECHO_MODEL") || environment.find("ECHO_CODEC");
   source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
                             .hf_token = environment.text("HF_TOKEN"),
@@ -67,8 +76,15 @@ ModelSource model_source_of(const Environment& environment) {
 }
 
 LocatedModel locate_model(const ModelSource& source, HttpClient& http,
-                          const ModelFallbacks& fallbacks) {
-  if (!source.directory.empty()) return in_directory(model_path(source.directory));
+                           const ModelFallbacks& fallbacks) {
+  if (!source.directory.empty()) {
+    if (source.directory.find("://") != std::string::npos) {
+      throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
+                    ", expected a directory, a file of `echo-tts pack` or \"small\"; `echo-tts "
+                    "download` fetches the repository that ECHO_MODEL names");
+    }
+    return in_directory(model_path(source.directory));
+  }
   ModelHub hub(source.hub, http);
   const auto find = [&](const HubRepository& repository) {
     const auto found = find_cached_model(source.cached, repository);

@@ -8,6 +8,7 @@
 #include "apps/small_model.h"
 #include "apps/storage_settings.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "speech/voice_directory.h"
 
 namespace echo::apps {
@@ -35,17 +36,30 @@ int list_voices(const std::string& given, const Environment& environment) {
   }
   if (voices.empty()) {
     std::fprintf(stderr, "%s: no voices; expected wav mp3 m4a ogg flac webm aac or opus files\n",
-                 folder.c_str());
+                 visible_text(folder).c_str());
     return kSuccess;
   }
   size_t width = 5;
-  for (const VoiceEntry& voice : voices) width = std::max(width, voice.name.size());
+  for (const VoiceEntry& voice : voices) {
+    width = std::max(width, visible_text(voice.name).size());
+  }
   std::printf("%-*s %9s %10s  %s\n", static_cast<int>(width), "voice", "seconds", "bytes", "");
   for (const VoiceEntry& voice : voices) {
     char seconds[32] = "-";
     if (voice.seconds) std::snprintf(seconds, sizeof seconds, "%.1f", *voice.seconds);
-    std::printf("%-*s %9s %10llu  %s\n", static_cast<int>(width), voice.name.c_str(), seconds,
-                static_cast<unsigned long long>(voice.size), voice.problem.c_str());
+    std::string remarks = voice.problem;
+    for (const std::string& warning : voice.warnings) {
+      remarks += (remarks.empty() ? "" : "; ") + warning;
+    }
+    std::printf("%-*s %9s %10llu  %s\n", static_cast<int>(width), visible_text(voice.name).c_str(),
+                seconds, static_cast<unsigned long long>(voice.size),
+                visible_text(remarks).c_str());
+  }
+  if (voices.size() >= VoiceDirectory::kMostEntries) {
+    std::fprintf(stderr,
+                 "echo-tts: warning: there may be more: %zu recordings are looked at, in no order; "
+                 "a job may name any of them\n",
+                 voices.size());
   }
   return kSuccess;
 }

@@ -78,7 +78,7 @@ void SpeechJob::encode_voice() {
       models_.voice_store.save(prepared_.voice_key, values);
     }
     voice_ = std::make_shared<EncodedVoice>(
-        EncodedVoice{models_.dit.encode_speaker(latent, latent.rows())});
+        EncodedVoice{models_.session.dit().encode_speaker(latent, latent.rows())});
     models_.voices.insert(prepared_.voice_key, voice_);
   }
   prepared_.voice_samples = {};
@@ -102,7 +102,7 @@ void SpeechJob::start_chunk() {
   const Timer timer(summary_.timings.text);
   Conditions conditions;
   conditions.text = std::make_shared<KeyValueCache>(
-      models_.dit.encode_text(tokenize(prepared_.chunks[index].normalised)));
+      models_.session.dit().encode_text(tokenize(prepared_.chunks[index].normalised)));
   // Shares the voice's ownership: the cache may let it go meanwhile.
   if (voice_) conditions.speaker = {voice_, &voice_->keys_values};
   const uint64_t seed =

@@ -11,6 +11,8 @@
 namespace echo {
 namespace {
 
+static_assert(kMaxFrames == 640);  // as the table writes it
+
 using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
                            std::optional<double>*, std::vector<int64_t>*>;
 using Integer = std::variant<int64_t, uint64_t>;

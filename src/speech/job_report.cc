@@ -50,6 +50,16 @@ std::string report_line(const JobReport& report) {
   if (report.first_audio_seconds) {
     line["timings"]["first_audio"] = rounded_seconds(*report.first_audio_seconds);
   }
+  if (report.underrun_seconds) {
+    line["route"] = report.route;
+    line["underrun_seconds"] = rounded_seconds(*report.underrun_seconds);
+    if (report.audio_seconds > 0) {
+      const StageTimings& t = report.timings;
+      line["real_time_factor"] =
+          rounded_seconds((t.voice + t.text + t.diffusion + t.decode + report.encode_seconds) /
+                          report.audio_seconds);
+    }
+  }
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -15,16 +15,19 @@ namespace echo {
 
 // What a job came to, for the operator: numbers and ids, never a word of the user.
 struct JobReport {
-  std::string kind;        // of the failure; empty: it succeeded
-  std::string job_id;      // the platform's
-  std::string session_id;  // empty when the input was refused
-  size_t text_chars = 0;   // code points
-  StageTimings timings;    // of the engine; queue and voice include what happens around it
+  std::string route = "job";  // how it came: "job", "openai"
+  std::string kind;           // of the failure; empty: it succeeded
+  std::string job_id;         // the platform's
+  std::string session_id;     // empty when the input was refused
+  size_t text_chars = 0;      // code points
+  StageTimings timings;       // of the engine; queue and voice include what happens around it
   double encode_seconds = 0;
   double upload_seconds = 0;
   double total_seconds = 0;                   // from the moment that the job was queued
   std::optional<double> first_audio_seconds;  // the same, to the first final samples
   double audio_seconds = 0;
+  // The longest that a listener who began with the first bytes had to wait for more.
+  std::optional<double> underrun_seconds;
   size_t bytes = 0;  // of the encoded file
   size_t chunks = 0;
   uint64_t seed = 0;
