@@ -165,8 +165,9 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   output_ = std::make_unique<OutputDirectory>(options.output);
 
   SpeechServiceOptions service;
-  service.limits = options.limits;
-  service.limits.defaults = model.defaults;
+  JobLimits limits = options.limits;
+  limits.defaults = model.defaults;
+  service.limits = limits;
   service.model = model.name;
   service.device = info.device;
   service.finished = options.finished;
@@ -188,8 +189,9 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                             },
                         .voices = *voices_,
                         .logger = logger_,
-                        .finished = options.finished});
-  pieces_ = {options.limits, options.piece_bytes, model.name, info.device};
+                        .finished = options.finished,
+                        .defaults = model.defaults});
+  pieces_ = {limits, options.piece_bytes, model.name, info.device};
   openai_.orders = options.openai.orders;
   if (ObjectStore* store = options.store ? options.store : store_.get()) {
     openai_.store = [store](const std::string& name, std::string_view bytes,

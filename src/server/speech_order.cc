@@ -275,10 +275,12 @@ bool has_sound(char32_t c) {
 
 }  // namespace
 
-SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options) {
+SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options,
+                               const SpeechParameters& defaults) {
   const Json document = parsed(body);
   const Fields fields(document);
   SpeechOrder order;
+  order.parameters = defaults;
   order.model = fields.text("model", "the name of a model").value_or("");
   if (!order.model.empty() && !is_model(order.model, options)) throw unknown_model(order.model);
   order.voice = voice_of(fields);

@@ -36,9 +36,10 @@ struct SpeechOrder {
 };
 
 // Reads the body. null is as good as absent. Parameters of jobs stand beside the fields of OpenAI,
-// or in "extra_body" or "params"; the outermost wins. A seed that is not given, or -1, is chosen.
-// Throws OpenAiError, naming the field.
-SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options);
+// or in "extra_body" or "params"; the outermost wins, and what is nowhere is as in `defaults`. A
+// seed that is not given, or -1, is chosen. Throws OpenAiError, naming the field.
+SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options,
+                               const SpeechParameters& defaults = {});
 
 // The models as they are listed: this program's own name, and those of OpenAI's clients.
 std::vector<std::string> listed_models(const SpeechOrderOptions& options);

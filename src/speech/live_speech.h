@@ -52,6 +52,7 @@ class LiveSpeech {
     Logger& logger;
     Clock& clock = real_clock();
     std::function<void(const JobReport&)> finished = {};  // after every request
+    SpeechParameters defaults = {};                       // of what a request does not ask for
   };
   // What the parts refer to must outlive it.
   explicit LiveSpeech(Parts parts) : parts_(std::move(parts)) {}
@@ -63,6 +64,7 @@ class LiveSpeech {
                     const std::string& route, const LiveListener& listener);
 
   const VoiceLibrary& voices() const { return parts_.voices; }
+  const SpeechParameters& defaults() const { return parts_.defaults; }
 
  private:
   LiveSummary run(const JobInput& input, const SpokenAudioOptions& audio,
