@@ -61,7 +61,8 @@ std::string input_path(const std::string& name) {
   if (std::filesystem::exists(path, error)) return name;
   const std::filesystem::path folder = path.is_absolute() ? "/" : ".";
   const auto equal = find_equal_name(folder, path.relative_path().string());
-  return equal ? (path.is_absolute() ? folder / *equal : *equal).string() : name;
+  if (!equal) return name;
+  return path.is_absolute() ? (folder / *equal).string() : std::string(*equal);
 }
 
 std::string text_of(const Options& options) {

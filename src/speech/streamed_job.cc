@@ -88,10 +88,7 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
     if (wanted.aggregate) return JobOutcome::success(std::move(all));
     return JobOutcome::success({{"status", "completed"}, {"metadata", metadata}});
   } catch (...) {
-    const JobFailure failure = failure_of(std::current_exception(), {});
-    JobOutcome outcome = JobOutcome::failure(failure.kind, failure.text);
-    outcome.fatal = failure.fatal;
-    return outcome;
+    return failure_of(std::current_exception(), {});
   }
 }
 
