@@ -45,8 +45,8 @@ class AbbreviationReader {
   void read() {
     for (size_t at = 0; at < text_.size(); ++at) {
       const char32_t before = at > 0 ? text_[at - 1] : U' ';
-      if (!is_ascii_letter(text_[at]) || is_word_character(before) || is_one_of(before, U".'@_-") ||
-          (before == U'/' && at > 1)) {
+      if (!is_ascii_letter(text_[at]) || is_word_character(before) || is_one_of(before, U".'@_") ||
+          (before == U'-' && !(at > 1 && text_[at - 2] == U'.')) || (before == U'/' && at > 1)) {
         continue;
       }
       if (const auto end = read_at(at)) at = *end - 1;
@@ -121,8 +121,16 @@ class AbbreviationReader {
       return is_digit(after) ? std::optional(known.reading) : std::nullopt;
     }
     if (known.kind == U"date") {
-      const bool date = is_digit(after) || after == U',' || months().count(word_at(next)) > 0;
+      const bool dash =
+          is_one_of(after, U"-\u2013:") || (at > 0 && is_one_of(text_[at - 1], U"-\u2013"));
+      const bool date =
+          is_digit(after) || after == U',' || dash || months().count(word_at(next)) > 0;
       return date ? std::optional(known.reading) : std::nullopt;
+    }
+    if (known.kind == U"direction") {
+      const std::u32string_view before = word_before(at);
+      const bool house = !before.empty() && is_digit(before[0]);
+      return name_follows && house ? std::optional(known.reading) : std::nullopt;
     }
     if (word == U"v.") {
       const std::u32string_view before = word_before(at);

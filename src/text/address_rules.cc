@@ -153,7 +153,8 @@ class AddressReader {
   }
 
   std::optional<Spoken> read_in_angles(size_t at) const {
-    const auto inside = at + 1 < text_.size() ? read_at(at + 1) : std::nullopt;
+    const bool begins = at + 1 < text_.size() && is_word_character(text_[at + 1]);
+    const auto inside = begins ? read_at(at + 1) : std::nullopt;
     if (!inside || draft_.at(inside->end) != U'>') return std::nullopt;
     return Spoken{inside->end + 1, inside->text};
   }
@@ -273,7 +274,7 @@ class AddressReader {
         result += said_file(parts[i]);
       }
     }
-    return result;
+    return result.substr(std::min(result.find_first_not_of(U' '), result.size()));
   }
 
   static std::u32string said_file(const std::u32string& name) {

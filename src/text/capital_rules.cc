@@ -109,8 +109,9 @@ class CapitalReader {
     if (!is_capital_word(word) || word.size() < 3 || word_acronyms().count(word)) return false;
     if (initialisms().count(word)) return true;
     if (word.size() > kLongestInitialism) return false;
-    // BRRR is a sound, RHYTHM a word.
-    if (std::adjacent_find(word.begin(), word.end()) != word.end() && word.size() > 3) return false;
+    // BRRR is a sound.
+    const size_t size = word.size();
+    if (size > 3 && word[size - 1] == word[size - 2]) return false;
     return std::none_of(word.begin(), word.end(),
                         [](char32_t c) { return is_one_of(c, U"AEIOUY") || c >= 128; });
   }
@@ -131,8 +132,11 @@ class CapitalReader {
       draft_.replace(word.begin, word.end, spelled, Rule::kCapitals);
       return;
     }
-    if (!shouted || !is_capital_word(letters) || word_acronyms().count(letters)) return;
-    // "I'M": what an apostrophe parts from I stays with it.
+    const bool after_apostrophe = word.begin > 0 && text_[word.begin - 1] == U'\'';
+    const bool single =
+        letters.size() == 1 && is_upper(letters[0]) && (letters != U"I" || after_apostrophe);
+    if (!shouted || word_acronyms().count(letters)) return;
+    if (!single && !is_capital_word(letters)) return;
     std::u32string lower = lower_case(letters);
     if (first) lower[0] = upper_case(lower[0]);
     draft_.replace(word.begin, word.end, lower, Rule::kCapitals);

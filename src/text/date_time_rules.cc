@@ -74,7 +74,8 @@ std::optional<Reading> read_one_time(const NumberText& text, size_t at) {
   std::optional<Field> second;
   if (text.at(end) == U':') second = field(text, end + 1, 2, 2);
   if (second && second->value <= 59) {
-    words += U" " + minute_words(*minute) + U" " + minute_words(*second);
+    words += U" " + minute_words(*minute);
+    if (second->value > 0) words += U" " + minute_words(*second);
     end = second->end;
   } else if (minute->value > 0) {
     words += U" " + minute_words(*minute);

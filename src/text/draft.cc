@@ -156,9 +156,15 @@ std::vector<TextChange> Draft::changes() const {
   size_t next_removed = 0;
   for (size_t i = 0; i < text_.size(); ++i) {
     const Origin& origin = origins_[i];
-    while (next_removed < removed.size() && removed[next_removed].begin < origin.end) {
-      add(removed[next_removed++], {});
-    }
+    const auto add_removed_before = [&](uint32_t place) {
+      while (next_removed < removed.size() && removed[next_removed].begin < place) {
+        add(removed[next_removed++], {});
+      }
+    };
+    add_removed_before(origin.begin);
+    // What was removed inside of what replaced it belongs to the same change.
+    if (origin.rules != 0) add(origin, {});
+    add_removed_before(origin.end);
     if (origin.rules != 0) {
       add(origin, written_mark(text_[i]));
     } else {

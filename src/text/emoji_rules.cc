@@ -83,7 +83,9 @@ class EmojiRemover {
   size_t smiley_end(size_t at) const {
     const char32_t c = text_[at];
     if (!is_one_of(c, U":;=<>^-TOoxXD\\")) return at;
-    if (at > 0 && !is_white_space(text_[at - 1]) && !is_one_of(text_[at - 1], U".!?,")) return at;
+    if (at > 0 && !is_white_space(text_[at - 1]) && !is_mark(text_[at - 1]) &&
+        !is_one_of(text_[at - 1], U".!?,"))
+      return at;
     for (size_t size = kLongestSmiley + 1; size >= 2; --size) {
       if (at + size > text_.size()) continue;
       const char32_t after = draft_.at(at + size);

@@ -48,15 +48,17 @@ void read_links(Draft& draft) {
     if (draft.at(close) != U']') continue;
     const bool picture = at > 0 && text[at - 1] == U'!' && at - 1 >= draft.replaced_until();
     const size_t begin = picture ? at - 1 : at;
+    const std::u32string_view inside = std::u32string_view(text).substr(at + 1, close - at - 1);
     size_t end = 0;
-    if (draft.at(close + 1) == U'(' && close + 1 >= no_target_until) {
+    if (draft.at(close + 1) == U'[' && is_footnote(inside)) {
+      // [1][2]: no link has a number for its text.
+    } else if (draft.at(close + 1) == U'(' && close + 1 >= no_target_until) {
       end = target_end(text, close + 1);
       if (end == 0) no_target_until = close + kLongestLink;
     } else if (draft.at(close + 1) == U'[' && closing[close + 1] > 0) {
       const size_t reference = text.find(U']', close + 1);
       if (reference != text.npos && reference - close < 40) end = reference + 1;
     }
-    const std::u32string_view inside = std::u32string_view(text).substr(at + 1, close - at - 1);
     if (end > 0) {
       draft.replace(begin, at + 1, U"", Rule::kMarkup);
       draft.replace(close, end, U"", Rule::kMarkup);

@@ -26,10 +26,8 @@ const std::map<std::u32string, Unit, std::less<>>& units() {
   return map;
 }
 
-// Single letters that behind a space may be anything: "Section 5 B".
-bool needs_no_space(std::u32string_view unit) {
-  return unit == U"t" || unit == U"B" || unit == U"in.";
-}
+// "There were 10 in. Then ..." has no inches.
+bool needs_no_space(std::u32string_view unit) { return unit == U"in."; }
 
 struct VulgarFraction {
   char32_t sign;
@@ -83,18 +81,28 @@ std::u32string fraction_words(const Fraction& fraction) {
   return cardinal_words(fraction.top) + U" " + denominator_words(fraction.bottom, several);
 }
 
-bool rates(const NumberText& text, size_t at) {
+// "8/10 points", "I give it 4/5"
+bool rates(const NumberText& text, size_t begin, size_t at) {
+  size_t end = begin;
+  while (end > 0 && text.at(end - 1) == U' ') --end;
+  size_t word = end;
+  while (word > 0 && is_letter(text.at(word - 1)) && end - word < 10) --word;
+  const std::u32string_view before = text.text.substr(word, end - word);
+  for (const std::u32string_view verb :
+       {U"it", U"rating", U"score", U"scored", U"rated", U"rate"}) {
+    if (before == verb) return true;
+  }
   return text.text.substr(at, 5) == U" star" || text.text.substr(at, 6) == U" point";
 }
 
-std::u32string slashed_words(const NumberText& text, const Fraction& fraction) {
+std::u32string slashed_words(const NumberText& text, size_t begin, const Fraction& fraction) {
   const int top = value(fraction.top), bottom = value(fraction.bottom);
   const std::u32string first = cardinal_words(fraction.top),
                        second = cardinal_words(fraction.bottom);
   if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11) || (top == 50 && bottom == 50)) {
     return first + U" " + second;
   }
-  if (rates(text, fraction.end)) return first + U" out of " + second;
+  if (rates(text, begin, fraction.end)) return first + U" out of " + second;
   if (top > 0 && top < bottom && is_cooking_denominator(bottom)) return fraction_words(fraction);
   if (top <= bottom && (bottom % 5 == 0)) return first + U" out of " + second;
   return first + U" over " + second;
@@ -174,7 +182,7 @@ std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
   if (!fraction) return std::nullopt;
   const bool written = is_digit(text.at(at));
   Reading reading{fraction->end,
-                  written ? slashed_words(text, *fraction) : fraction_words(*fraction)};
+                  written ? slashed_words(text, at, *fraction) : fraction_words(*fraction)};
   add_unit(text, reading, false);
   return reading;
 }
@@ -191,6 +199,8 @@ std::optional<Reading> read_range(const NumberText& text, size_t at) {
   if (zeros) return std::nullopt;
   Reading reading{last->end, {}};
   const int from = first->small_value(), to = last->small_value();
+  // With spaces a dash may be one between dates: "1815 – 27 November".
+  if (text.at(next - 1) == U' ' && from >= 0 && to >= 0 && to < from) return std::nullopt;
   // 1990-95 names two years.
   const bool years = from >= 1100 && from < 2100 && !first->grouped &&
                      ((to >= 1100 && to < 2100) || (last->whole.size() == 2 && to > from % 100));

@@ -217,7 +217,13 @@ std::optional<Reading> read_technical(const NumberText& text, size_t at) {
   if (!first || first->small_value() < 0 || text.at(first->end) != U':') return std::nullopt;
   const auto second = parse_literal(text, first->end + 1);
   if (!second || second->small_value() < 0 || !text.ends_at(second->end)) return std::nullopt;
-  // Minutes beyond an hour: chapter and verse.
+  // Minutes beyond an hour, or several verses: chapter and verse.
+  if (const size_t next = range_dash_end(text, second->end)) {
+    if (const auto last = parse_literal(text, next); last && text.ends_at(last->end)) {
+      return Reading{last->end, quantity_words(*first) + U" " + quantity_words(*second) + U" to " +
+                                    quantity_words(*last)};
+    }
+  }
   const std::u32string between = second->whole.size() == 1 ? U" to " : U" ";
   return Reading{second->end, quantity_words(*first) + between + quantity_words(*second)};
 }

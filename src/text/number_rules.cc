@@ -81,6 +81,10 @@ class NumberReader {
     if (at > 0 && text_.at(at - 1) == U'/' && at > 1 && is_letter(text_.at(at - 2))) {
       return std::nullopt;
     }
+    // A part of something longer that was not understood.
+    if (at > 1 && is_one_of(text_.at(at - 1), U"-/:.,") && is_digit(text_.at(at - 2))) {
+      return std::nullopt;
+    }
     for (const auto reader : {read_date, read_time, read_technical, read_fraction, read_range,
                               read_form, read_measure}) {
       if (const auto reading = reader(text_, at)) return reading;

@@ -99,7 +99,7 @@ class ParenthesisReader {
     }
     // "word(s)" is one word, "f(x)" is said as it comes.
     const bool joined = at > 0 && is_word_character(text_[at - 1]);
-    if (joined && inside.size() <= 2) {
+    if (joined && (inside == U"s" || inside == U"es" || inside == U"S")) {
       replace(at, at + 1, U"");
       return at;
     }
@@ -122,8 +122,10 @@ class ParenthesisReader {
       replace(at, at + 1, sentence && is_word_character(next) ? U" " : U"");
       return;
     }
-    // A remark at a sentence's beginning may be a sentence of its own.
-    replace(at, at + 1, U",");
+    size_t after = at + 1;
+    while (draft_.at(after) == U' ') ++after;
+    const bool last = after >= text_.size() || is_break(text_[after]);
+    replace(at, at + 1, last ? U"" : U",");
   }
 
   void replace(size_t begin, size_t end, std::u32string_view by) {

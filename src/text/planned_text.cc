@@ -87,6 +87,11 @@ bool is_foreign(const std::u32string& text) {
   return static_cast<double>(foreign) > kForeignShare * static_cast<double>(letters);
 }
 
+void require_words(const std::u32string& text) {
+  if (std::any_of(text.begin(), text.end(), is_word_character)) return;
+  throw_invalid("text: found nothing to speak in it, expected at least one letter or digit");
+}
+
 class Planner {
  public:
   Planner(std::string_view text, const TextOptions& options)
@@ -94,15 +99,14 @@ class Planner {
 
   PlannedText plan() {
     check_options(options_);
+    require_words(source_);
     if (options_.processing) {
       run_front_end(draft_, options_, plan_.warnings);
     } else {
       mark_paragraphs(draft_);
     }
     const std::vector<Section> sections = find_sections(draft_, plan_.leading_pause_seconds);
-    if (sections.empty()) {
-      throw_invalid("text: found nothing to speak in it, expected at least one letter or digit");
-    }
+    if (sections.empty()) require_words({});
     for (const Section& section : sections) add_section(section);
     finish();
     return std::move(plan_);

@@ -35,6 +35,7 @@ bool is_roman(char32_t c) { return is_one_of(c, U"IVXL"); }
 
 void read_roman_numerals(Draft& draft) {
   static const WordSet numbered = table_words(table_numbered_nouns);
+  static const WordSet starters = table_words(table_sentence_starters);
   static const WordSet regnal = table_words(table_regnal_names);
   const std::u32string& text = draft.text();
   size_t word_begin = 0, word_end = 0;  // the last word
@@ -59,7 +60,8 @@ void read_roman_numerals(Draft& draft) {
         draft.replace(at, end, U"the " + ordinal_words(digits), Rule::kNumber);
       } else if (regnal.count(before) && value > 1) {
         draft.replace(at, end, U"the " + ordinal_words(digits), Rule::kNumber);
-      } else if (end - at >= 2 && value > 1 && is_upper(before[0]) && before.size() > 2) {
+      } else if (end - at >= 2 && value > 1 && is_upper(before[0]) && before.size() > 2 &&
+                 !starters.count(before)) {
         draft.replace(at, end, cardinal_words(digits), Rule::kNumber);
       }
     } else if (value > 0 && follows && draft.at(end) == U'.' &&

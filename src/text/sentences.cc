@@ -33,7 +33,8 @@ struct Words {
     const std::map<std::u32string, AfterDot> kinds = {
         {U"never", AfterDot::kNever},     {U"seldom", AfterDot::kSeldom},
         {U"capital", AfterDot::kCapital}, {U"name", AfterDot::kName},
-        {U"number", AfterDot::kNumber},   {U"date", AfterDot::kDate}};
+        {U"number", AfterDot::kNumber},   {U"date", AfterDot::kDate},
+        {U"direction", AfterDot::kName}};
     for (std::vector<std::u32string>& row : table_rows(table_abbreviations)) {
       if (row[0].back() == U'.') row[0].pop_back();
       abbreviations.emplace(row[0], kinds.at(row[2]));

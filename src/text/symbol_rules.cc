@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "text/characters.h"
 #include "text/rules.h"
+#include "text/tables.h"
 
 namespace echo {
 namespace {
@@ -79,6 +80,12 @@ class SymbolReader {
         return read_slash(at);
       case U'~':
         return read_tilde(at);
+      case U'@':
+        return before(at) == U' ' && draft_.at(at + 1) == U' ' ? put(at, at + 1, U"at") : at;
+      case U':':
+        // std::string
+        return draft_.at(at + 1) == U':' && is_word_character(before(at)) ? put(at, at + 2, U" ")
+                                                                          : at;
       case U'-':
         return read_hyphens(at);
       case U'\u2013':
@@ -151,6 +158,9 @@ class SymbolReader {
   size_t read_slash(size_t at) {
     const char32_t l = before(at), r = draft_.at(at + 1);
     if (l == U' ' && r == U' ') return put(at, at + 1, U",");
+    const bool variable =
+        is_ascii_letter(l) && is_digit(r) && (at < 2 || !is_word_character(text_[at - 2]));
+    if (variable) return between(at, at + 1, U"over");
     if (!is_letter(l) || !is_letter(r)) return at;
     size_t begin = at, end = at + 1;
     while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 20)
@@ -167,17 +177,39 @@ class SymbolReader {
   }
 
   size_t read_tilde(size_t at) {
-    if (is_digit(draft_.at(at + 1)) || is_one_of(draft_.at(at + 1), U"$\u20AC\u00A3")) {
-      return between(at, at + 1, U"about");
+    const char32_t l = before(at), r = draft_.at(at + 1);
+    const bool leads = l == 0 || is_mark(l) || is_one_of(l, U" (");
+    if (!leads || !(is_word_character(r) || is_one_of(r, U"$\u20AC\u00A3"))) {
+      // "hello~" draws a word out.
+      return put(at, at + 1, U"");
     }
-    // "hello~" draws a word out.
-    return put(at, at + 1, U"");
+    const std::u32string word = word_before(at);
+    const bool said = word == U"about" || word == U"roughly" || word == U"around";
+    return said ? put(at, at + 1, U"") : between(at, at + 1, U"about");
+  }
+
+  std::u32string word_before(size_t end) const {
+    while (end > 0 && text_[end - 1] == U' ') --end;
+    size_t begin = end;
+    while (begin > 0 && is_letter(text_[begin - 1]) && end - begin < 12) --begin;
+    return lower_case(std::u32string_view(text_).substr(begin, end - begin));
+  }
+
+  bool is_day_or_month(std::u32string_view word) const {
+    static const WordSet names = {U"Monday",    U"Tuesday", U"Wednesday", U"Thursday", U"Friday",
+                                  U"Saturday",  U"Sunday",  U"January",   U"February", U"March",
+                                  U"April",     U"May",     U"June",      U"July",     U"August",
+                                  U"September", U"October", U"November",  U"December"};
+    return names.count(word) > 0;
   }
 
   size_t read_hyphens(size_t at) {
     size_t end = at;
     while (end < text_.size() && text_[end] == U'-') ++end;
     if (draft_.at(end) == U'>' && end - at <= 2) return between(at, end + 1, U"to");
+    if (end - at == 2 && before(at) == U' ' && is_ascii_letter(draft_.at(end))) {
+      return put(at, end, U"dash dash ");
+    }
     if (end - at == 1) {
       const bool spaced = before(at) == U' ' && draft_.at(end) == U' ';
       if (!spaced) return end;
@@ -193,8 +225,14 @@ class SymbolReader {
     const bool joins_words = text_[at] == U'\u2013' && end - at == 1 &&
                              is_word_character(before(at)) && is_word_character(draft_.at(end));
     if (joins_words) {
-      const bool numbers = is_digit(before(at)) && is_digit(draft_.at(end));
-      return put(at, end, numbers ? U" to " : U"-");
+      size_t begin = at, last = end;
+      while (begin > 0 && is_letter(text_[begin - 1]) && at - begin < 12) --begin;
+      while (last < text_.size() && is_letter(text_[last]) && last - end < 12) ++last;
+      const std::u32string_view all = text_;
+      const bool to = (is_digit(before(at)) && is_digit(draft_.at(end))) ||
+                      (is_day_or_month(all.substr(begin, at - begin)) &&
+                       is_day_or_month(all.substr(end, last - end)));
+      return put(at, end, to ? U" to " : U"-");
     }
     return read_dash_run(at, end);
   }
@@ -207,7 +245,9 @@ class SymbolReader {
     if (r == 0 || is_mark(r) || (r == U'"' && draft_.at(end) == U'"')) {
       return put(begin, end, is_word_character(l) ? U"-" : U"");
     }
-    if (l == 0 || is_mark(l) || l == U'"') return put(begin, end, begin < at ? U" " : U"");
+    const bool opens = l == U'"' && (begin < 2 || is_white_space(text_[begin - 2]));
+    if (l == 0 || is_mark(l) || opens) return put(begin, end, begin < at ? U" " : U"");
+    if (text_[at] == U'\u2013' && is_digit(l) && is_digit(r)) return put(begin, end, U" to");
     return put(begin, end, draft_.at(end) == U' ' ? U"," : U", ");
   }
 

@@ -62,6 +62,7 @@ bool read_tag(const Tag& tag, std::u32string& by) {
            (tag.attributes && tag.plain);
   }
   if (known->second == U"line") by = U"\n";
+  if (known->second == U"item" && !tag.closes) by = U"\n- ";
   if (known->second == U"paragraph") by = U"\n\n";
   if (known->second == U"cell" && tag.closes) by = U", ";
   return true;
