@@ -13,7 +13,9 @@ constexpr int64_t kNoMaximum = 0;  // of a text
 
 constexpr OptionRow kOptions[] = {
     {"-m,--model", "ECHO_MODEL_DIR", "the hub's cache", kAnyText, kNoMaximum,
-     "Use the checkpoints in this directory, or a file of `echo-tts pack`"},
+     "Use the checkpoints in this directory, a file of `echo-tts pack`, or `small`, the small "
+     "voice "
+     "that comes with the program"},
     {"--device", "ECHO_DEVICE", "auto", kAnyText, kNoMaximum,
      "Compute on this device: auto (a GPU, or else the CPU), cpu, cuda, cuda:N"},
     {"--threads", "", "as many as the process may run on", 0, 1024,
@@ -26,7 +28,7 @@ constexpr OptionRow kOptions[] = {
      "Open this CUDA module"},
     {"--precision", "ECHO_PRECISION", "auto", kAnyText, kNoMaximum,
      "Multiply the transformer's matrices in this type; auto: as the checkpoint is stored, if it "
-     "fits; int8 and fp8 on a GPU only"},
+     "fits; fp8 on a GPU only"},
     {"--unquantized-blocks,--wide-blocks", "", "4", 0, 1000,
      "Keep so many of the transformer's last blocks in bf16 with int8 and fp8"},
     {"--codec-precision", "ECHO_CODEC_PRECISION", "auto", kAnyText, kNoMaximum,
