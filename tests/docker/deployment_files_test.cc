@@ -273,6 +273,14 @@ TEST(DeployDocument, ErrorTextsStandInTheSources) {
   EXPECT_GE(checked, 20);
 }
 
+TEST(DeployDocument, HasTheTableOfOptionsThatTheProgramPrints) {
+  const ProcessResult printed = run_process({ECHO_TTS_PROGRAM, "options"});
+  ASSERT_EQ(printed.exit_code, 0) << printed.err;
+  EXPECT_GT(std::count(printed.out.begin(), printed.out.end(), '\n'), 10);
+  EXPECT_NE(file("docs/deploy.md").find(printed.out), std::string::npos)
+      << "the table of docs/deploy.md is not what `echo-tts options` prints";
+}
+
 TEST(DeployDocument, NamesOnlyFilesThatExist) {
   for (const std::string& target : matches(file("docs/deploy.md"), R"re(\]\(([^)#:]+)\))re")) {
     EXPECT_TRUE(fs::exists(kRoot / "docs" / target)) << target;
