@@ -5,7 +5,7 @@
 
 #include "audio/voice.h"
 #include "text/chunk.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace echo {
 namespace {
