@@ -15,8 +15,9 @@
 #include "audio/voice.h"
 #include "base/error.h"
 #include "engine/engine.h"
+#include "engine/window.h"
 #include "net/curl_http_client.h"
-#include "text/plan.h"
+#include "text/planned_text.h"
 
 namespace echo::apps {
 namespace {
@@ -25,6 +26,7 @@ constexpr size_t kMaxTextBytes = size_t{1} << 20;
 
 struct Options {
   std::string text, text_file, voice, output = "speech.ogg", format, preset;
+  std::string profile;  // of the environment
   int sample_rate = 0, bitrate = 0;
   bool json = false, quiet = false;
   EngineFlags engine;
@@ -75,9 +77,14 @@ EncodeOptions encoding_of(const Options& options) {
 }
 
 SpeechParameters parameters_of(const Options& options) {
-  SpeechParameters parameters;
+  const auto profile = options.parameters.find("profile");
+  SpeechParameters parameters = parameters_of(profile == options.parameters.end()
+                                                  ? parse_profile(options.profile, "ECHO_PROFILE")
+                                                  : parse_profile(profile->second));
   if (!options.preset.empty()) apply_preset(options.preset, parameters);
-  for (const auto& [name, value] : options.parameters) set_parameter(parameters, name, value);
+  for (const auto& [name, value] : options.parameters) {
+    if (name != "profile") set_parameter(parameters, name, value);
+  }
   validate(parameters);
   return parameters;
 }
@@ -151,15 +158,15 @@ int say(const Options& options) {
   request.parameters = parameters_of(options);
   EngineOptions engine_options = options.engine.options();
   check_text_length(request.text, engine_options.max_text_chars);
-  plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
-                             request.parameters.target_duration_seconds});
+  plan_text(request.text, text_options_of(request.parameters));
   std::optional<OutputFile> file;
   if (options.output != "-") file.emplace(options.output);
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
   const std::unique_ptr<HttpClient> http = make_http_client();
-  engine_options.blockwise = request.parameters.block_sizes.size() > 1;
+  engine_options.blockwise = request.parameters.block_sizes.size() > 1 ||
+                             request.parameters.sequence_length == kAutoFrames;
   engine_options.files = locate_model(options.engine.source, *http, false).files;
   request.voice = voice_of(options, warnings);
 
@@ -223,6 +230,8 @@ void add_say(CommandLine& line) {
   command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
   command.add_option("--bitrate", options->bitrate, "Of ogg, mp3 and aac, bits per second");
   options->engine.add_to(command, line.environment());
+  options->profile =
+      line.environment().text("ECHO_PROFILE", std::string(profile_name(Profile::kNatural)));
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");
@@ -240,7 +249,7 @@ void add_say(CommandLine& line) {
             "--" + name,
             [options, name](const std::string& value) { options->parameters[name] = value; },
             std::string(info.help) + ": " + expected_value(info) + " (default " +
-                std::string(info.default_text) + ")")
+                default_value(info) + ")")
         ->group("Parameters");
   }
 }

@@ -41,6 +41,9 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.output = output_directory_of(environment);
   options.limits.max_text_chars =
       static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4000, 1, 1'000'000));
+  const std::string_view natural = profile_name(Profile::kNatural);
+  options.limits.profile =
+      parse_profile(environment.text("ECHO_PROFILE", std::string(natural)), "ECHO_PROFILE");
   options.warm_up = environment.text("ECHO_WARM_UP", options.warm_up);
   if (options.warm_up != "auto" && options.warm_up != "on" && options.warm_up != "off") {
     throw_invalid("ECHO_WARM_UP: found \"" + options.warm_up.substr(0, 40) +
@@ -74,7 +77,8 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
   lines.push_back("output that could not be stored: " + options.output.path + ", " +
                   std::to_string(options.output.retention.count()) + " h, " +
                   std::to_string(options.output.max_bytes) + " bytes");
-  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters");
+  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters; profile " +
+                  std::string(profile_name(options.limits.profile)));
   return lines;
 }
 

@@ -5,6 +5,7 @@
 #include "audio/silence.h"
 #include "base/error.h"
 #include "engine/flattening.h"
+#include "engine/window.h"
 
 namespace echo {
 namespace {
@@ -15,9 +16,11 @@ constexpr int64_t kDecodeFrames = 64;
 }  // namespace
 
 ChunkAttempt::ChunkAttempt(const SpeechModels& models, const SamplerParameters& parameters,
-                           uint64_t seed, Conditions conditions,
+                           uint64_t seed, Conditions conditions, bool grows,
                            std::optional<Codec::Decoder> decoder)
     : seed_(seed),
+      window_(parameters.sequence_length),
+      grows_(grows),
       prefix_frames_(conditions.continuation.rows()),
       decoder_(decoder ? std::move(*decoder) : Codec::Decoder(models.codec)) {
   const auto noise = [generator = NoiseGenerator(models.noise, seed)](int64_t n) mutable {
@@ -44,7 +47,17 @@ void ChunkAttempt::apply(const Tensor& v) {
     certain.ended = certain.frames < final_frames;
   }
   latent_ = all.row_range(prefix_frames_, certain.frames);
-  if (trajectory_->finished() || certain.ended) {
+  const int64_t further = grows_ && trajectory_->finished() && !certain.ended
+                              ? further_frames(window_, trajectory_->final_frames())
+                              : 0;
+  if (further > 0) {
+    // What may still turn out to be the first of silence waits for the next block.
+    certain = certain_frames(values, all.cols());
+    latent_ = all.row_range(prefix_frames_, certain.frames);
+    trajectory_->extend(further);
+    steps_total_ = trajectory_->steps_total();
+  }
+  if (further == 0 && (trajectory_->finished() || certain.ended)) {
     ended_ = certain.ended;
     window_frames_ = final_frames;
     trajectory_.reset();

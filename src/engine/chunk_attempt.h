@@ -20,9 +20,12 @@ namespace echo {
 // device's thread alone.
 class ChunkAttempt {
  public:
-  // Errors: as Trajectory. `decoder`: in the state that what came before the chunk left it in.
+  // Errors: as Trajectory. parameters: with a sequence_length that is a number. `grows`: when the
+  // speech has not ended, go on with another block, as long as the model can.
+  // `decoder`: in the state that what came before the chunk left it in.
   ChunkAttempt(const SpeechModels& models, const SamplerParameters& parameters, uint64_t seed,
-               Conditions conditions, std::optional<Codec::Decoder> decoder = {});
+               Conditions conditions, bool grows = false,
+               std::optional<Codec::Decoder> decoder = {});
 
   uint64_t seed() const { return seed_; }
   // The sampler, null when all has been sampled.
@@ -54,6 +57,8 @@ class ChunkAttempt {
 
  private:
   const uint64_t seed_;
+  const int64_t window_;  // that was asked for first
+  const bool grows_;
   const int64_t prefix_frames_;  // of the continuation; not part of the attempt's own frames
   std::unique_ptr<Trajectory> trajectory_;
   int64_t steps_total_ = 0;

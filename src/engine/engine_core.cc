@@ -9,6 +9,8 @@
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_identity.h"
+#include "engine/quality_judge.h"
+#include "engine/window.h"
 #include "models/pca_state.h"
 #include "nn/read_ahead.h"
 
@@ -171,15 +173,14 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                   "blockwise generation");
   }
   check_text_length(request.text, max_text_chars_);
-  ChunkOptions chunking;
-  chunking.max_chars = static_cast<size_t>(request.parameters.max_chars_per_chunk);
-  chunking.target_duration_seconds = request.parameters.target_duration_seconds;
-  prepared.chunks = plan_chunks(request.text, chunking);
+  PlannedText plan = plan_text(request.text, text_options_of(request.parameters));
+  prepared.chunks = std::move(plan.chunks);
+  prepared.leading_pause_seconds = plan.leading_pause_seconds;
   prepared.warnings = parameter_warnings(request.parameters);
+  for (std::string& warning : plan.warnings) prepared.warnings.push_back(std::move(warning));
+  prepared.judge = request.judge ? std::move(request.judge) : make_quality_judge();
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
-  prepared.judge = std::move(request.judge);
-  prepared.max_retakes = std::max<int64_t>(0, request.max_retakes);
   if (request.voice) prepare_voice(*request.voice, prepared);
   return prepared;
 }

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "audio/voice.h"
-#include "text/chunk.h"
 #include "base/utf8.h"
+#include "text/chunk.h"
 
 namespace echo {
 namespace {

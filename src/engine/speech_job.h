@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "audio/join.h"
 #include "engine/chunk_attempt.h"
+#include "engine/recording.h"
 #include "engine/speech_pipe.h"
 #include "engine/speech_task.h"
 
@@ -64,6 +64,7 @@ class SpeechJob {
     bool flows = false;                     // its samples may be given out as they are decoded
     bool kept = false;                      // it is decoded and judged
     std::vector<std::string> warnings;
+    std::vector<std::string> reasons, retake_reasons;
   };
 
   std::optional<size_t> next_to_start() const;
@@ -73,12 +74,14 @@ class SpeechJob {
   void judge(Chunk& chunk);
   ChunkVerdict ask_judge(const Chunk& chunk) const;
   bool may_retake(const Chunk& chunk) const;
+  static void note_retake(Chunk& chunk, const ChunkVerdict& verdict);
   // Makes way for another attempt.
   static void drop_attempt(Chunk& chunk);
   static void keep(Chunk& chunk, const ChunkVerdict& verdict);
   // Lets flow into the recording what may: chunks in their order.
   void give_out();
   void finish_chunk(Chunk& chunk);
+  Recording::Boundary boundary_after(size_t index) const;
 
   const SpeechModels& models_;
   PreparedSpeech prepared_;
@@ -89,7 +92,7 @@ class SpeechJob {
   size_t next_out_ = 0;  // the chunk whose samples come next
   double fraction_ = 0;  // of all steps, as told
   uint64_t given_samples_ = 0;
-  ChunkJoiner joiner_;
+  Recording recording_;
   SpeechSummary summary_;
 };
 

@@ -11,13 +11,20 @@ Json speech_input_schema() {
   Json parameters = Json::object();
   for (const ParameterInfo& info : parameter_table()) {
     Json schema = {{"description", info.help}};
-    schema["default"] = Json::parse(info.default_text, nullptr, /*allow_exceptions=*/false);
-    if (schema["default"].is_discarded()) schema.erase("default");
+    const std::string_view text = info.natural_text.empty() ? info.default_text : info.natural_text;
+    schema["default"] = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (schema["default"].is_discarded()) schema["default"] = text;  // a word
     Json bounds = Json::object();
     if (info.type == ParameterType::kInteger || info.type == ParameterType::kIntegerList) {
       bounds = {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
     } else if (info.type == ParameterType::kNumber) {
       bounds = {{"type", "number"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
+    } else if (info.type == ParameterType::kIntegerOrAuto) {
+      bounds["oneOf"] = {
+          {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}},
+          {{"const", "auto"}}};
+    } else if (info.type == ParameterType::kProfile) {
+      bounds["enum"] = {profile_name(Profile::kPublished), profile_name(Profile::kNatural)};
     } else {
       bounds = {{"type", "boolean"}};
     }

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
+#include "engine/window.h"
 #include "speech/public_text.h"
 #include "speech/voice_directory.h"
 #include "text/plan.h"
+#include "text/planned_text.h"
 
 namespace echo {
 namespace {
@@ -209,8 +211,7 @@ void check_job_text(std::string_view text, const SpeechParameters& parameters,
   if (chars > limits.max_text_chars) {
     throw_invalid("text: found " + std::to_string(chars) + expected);
   }
-  plan_chunks(text, {static_cast<size_t>(parameters.max_chars_per_chunk),
-                     parameters.target_duration_seconds});
+  plan_text(text, text_options_of(parameters));
 }
 
 void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOptions& output,
@@ -244,6 +245,7 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
 
   warn_of_unknown_names(input, job.warnings);
   const Json& seed = member(input, "seed");
+  job.parameters = parameters_of(limits.profile);
   const ParameterInfo& seed_info = parameter_table().front();
   set_from_json(job.parameters, seed_info, seed);
   const uint64_t outer_seed = job.parameters.seed;

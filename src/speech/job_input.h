@@ -30,7 +30,8 @@ struct JobInput {
 };
 
 struct JobLimits {
-  size_t max_text_chars = 4000;  // code points
+  size_t max_text_chars = 4000;         // code points
+  Profile profile = Profile::kNatural;  // of jobs that name none
 };
 
 // Reads {"text", "speaker_voice", "parameters", "session_id", "seed"} or {"action"}. null is as

@@ -39,6 +39,7 @@ std::string report_line(const JobReport& report) {
                                  {"status", report.kind.empty() ? "completed" : report.kind},
                                  {"text_chars", report.text_chars},
                                  {"chunks", report.chunks},
+                                 {"rerolls", report.rerolls.size()},
                                  {"seed", report.seed},
                                  {"format", format_name(report.format)},
                                  {"bytes", report.bytes},

@@ -27,6 +27,8 @@ struct JobReport {
   double audio_seconds = 0;
   size_t bytes = 0;  // of the encoded file
   size_t chunks = 0;
+  size_t kept_chunks = 0;  // of them, heard with a fault, since no take was better
+  std::vector<std::string> rerolls;  // why each take that was not kept was made again
   uint64_t seed = 0;
   VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
   AudioFormat format = AudioFormat::kOggOpus;
@@ -35,7 +37,7 @@ struct JobReport {
 };
 
 // {"event": "job", "id", "session_id", "status": "completed" or the failure's kind, "text_chars",
-// "chunks", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},
+// "chunks", "rerolls", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},
 // "input_warnings", "warnings"} on one line.
 std::string report_line(const JobReport& report);
 

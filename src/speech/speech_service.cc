@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "audio/encode.h"
+#include "audio/silence.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "speech/audio_quality.h"
 #include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
@@ -49,6 +49,17 @@ void add_once(std::vector<std::string>& list, const std::vector<std::string>& mo
   for (const std::string& item : more) {
     if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
   }
+}
+
+// Parameters at the ends of their ranges may do this to a device in perfect health.
+void check_samples(std::span<const float> samples) {
+  const size_t bad = find_non_finite(samples);
+  if (!samples.empty() && bad == samples.size()) return;
+  throw JobError(job_kind::kInternal, ErrorCode::kUnavailable,
+                 samples.empty() ? std::string("the audio has no samples")
+                                 : "sample " + std::to_string(bad) + " of " +
+                                       std::to_string(samples.size()) +
+                                       " of the audio is not a finite number");
 }
 
 void throw_if_stopped(const SpeechContext& context) {
@@ -147,6 +158,11 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.timings.voice += spoken.voice_seconds;
   report.audio_seconds = speech.seconds();
   report.chunks = speech.chunks.size();
+  for (const SpokenChunk& chunk : speech.chunks) {
+    report.kept_chunks += chunk.reasons.empty() ? 0 : 1;
+    report.rerolls.insert(report.rerolls.end(), chunk.retake_reasons.begin(),
+                          chunk.retake_reasons.end());
+  }
   report.voice_cache = speech.voice_cache;
   report.input_warnings = spoken.input_warnings;
   for (size_t i = spoken.input_warnings; i < speech.warnings.size(); ++i) {
@@ -217,13 +233,7 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
   add_once(warnings, voice_report->warnings);
   spoken.input_warnings = warnings.size();
   add_once(warnings, spoken.speech.warnings);
-  try {
-    add_once(warnings,
-             check_audio(spoken.speech.samples, kModelRate, count_code_points(input.text)));
-  } catch (const Error& error) {
-    // Parameters at the ends of their ranges may do this to a device in perfect health.
-    throw JobError(job_kind::kInternal, ErrorCode::kUnavailable, error.what());
-  }
+  check_samples(spoken.speech.samples);
   spoken.speech.warnings = std::move(warnings);
   return spoken;
 }
@@ -235,7 +245,13 @@ Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speec
   for (const SpokenChunk& chunk : speech.chunks) {
     chunks.push_back({{"text_chars", chunk.text_chars},
                       {"seed", chunk.seed},
-                      {"duration", rounded_seconds(chunk.seconds)}});
+                      {"attempts", chunk.attempts},
+                      {"duration", rounded_seconds(chunk.seconds)},
+                      {"start_seconds", rounded_seconds(chunk.start_seconds)},
+                      {"end_seconds", rounded_seconds(chunk.end_seconds)},
+                      {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
+                      {"frames", chunk.window_frames},
+                      {"faults", chunk.reasons}});
   }
   Json warnings = Json::array();
   for (const std::string& warning : speech.warnings) {
@@ -251,6 +267,8 @@ Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speec
           {"bitrate", bitrate},
           {"duration", rounded_seconds(speech.seconds())},
           {"seed", input.parameters.seed},
+          {"profile", profile_name(input.parameters.profile)},
+          {"rerolls", report.rerolls.size()},
           {"device", options_.device},
           {"model", options_.model},
           {"chunks", std::move(chunks)},
