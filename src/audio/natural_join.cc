@@ -111,6 +111,7 @@ void NaturalJoiner::add_to_body(std::span<const float> hop, bool loud) {
     if (quiet_hops_ >= kLongQuiet && loud_hops_ < kBurstHops) return;
     quiet_hops_ = 0;
     write(tail_);
+    if (std::exchange(new_place_, false)) place_.begin = written_ - loud_hops_ * hop_;
     tail_.clear();
     tail_written_ = 0;
     place_.end = written_;
@@ -223,6 +224,11 @@ void NaturalJoiner::write_tail(bool trim, bool last) {
 }
 
 Samples NaturalJoiner::end_chunk(const ChunkBoundary& boundary) {
+  if (boundary.continues && boundary.pause_seconds <= 0) {
+    new_place_ = true;
+    return std::exchange(out_, {});
+  }
+  new_place_ = false;
   if (!part_.empty()) {
     const Samples rest = std::exchange(part_, {});
     if (speaking_) {

@@ -25,6 +25,7 @@ struct ChunkBoundary {
   double gap_seconds = 0;    // from its last speech to the first of the next chunk
   double pause_seconds = 0;  // silence that is asked for here: as many zeros, exactly
   bool sound_event = false;  // its text ends in a sound, "(sighs)": its end is no silence
+  bool continues = false;  // the next chunk goes on in the same sound: nothing is done between them
 };
 
 // Pauses are measured from speech to speech. Silence beyond them is left out, what is missing is
@@ -79,6 +80,8 @@ class NaturalJoiner {
   size_t quiet_hops_ = 0;    // in a row, before them
   After after_ = After::kNothing;
   size_t gap_ = 0;  // wanted after the chunk before
+  bool new_place_ =
+      false;  // the next speech is a chunk's first, though it goes on in the same sound
   Place place_;
 };
 

@@ -10,6 +10,7 @@
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_identity.h"
 #include "engine/quality_judge.h"
+#include "engine/strand.h"
 #include "engine/window.h"
 #include "models/pca_state.h"
 #include "nn/read_ahead.h"
@@ -173,7 +174,17 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                   "blockwise generation");
   }
   check_text_length(request.text, max_text_chars_);
-  PlannedText plan = plan_text(request.text, text_options_of(request.parameters));
+  TextOptions reading = text_options_of(request.parameters);
+  if (request.parameters.continuity != Continuity::kNone) {
+    if (!dit_.blockwise()) {
+      throw_invalid("continuity: found " +
+                    std::string(continuity_name(request.parameters.continuity)) +
+                    ", expected none: this model was loaded without the weights for blockwise "
+                    "generation");
+    }
+    reading.max_chars = std::min(reading.max_chars, strand_chars(count_code_points(request.text)));
+  }
+  PlannedText plan = plan_text(request.text, reading);
   prepared.chunks = std::move(plan.chunks);
   prepared.leading_pause_seconds = plan.leading_pause_seconds;
   prepared.warnings = parameter_warnings(request.parameters);
@@ -181,6 +192,11 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   prepared.judge = request.judge ? std::move(request.judge) : make_quality_judge();
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
+  const bool strands = prepared.parameters.continuity != Continuity::kNone;
+  if (strands && prepared.chunks.size() > 1 &&
+      prepared.parameters.cfg_scale_speaker == SamplerParameters().cfg_scale_speaker) {
+    prepared.parameters.cfg_scale_speaker = kStrandSpeakerScale;
+  }
   if (request.voice) prepare_voice(*request.voice, prepared);
   return prepared;
 }

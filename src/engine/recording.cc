@@ -56,6 +56,11 @@ Samples Recording::end_chunk(const Boundary& boundary) {
   }
   Samples ready = std::exchange(silence_, {});
   const bool paused = boundary.pause_seconds > 0;
+  if (boundary.continues && !paused) {
+    place_ = {chunk_begin_, before_ + published_.size()};
+    chunk_begin_ = place_.end;
+    return trimmed(std::move(ready), false);
+  }
   const Samples rest = published_.push({}, boundary.last || paused);
   ready.insert(ready.end(), rest.begin(), rest.end());
   place_ = {chunk_begin_, before_ + published_.size()};

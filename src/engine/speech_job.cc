@@ -1,9 +1,11 @@
 #include "engine/speech_job.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "audio/silence.h"
+#include "audio/speech_level.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "engine/quality_judge.h"
@@ -15,6 +17,7 @@ namespace {
 
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
+constexpr size_t kMostParts = 3;         // chunks that a chunk of a strand may hear
 constexpr double kSentencePause = 0.35;  // where the text's plan leaves it to the join
 
 template <class Count>
@@ -97,6 +100,7 @@ std::optional<size_t> SpeechJob::next_to_start() const {
   for (size_t i = next_out_; i < chunks_.size(); ++i) {
     const Chunk& chunk = chunks_[i];
     if (!chunk.attempt) return i;
+    if (in_strands()) return {};  // it must have been heard first
     // Somebody listens: the chunk that is heard first has the device for itself.
     if (prepared_.delivery == SpeechDelivery::kInOrder && chunk.attempt->trajectory()) return {};
   }
@@ -108,8 +112,6 @@ void SpeechJob::start_chunk() {
   Chunk& chunk = chunks_[index];
   const Timer timer(summary_.timings.text);
   Conditions conditions;
-  conditions.text = std::make_shared<KeyValueCache>(
-      models_.dit.encode_text(tokenize(prepared_.chunks[index].model_text)));
   // Shares the voice's ownership: the cache may let it go meanwhile.
   if (voice_) conditions.speaker = {voice_, &voice_->keys_values};
   const uint64_t seed =
@@ -119,13 +121,105 @@ void SpeechJob::start_chunk() {
   const bool automatic =
       parameters.sequence_length == kAutoFrames && parameters.block_sizes.empty();
   const bool grows = automatic && models_.dit.blockwise();
-  if (automatic) {
+  std::string text = prepared_.chunks[index].model_text;
+  std::optional<Codec::Decoder> decoder;
+  if (in_strands()) {
+    text = continue_strand(chunk, conditions, parameters, automatic);
+    decoder = strand_.decoder();
+  } else if (automatic) {
     const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
     parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
   }
-  chunk.attempt =
-      std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions), grows);
+  conditions.text = std::make_shared<KeyValueCache>(models_.dit.encode_text(tokenize(text)));
+  chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
+                                                 grows, std::move(decoder));
   ++chunk.attempts;
+}
+
+bool SpeechJob::strand_goes_on(size_t index) const {
+  if (!in_strands() || index + 1 == chunks_.size() || strand_.full()) return false;
+  return prepared_.parameters.continuity == Continuity::kText ||
+         prepared_.chunks[index].end != ChunkEnd::kParagraph;
+}
+
+std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
+                                       SamplerParameters& parameters, bool automatic) {
+  // A take that came to nothing, or to no end, may do better with less before it; the last one has
+  // nothing before it.
+  size_t most_parts = kMostParts;
+  for (const std::string& reason : chunk.retake_reasons) {
+    if (most_parts > 0 && (reason == "empty" || reason == "no_end")) --most_parts;
+  }
+  const bool last_try = chunk.attempts > 0 && chunk.attempts == prepared_.parameters.max_rerolls;
+  if (last_try) most_parts = 0;
+  const Strand::Continuation continuation =
+      strand_.continue_with(prepared_.chunks[static_cast<size_t>(chunk.index)], most_parts);
+  const ContinuationPlan& plan = continuation.plan;
+  chunk.prefix_frames = plan.prefix_frames;
+  chunk.joined = strand_.empty()  ? "first"
+                 : plan.parts > 0 ? "continued"
+                 : last_try       ? "fallback"
+                                  : "fresh";
+  conditions.continuation = continuation.latents;
+  parameters.block_sizes.clear();
+  const int64_t most = kMaxFrames - plan.prefix_frames;
+  const int64_t asked = automatic ? plan.window_frames : parameters.sequence_length;
+  parameters.sequence_length = std::min(most, asked == kAutoFrames ? most : asked);
+  return continuation.model_text;
+}
+
+void SpeechJob::shorten_pause(Chunk& chunk) {
+  if (strand_.empty()) return;
+  const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
+  if (!activity.any()) return;
+  const double limit = strand_end_ == ChunkEnd::kParagraph  ? 2.0
+                       : strand_end_ == ChunkEnd::kSentence ? 1.2
+                                                            : 0.6;
+  const double lead = seconds_of(activity.begin * activity.hop);
+  const double pause = strand_tail_seconds_ + lead;
+  if (pause <= limit) return;
+  // Two rows stay at each side of what is left out.
+  const auto frame = static_cast<double>(models_.codec.samples_per_frame()) / kModelRate;
+  const auto silent = static_cast<int64_t>(lead / frame) - 4;
+  const int64_t count =
+      std::min(silent, static_cast<int64_t>(std::ceil((pause - 0.75 * limit) / frame)));
+  if (count > 0) chunk.attempt->leave_out(2, count, chunk.samples, hooks_);
+}
+
+void SpeechJob::add_to_strand(Chunk& chunk) {
+  const auto index = static_cast<size_t>(chunk.index);
+  const PlannedChunk& text = prepared_.chunks[index];
+  ChunkAttempt& attempt = *chunk.attempt;
+  shorten_pause(chunk);
+  const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
+  const int64_t per_frame = models_.codec.samples_per_frame();
+  const bool goes_on = strand_goes_on(index) && activity.any();
+  if (!goes_on && !voice_ && index + 1 < chunks_.size() && attempt.frames() >= 4) {
+    // Without a voice every strand would have a speaker of its own.
+    const Tensor first = attempt.first_latents(attempt.frames() / 4 * 4);
+    voice_ = std::make_shared<EncodedVoice>(
+        EncodedVoice{models_.dit.encode_speaker(first, first.rows())});
+  }
+  if (!goes_on) {
+    strand_ = Strand();
+    chunk.ends_strand = true;
+    return;
+  }
+  // Some silence after the last speech stays, in whole patches.
+  const auto samples_to_frames = [&](size_t samples) {
+    return static_cast<int64_t>(samples) / per_frame;
+  };
+  const int64_t begin = samples_to_frames(activity.begin * activity.hop);
+  const int64_t end = samples_to_frames(activity.end * activity.hop - 1) + 1;
+  const bool clause = text.end == ChunkEnd::kClause || text.end == ChunkEnd::kWord;
+  const auto patches_up = [](int64_t frames) { return (frames + 3) / 4 * 4; };
+  const int64_t cut = std::min({patches_up(end + (clause ? 1 : 3)), patches_up(attempt.frames()),
+                                attempt.sampled_frames() / 4 * 4});
+  Codec::Decoder decoder = attempt.cut(cut, chunk.samples, hooks_);
+  strand_tail_seconds_ =
+      std::max(0.0, seconds_of(chunk.samples.size()) - seconds_of(activity.end * activity.hop));
+  strand_end_ = text.end;
+  strand_.add(text, attempt.first_latents(cut), end - begin, std::move(decoder));
 }
 
 std::vector<Trajectory*> SpeechJob::running() const {
@@ -211,9 +305,11 @@ void SpeechJob::drop_attempt(Chunk& chunk) {
 // blocks from the first block that passes; every other when it is whole.
 void SpeechJob::judge(Chunk& chunk) {
   using Action = ChunkVerdict::Action;
-  if (!prepared_.judge || prepared_.parameters.max_rerolls == 0) chunk.flows = true;
+  // In a strand a chunk's end is settled when it is whole.
+  const bool held = in_strands();
+  if ((!prepared_.judge || prepared_.parameters.max_rerolls == 0) && !held) chunk.flows = true;
   if (!chunk.attempt->decoded()) {
-    const bool in_blocks = prepared_.delivery == SpeechDelivery::kInOrder &&
+    const bool in_blocks = !held && prepared_.delivery == SpeechDelivery::kInOrder &&
                            prepared_.parameters.block_sizes.size() > 1;
     if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
     const ChunkVerdict verdict = ask_judge(chunk);
@@ -242,6 +338,7 @@ void SpeechJob::judge(Chunk& chunk) {
     verdict = std::move(chunk.best->verdict);
   }
   keep(chunk, verdict);
+  if (in_strands()) in_chunk(chunk, [&] { add_to_strand(chunk); });
 }
 
 ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
@@ -302,6 +399,7 @@ Recording::Boundary SpeechJob::boundary_after(size_t index) const {
   boundary.gap_seconds = text.join_seconds > 0 ? text.join_seconds : kSentencePause;
   boundary.pause_seconds = text.pause_seconds;
   boundary.sound_event = ends_in_sound(text.text);
+  boundary.continues = in_strands() && chunks_[index].kept && !chunks_[index].ends_strand;
   return boundary;
 }
 
@@ -317,6 +415,8 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
   spoken.start_seconds = seconds_of(recording_.place().begin);
   spoken.end_seconds = seconds_of(recording_.place().end);
   spoken.pause_seconds = text.pause_seconds;
+  spoken.prefix_frames = chunk.prefix_frames;
+  spoken.joined = chunk.joined;
   spoken.reasons = std::move(chunk.reasons);
   spoken.retake_reasons = std::move(chunk.retake_reasons);
   summary_.chunks.push_back(std::move(spoken));

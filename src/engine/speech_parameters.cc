@@ -15,8 +15,9 @@ namespace {
 struct AutoFrames {
   int64_t* frames;
 };
-using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
-                           std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*>;
+using Field =
+    std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
+                 std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*, Continuity*>;
 using Integer = std::variant<int64_t, uint64_t>;
 
 struct Parameter {
@@ -41,8 +42,8 @@ constexpr double kSmallestFactor = 0.01;
         [](SpeechParameters& p) -> Field { return &p.name; }                                   \
   }
 
-const std::array<Parameter, 25>& parameters_in_order() {
-  static const std::array<Parameter, 25> table = {
+const std::array<Parameter, 26>& parameters_in_order() {
+  static const std::array<Parameter, 26> table = {
       ECHO_PARAMETER(seed, kInteger, "0", 0, kLargestSeed,
                      "start of the noise; the same seed and settings give the same audio"),
       Parameter{{"profile", ParameterType::kProfile, "published", 0, 1,
@@ -104,6 +105,8 @@ const std::array<Parameter, 25>& parameters_in_order() {
                              "shortens a long silence at the beginning"),
       ECHO_PROFILE_PARAMETER(trim_tail, kBoolean, "false", "true", 0, 1,
                              "shortens the silence at the end"),
+      ECHO_PARAMETER(continuity, kContinuity, "none", 0, 2,
+                     "what a chunk hears of those before it: none, paragraph or text"),
   };
   return table;
 }
@@ -211,6 +214,15 @@ struct ParseInto {
     if (!automatic && *field.frames == kAutoFrames) refuse(info, shown(text));
   }
   void operator()(Profile* field) const { *field = parse_profile(trimmed(text)); }
+  void operator()(Continuity* field) const {
+    for (const Continuity value : {Continuity::kNone, Continuity::kParagraph, Continuity::kText}) {
+      if (trimmed(text) == continuity_name(value)) {
+        *field = value;
+        return;
+      }
+    }
+    refuse(info, shown(text));
+  }
 };
 
 struct CheckRange {
@@ -225,6 +237,7 @@ struct CheckRange {
     if (*field.frames != kAutoFrames) (*this)(const_cast<const int64_t*>(field.frames));
   }
   void operator()(const Profile*) const {}
+  void operator()(const Continuity*) const {}
   void operator()(const std::optional<int64_t>* field) const {
     if (*field) (*this)(&**field);
   }
@@ -247,6 +260,9 @@ struct TextOf {
     return *field.frames == kAutoFrames ? "auto" : std::to_string(*field.frames);
   }
   std::string operator()(const Profile* field) const { return std::string(profile_name(*field)); }
+  std::string operator()(const Continuity* field) const {
+    return std::string(continuity_name(*field));
+  }
   template <class T>
   std::string operator()(const std::optional<T>* field) const {
     return *field ? (*this)(&**field) : "null";
@@ -285,6 +301,8 @@ std::string expected_value(const ParameterInfo& info) {
       return "an integer" + range + ", or auto";
     case ParameterType::kProfile:
       return "published or natural";
+    case ParameterType::kContinuity:
+      return "none, paragraph or text";
     case ParameterType::kIntegerList:
       break;
   }
@@ -312,6 +330,18 @@ void apply_profile(Profile profile, SpeechParameters& parameters) {
     std::visit(ParseInto{info, natural ? info.natural_text : info.default_text},
                parameter.field(parameters));
   }
+}
+
+std::string_view continuity_name(Continuity continuity) {
+  switch (continuity) {
+    case Continuity::kNone:
+      return "none";
+    case Continuity::kParagraph:
+      return "paragraph";
+    case Continuity::kText:
+      break;
+  }
+  return "text";
 }
 
 std::string_view profile_name(Profile profile) {

@@ -18,6 +18,13 @@ enum class Profile {
   kNatural,    // what a listener wants
 };
 
+// What a chunk hears of the chunks before it.
+enum class Continuity {
+  kNone,       // nothing: each is a take of its own, and they are joined
+  kParagraph,  // the chunks of its paragraph
+  kText,       // all
+};
+
 // The sampler's parameters, and how a text is read, cut, spoken and joined. As they are made they
 // are those of the published profile.
 struct SpeechParameters : SamplerParameters {
@@ -31,6 +38,7 @@ struct SpeechParameters : SamplerParameters {
   bool enable_crossfade = true;
   int64_t max_rerolls = 0;  // further takes of a chunk whose first is faulty
   bool trim_head = false, trim_tail = false;
+  Continuity continuity = Continuity::kNone;
 };
 
 // The parameters of a request that says nothing but its profile.
@@ -42,6 +50,7 @@ void apply_profile(Profile profile, SpeechParameters& parameters);
 // "published", "natural". Throws kInvalidArgument, naming `field`, for another name.
 Profile parse_profile(std::string_view name, std::string_view field = "profile");
 std::string_view profile_name(Profile profile);
+std::string_view continuity_name(Continuity continuity);
 
 enum class ParameterType {
   kInteger,
@@ -50,6 +59,7 @@ enum class ParameterType {
   kIntegerList,
   kIntegerOrAuto,  // a number of frames, or "auto"
   kProfile,        // published or natural
+  kContinuity,     // none, paragraph or text
 };
 
 struct ParameterInfo {

@@ -25,6 +25,8 @@ Json speech_input_schema() {
           {{"const", "auto"}}};
     } else if (info.type == ParameterType::kProfile) {
       bounds["enum"] = {profile_name(Profile::kPublished), profile_name(Profile::kNatural)};
+    } else if (info.type == ParameterType::kContinuity) {
+      bounds["enum"] = {"none", "paragraph", "text"};
     } else {
       bounds = {{"type", "boolean"}};
     }

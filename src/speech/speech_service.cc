@@ -56,10 +56,10 @@ void check_samples(std::span<const float> samples) {
   const size_t bad = find_non_finite(samples);
   if (!samples.empty() && bad == samples.size()) return;
   throw JobError(job_kind::kInternal, ErrorCode::kUnavailable,
-                 samples.empty() ? std::string("the audio has no samples")
-                                 : "sample " + std::to_string(bad) + " of " +
-                                       std::to_string(samples.size()) +
-                                       " of the audio is not a finite number");
+                 samples.empty()
+                     ? std::string("the audio has no samples")
+                     : "sample " + std::to_string(bad) + " of " + std::to_string(samples.size()) +
+                           " of the audio is not a finite number");
 }
 
 void throw_if_stopped(const SpeechContext& context) {
@@ -251,6 +251,8 @@ Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speec
                       {"end_seconds", rounded_seconds(chunk.end_seconds)},
                       {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
                       {"frames", chunk.window_frames},
+                      {"prefix_frames", chunk.prefix_frames},
+                      {"joined", chunk.joined},
                       {"faults", chunk.reasons}});
   }
   Json warnings = Json::array();

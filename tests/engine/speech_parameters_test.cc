@@ -62,6 +62,7 @@ TEST(SpeechParameters, EveryEndOfARangeIsAccepted) {
       std::string text = std::to_string(value);
       if (info.type == ParameterType::kBoolean) text = value == 0 ? "false" : "true";
       if (info.type == ParameterType::kProfile) text = value == 0 ? "published" : "natural";
+      if (info.type == ParameterType::kContinuity) text = value == 0 ? "none" : "text";
       EXPECT_TRUE(set_parameter(parameters, info.name, text)) << info.name;
     }
   }
@@ -105,7 +106,9 @@ TEST(SpeechParameters, NullGivesTheDefaultBack) {
   SpeechParameters parameters;
   for (const ParameterInfo& info : parameter_table()) {
     if (info.type == ParameterType::kProfile) continue;
-    if (info.type == ParameterType::kBoolean) {
+    if (info.type == ParameterType::kContinuity) {
+      set_parameter(parameters, info.name, "paragraph");
+    } else if (info.type == ParameterType::kBoolean) {
       set_parameter(parameters, info.name, info.default_text == "true" ? "false" : "true");
     } else if (info.name == "cfg_max_t") {
       set_parameter(parameters, info.name, "0.75");
