@@ -5,35 +5,34 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <sstream>
+#include <stop_token>
 
 #include "apps/command.h"
+#include "apps/openai_settings.h"
 #include "apps/speech_metrics.h"
 #include "base/error.h"
 #include "metrics/metrics.h"
 #include "net/directory_store.h"
 #include "runpod/shutdown_signals.h"
+#include "server/api_keys.h"
 #include "server/api_server.h"
 #include "speech/input_schema.h"
 
 namespace echo::apps {
 namespace {
 
-std::vector<std::string> keys_of(const std::string& list) {
-  std::vector<std::string> keys;
-  std::stringstream in(list);
-  for (std::string key; std::getline(in, key, ',');) {
-    if (!key.empty()) keys.push_back(key);
-  }
-  return keys;
-}
-
 server::ServerOptions server_options(const ApiModeOptions& options,
                                      const Environment& environment) {
   server::ServerOptions server;
   server.http.host = options.arguments.api_host;
   server.http.port = options.arguments.api_port;
-  server.api_keys = keys_of(environment.text("ECHO_API_KEYS"));
+  // Not trimmed: blanks alone were meant to be a key.
+  server.api_keys = server::parse_api_keys(environment.raw("ECHO_API_KEYS"));
+  server.allowed_hosts = server::parse_allowed_hosts(environment.text("ECHO_ALLOWED_HOSTS"));
+  // Behind the platform's own door clients call it by names that only the platform knows.
+  const bool behind_a_door =
+      options.mode == runpod::Mode::kLoadBalancer || options.mode == runpod::Mode::kRealtimeApi;
+  if (behind_a_door && server.allowed_hosts.empty()) server.allowed_hosts = {"*"};
   server.public_url = environment.text("ECHO_PUBLIC_URL");
   server.work.slots = static_cast<int>(
       std::max<size_t>({1, options.system.max_requests,
@@ -42,6 +41,8 @@ server::ServerOptions server_options(const ApiModeOptions& options,
       static_cast<size_t>(environment.integer("ECHO_QUEUE_CAPACITY", 100, 1, 100'000));
   server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
                           options.worker.protocol_version};
+  server.openai = openai_options_of(environment);
+  server.cross_origins = list_of(environment.text("ECHO_CORS_ORIGINS"));
   server.routes.endpoint_id = options.worker.endpoint_id;
   server.routes.worker_id = options.worker.worker_id;
   server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
@@ -86,10 +87,12 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
               Logger& logger) {
   const int64_t patience = environment.integer("ECHO_DRAIN_SECONDS", 600, 0, 86'400);
   StopReason reason;
+  std::stop_source loading;  // what a signal ends before the server is ready
   std::atomic<int> signals{0};
   const runpod::ShutdownSignals on_signal([&](int signal) {
     if (signals++ > 0) _exit(128 + signal);
     reason.stop(kSuccess);
+    loading.request_stop();
   });
 
   std::unique_ptr<DirectoryStore> files;
@@ -112,14 +115,18 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   api.start();
   if (files) files->set_base_url(api.url() + "/files");
   logger.info("Listening on " + api.url());
+  logger.info(api.openness());
   options.cold_start.lap("config");
   options.system.cold_start = &options.cold_start;
+  options.system.stop = loading.get_token();
   try {
     system = std::make_unique<SpeechSystem>(options.system, http, logger);
   } catch (const Error& error) {
-    logger.error(std::string("The model cannot be used: ") + error.what());
-    api.set_broken("the model cannot be used");
-    reason.stop(kFailure);
+    if (!loading.stop_requested()) {
+      logger.error(std::string("The model cannot be used: ") + error.what());
+      api.set_broken("the model cannot be used");
+      reason.stop(kFailure);
+    }
   }
   if (system) {
     metrics.build_info(ECHO_VERSION, "", "");
@@ -127,6 +134,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
     metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
+    api.set_speech(system->live());
     api.set_ready(system->handler(), system->concurrency());
     logger.info("Ready in " + options.cold_start.text());
   }

@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 #include "apps/device_options.h"
+#include "apps/small_model.h"
 #include "base/error.h"
 #include "bench/cold_start_bench.h"
 #include "bench/gpu_bench.h"
@@ -78,8 +79,9 @@ int cpu(const Options& options, const Progress& progress) {
   return kSuccess;
 }
 
-int run(const Options& options) {
+int run(Options& options) {
   if (options.model.empty()) throw_invalid("--model: no directory given");
+  options.model = model_path(options.model);
   const Progress progress = [](const std::string& what) {
     std::fprintf(stderr, "bench: %s\n", what.c_str());
   };
@@ -106,13 +108,14 @@ void add_bench(CommandLine& line) {
                "  echo-tts bench --device cuda --precision fp8 --model /tmp/full\n"
                "  echo-tts bench --cold-start --model /tmp/full\n",
                [options] { return run(*options); });
-  command.add_option("--model", options->model, "Directory of the checkpoints (or ECHO_MODEL_DIR)");
+  command.add_option("--model", options->model,
+                     "Directory of the checkpoints, or small (or ECHO_MODEL_DIR)");
   command.add_flag("--cold-start", options->cold_start,
                    "Measure a worker's start instead, with its files in the page cache and "
                    "without");
   command
       .add_option("--precision", options->precision,
-                  "Of the transformer's matrices; int8 and fp8 on a GPU only")
+                  "Of the transformer's matrices; fp8 on a GPU only")
       ->check(CLI::IsMember(precision_names()))
       ->capture_default_str();
   command

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "base/visible_text.h"
+
 namespace echo::apps {
 namespace {
 
@@ -65,7 +67,7 @@ DeviceOptions DeviceFlags::options() const {
       static_cast<size_t>(number(gpu_memory_mb, "ECHO_GPU_MEMORY_MB", kMostMegabytes)) << 20;
   options.batch_width = number(batch_width, "ECHO_BATCH_WIDTH", kMostTrajectories);
   options.notice = [](const std::string& text) {
-    std::fprintf(stderr, "echo-tts: %s\n", text.c_str());
+    std::fprintf(stderr, "echo-tts: %s\n", visible_text(text).c_str());
   };
   return options;
 }

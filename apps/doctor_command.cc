@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/http_client.h"
+#include "apps/small_model.h"
 #include "apps/speech_system.h"
 #include "base/error.h"
 #include "base/system_memory.h"
@@ -11,7 +15,7 @@
 #include "doctor/service_checks.h"
 #include "doctor/weight_checks.h"
 #include "engine/device.h"
-#include "net/curl_http_client.h"
+#include "engine/engine.h"
 
 namespace echo::apps {
 namespace {
@@ -49,8 +53,39 @@ Finding examine_device(const Patient& patient) {
           patient.on_platform ? "choose a GPU for the endpoint, and an image with CUDA" : ""};
 }
 
+// The whole way from text to samples, with the small voice: it takes a second whatever the weights.
+Finding examine_speech(const Patient& patient) {
+  EngineOptions options = patient.system.engine.options();
+  options.device.notice = {};
+  ModelSource small;
+  small.directory = kSmallModel;
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const LocatedModel model = locate_model(small, *http, {});
+  options.files = model.files;
+  options.precision = options.codec_precision = Precision::kAuto;
+  options.voice_store.clear();
+  SpeechRequest request;
+  request.text = "Everything works.";
+  request.parameters = model.defaults;
+  const SpeechResult result = Engine::load(options)->speak(std::move(request));
+  float peak = 0;
+  for (const float x : result.samples) peak = std::max(peak, std::abs(x));
+  char said[120];
+  std::snprintf(said, sizeof said, "the small voice said two words, %.1f s long, in %.1f s",
+                result.seconds(), result.timings.total);
+  if (peak > 0.01F) return {Verdict::kPass, said};
+  return {Verdict::kFail, std::string(said) + ", and they are silent",
+          "try --device cpu: the device computes what it should not"};
+}
+
 Finding examine_weights(const Patient& patient) {
-  if (patient.files) return check_weights(*patient.files);
+  if (patient.files) {
+    Finding finding = check_weights(*patient.files);
+    if (patient.system.engine.source.directory == kSmallModel) {
+      finding.detail += "; the small voice, not the published model";
+    }
+    return finding;
+  }
   const bool fetched =
       patient.system.engine.source.directory.empty() && !patient.system.engine.source.hub.offline;
   return {fetched ? Verdict::kWarn : Verdict::kFail, patient.missing,
@@ -80,6 +115,11 @@ std::vector<Examination> examinations_of(const Patient& patient, const Options& 
   add(
       "weights", [&](auto) { return examine_weights(patient); },
       "remove the file and fetch it again with `echo-tts download`");
+  if (find_small_model()) {
+    add(
+        "speech", [&](auto) { return examine_speech(patient); },
+        "try --device cpu, or install the program again");
+  }
   if (patient.files && options.hashes) {
     add(
         "hashes", [&](std::stop_token stop) { return check_hashes(*patient.files, stop); },
@@ -137,7 +177,7 @@ std::vector<Examination> examinations_of(const Patient& patient, const Options& 
 }
 
 int examine_all(const Options& options, const Environment& environment) {
-  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<HttpClient> http = http_client_of(environment);
   Patient patient;
   patient.system = speech_system_options(options.engine, environment);
   const auto variable = [&](const std::string& name) { return environment.find(name); };
@@ -145,7 +185,7 @@ int examine_all(const Options& options, const Environment& environment) {
   patient.worker = runpod::worker_options_from(variable, &warnings);
   patient.on_platform = environment.find("RUNPOD_WEBHOOK_GET_JOB").has_value();
   try {
-    patient.files = locate_model(patient.system.engine.source, *http, false).files;
+    patient.files = locate_model(patient.system.engine.source, *http, {}).files;
   } catch (const Error& error) {
     patient.missing = error.what();
   }
@@ -155,7 +195,10 @@ int examine_all(const Options& options, const Environment& environment) {
         std::fputs(line_of(finding).c_str(), stdout);
         std::fflush(stdout);
       });
-  if (options.json) std::printf("%s\n", report(findings).dump(2).c_str());
+  if (options.json)
+    std::printf(
+        "%s\n",
+        report(findings).dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   const bool sick = worst(findings) == Verdict::kFail;
   std::fflush(stdout);
   // A thread that hangs in an examination must not hold up the end.

@@ -1,12 +1,16 @@
 #include <cstdio>
 #include <memory>
+#include <stop_token>
+#include <thread>
 
 #include "apps/command.h"
+#include "apps/http_client.h"
 #include "apps/interrupt.h"
 #include "apps/model_source.h"
 #include "apps/progress_line.h"
+#include "base/clock.h"
 #include "base/error.h"
-#include "net/curl_http_client.h"
+#include "base/visible_text.h"
 
 namespace echo::apps {
 namespace {
@@ -14,9 +18,16 @@ namespace {
 // Shows how far a download is, and stops it at an interrupt.
 class DownloadView {
  public:
+  // Looks for an interrupt by itself: a download may wait for long between two pieces of news.
+  DownloadView()
+      : watch_([this](std::stop_token over) {
+          while (real_clock().sleep_for(std::chrono::milliseconds(50), over)) {
+            if (interrupted()) stop_.request_stop();
+          }
+        }) {}
+
   ModelHub::Progress progress(const std::string& name) {
     return [this, name](const HubProgress& p) {
-      if (interrupted()) stop_.request_stop();
       line_.update(static_cast<int64_t>(p.done), static_cast<int64_t>(p.total.value_or(0)),
                    name + p.file + (p.waiting ? " (another process downloads it)" : ""));
     };
@@ -27,18 +38,20 @@ class DownloadView {
  private:
   ProgressLine line_{false};
   std::stop_source stop_;
+  std::jthread watch_;
 };
 
 int download(const Environment& environment, bool if_missing) {
   catch_interrupts();
   const ModelSource source = model_source_of(environment);
-  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<HttpClient> http = http_client_of(environment);
   if (if_missing) {
     DownloadView view;
-    const LocatedModel model = locate_model(source, *http, true, view.progress(""), view.stop());
+    const LocatedModel model = locate_model(
+        source, *http, {.download = true, .progress = view.progress(""), .stop = view.stop()});
     view.finish();
     for (const std::filesystem::path& file : {model.files.dit, model.files.codec}) {
-      std::printf("%s\n", file.c_str());
+      std::printf("%s\n", visible_text(file.string()).c_str());
     }
     return kSuccess;
   }
@@ -48,7 +61,7 @@ int download(const Environment& environment, bool if_missing) {
     const std::filesystem::path snapshot =
         hub.download(repository, view.progress(repository.name + " "), view.stop());
     view.finish();
-    std::printf("%s %s\n", repository.name.c_str(), snapshot.c_str());
+    std::printf("%s %s\n", repository.name.c_str(), visible_text(snapshot.string()).c_str());
   }
   return kSuccess;
 }

@@ -28,13 +28,14 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   const std::string group = "Engine";
   command
       .add_option("-m,--model", source.directory,
-                  "Directory of the checkpoints (or ECHO_MODEL_DIR); without it the hub's cache")
+                  "Directory of the checkpoints, a packed file, or small, the small voice that "
+                  "comes with the program (or ECHO_MODEL_DIR); without it the hub's cache")
       ->group(group);
   device.add_to(command, environment, group);
   command
       .add_option("--precision", precision,
                   "Of the transformer's matrices (or ECHO_PRECISION); auto: as the checkpoint is "
-                  "stored, if it fits; int8 and fp8 on a GPU only")
+                  "stored, if it fits; fp8 on a GPU only")
       ->check(CLI::IsMember(precision_names()))
       ->capture_default_str()
       ->group(group);

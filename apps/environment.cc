@@ -1,16 +1,27 @@
 #include "apps/environment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <string_view>
 
 #include "base/error.h"
 
 namespace echo::apps {
 
+std::string Environment::raw(const std::string& name) const {
+  const char* const value = std::getenv(name.c_str());
+  return value ? value : "";
+}
+
 std::optional<std::string> Environment::find(const std::string& name) const {
-  const char* value = std::getenv(name.c_str());
-  if (!value || !*value) return {};
-  return value;
+  const std::string whole = raw(name);
+  std::string_view value = whole;
+  constexpr std::string_view kBlank = " \t\r\n\f\v";
+  value.remove_prefix(std::min(value.find_first_not_of(kBlank), value.size()));
+  value = value.substr(0, value.find_last_not_of(kBlank) + 1);
+  if (value.empty()) return {};
+  return std::string(value);
 }
 
 std::string Environment::text(const std::string& name, const std::string& fallback) const {

@@ -9,8 +9,11 @@ namespace echo::apps {
 
 class Environment {
  public:
-  // A variable that is set and not empty.
+  // A variable that is set, without the blanks and line ends around its value, which come along
+  // when a value is pasted. One of blanks alone is as good as not set.
   std::optional<std::string> find(const std::string& name) const;
+  // As it is; empty if it is not set.
+  std::string raw(const std::string& name) const;
   std::string text(const std::string& name, const std::string& fallback = "") const;
   // The first of two names that is set.
   std::string either(const std::string& name, const std::string& other) const;

@@ -7,8 +7,10 @@
 #include <string_view>
 
 #include "apps/command.h"
+#include "apps/standard_streams.h"
 #include "apps/thread_waits.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 
 namespace echo::apps {
 
@@ -33,7 +35,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("echo-tts ") + ECHO_VERSION);
   app.require_subcommand(1);
   app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return "echo-tts: " + std::string(error.what()) + "; `" + "echo-tts" +
+    return "echo-tts: " + visible_text(error.what()) + "; `" + "echo-tts" +
            (failed->get_parent() ? " " + failed->get_name() : "") + " --help` tells more\n";
   });
   app.footer(
@@ -56,7 +58,7 @@ int run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr,
                  "echo-tts: found \"%s\", expected a command: `echo-tts --help` lists them\n",
-                 argv[1]);
+                 visible_text(argv[1]).c_str());
     return kUsage;
   }
   try {
@@ -76,7 +78,7 @@ void on_bus_error(int) {
 }
 
 int fail(const char* kind, const char* message) {
-  std::fprintf(stderr, "echo-tts: %s%s\n", kind, message);
+  std::fprintf(stderr, "echo-tts: %s%s\n", kind, visible_text(message).c_str());
   return kFailure;
 }
 
@@ -85,12 +87,14 @@ int fail(const char* kind, const char* message) {
 
 int main(int argc, char** argv) {
   using namespace echo;
+  apps::open_closed_streams();
   // Of a server: what runs alone at a terminal may spin.
   if (argc > 1 && std::string_view(argv[1]) == "worker") apps::shorten_thread_waits(argv);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   std::signal(SIGBUS, apps::on_bus_error);
   try {
-    return apps::run(argc, argv);
+    return apps::finish_output(apps::run(argc, argv));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal) return apps::fail("internal error: ", error.what());
     apps::fail("", error.what());

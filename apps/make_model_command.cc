@@ -5,6 +5,7 @@
 #include "apps/interrupt.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "checkpoint/random_checkpoint.h"
 
 namespace echo::apps {
@@ -27,7 +28,7 @@ int make_model(Options& options) {
   write_random_checkpoint(options.folder, options.checkpoint);
   line.finish();
   std::fprintf(stderr, "%s: a %s model of random weights; it makes noise, not speech\n",
-               options.folder.c_str(), options.size.c_str());
+               visible_text(options.folder).c_str(), options.size.c_str());
   return kSuccess;
 }
 

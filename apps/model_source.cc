@@ -1,16 +1,108 @@
 #include "apps/model_source.h"
 
+#include <set>
+
+#include "apps/small_model.h"
+#include "audio/decode.h"
 #include "base/error.h"
+#include "engine/model_defaults.h"
 
 namespace echo::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kNotice =
+    "The published weights are not here: this is the small voice for trying out, far from them in "
+    "quality; `echo-tts download` fetches the real ones (7.5 GB)";
+
+LocatedModel located(ModelFiles files, std::string name) {
+  LocatedModel model;
+  const fs::path folder = files.dit.parent_path();
+  std::error_code error;
+  if (fs::is_directory(folder / "voices", error)) model.voices = folder / "voices";
+  model.files = std::move(files);
+  model.name = std::move(name);
+  return model;
+}
+
+LocatedModel in_directory(const fs::path& directory) {
+  fs::path name = directory.lexically_normal();
+  if (name.filename().empty()) name = name.parent_path();
+  return located(find_model_files(directory), name.filename().string());
+}
+
+// The recordings, by name.
+std::set<fs::path> sample_voices(const LocatedModel& model) {
+  std::set<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(model.voices, error), end; !error && it != end;
+       it.increment(error)) {
+    if (has_audio_suffix(it->path().filename().string())) found.insert(it->path());
+  }
+  return found;
+}
+
+HubRepository repository_of(const Environment& environment, const std::string& variable,
+                            const std::string& usual, std::vector<std::string> files) {
+  try {
+    return parse_repository(environment.text(variable, usual), std::move(files));
+  } catch (const Error& error) {
+    throw_invalid(variable + ": " + error.what());
+  }
+}
+
+LocatedModel find_model(const ModelSource& source, HttpClient& http,
+                           const ModelFallbacks& fallbacks) {
+  if (!source.directory.empty()) {
+    if (source.directory.find("://") != std::string::npos) {
+      throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
+                    ", expected a directory, a file of `echo-tts pack` or \"small\"; `echo-tts "
+                    "download` fetches the repository that ECHO_MODEL names");
+    }
+    return in_directory(model_path(source.directory));
+  }
+  ModelHub hub(source.hub, http);
+  const auto find = [&](const HubRepository& repository) {
+    const auto found = find_cached_model(source.cached, repository);
+    return found ? found : hub.find(repository);
+  };
+  const auto fetch = [&](const HubRepository& repository) {
+    if (!fallbacks.download || source.hub.offline) {
+      throw_not_found("model " + repository.name + ": not in a cache" +
+                      (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
+                      "; `echo-tts download` fetches it, --model names a directory that has it, "
+                      "and `--model small` is a small voice to try with");
+    }
+    return hub.download(repository, fallbacks.progress, fallbacks.stop);
+  };
+  std::optional<fs::path> dit = find(source.dit), codec = find(source.codec);
+  if ((!dit || !codec) && fallbacks.small_voice && !source.named) {
+    if (const auto small = find_small_model()) {
+      LocatedModel model = in_directory(*small);
+      model.notice = kNotice;
+      return model;
+    }
+  }
+  if (!dit) dit = fetch(source.dit);
+  if (!codec) codec = fetch(source.codec);
+  return located(
+      {*dit / source.dit.files[0], *codec / source.codec.files[0], *dit / source.dit.files[1]},
+      source.dit.name.substr(source.dit.name.find('/') + 1));
+}
+
+}  // namespace
 
 ModelSource model_source_of(const Environment& environment) {
   ModelSource source;
   source.directory = environment.text("ECHO_MODEL_DIR");
-  source.dit = parse_repository(environment.text("ECHO_MODEL", "jordand/echo-tts-base"),
-                                {"pytorch_model.safetensors", "pca_state.safetensors"});
-  source.codec = parse_repository(environment.text("ECHO_CODEC", "jordand/fish-s1-dac-min"),
-                                  {"pytorch_model.safetensors"});
+  const std::string natural(profile_name(Profile::kNatural));
+  source.profile = parse_profile(environment.text("ECHO_PROFILE", natural), "ECHO_PROFILE");
+  source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
+                             {"pytorch_model.safetensors", "pca_state.safetensors"});
+  source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
+                               {"pytorch_model.safetensors"});
+  source.named = environment.find("ECHO_MODEL") || environment.find("ECHO_CODEC");
   source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
                             .hf_token = environment.text("HF_TOKEN"),
                             .hf_token_path = environment.text("HF_TOKEN_PATH"),
@@ -23,29 +115,26 @@ ModelSource model_source_of(const Environment& environment) {
   return source;
 }
 
-LocatedModel locate_model(const ModelSource& source, HttpClient& http, bool may_download,
-                          const ModelHub::Progress& progress, std::stop_token stop) {
-  if (!source.directory.empty()) {
-    std::filesystem::path name = std::filesystem::path(source.directory).lexically_normal();
-    if (name.filename().empty()) name = name.parent_path();
-    return {find_model_files(source.directory), name.filename().string()};
+LocatedModel locate_model(const ModelSource& source, HttpClient& http,
+                           const ModelFallbacks& fallbacks) {
+  LocatedModel model = find_model(source, http, fallbacks);
+  model.defaults = model_defaults(model.files.dit.parent_path(), source.profile);
+  return model;
+}
+
+std::optional<fs::path> find_sample_voice(const LocatedModel& model, const std::string& name) {
+  for (const fs::path& voice : sample_voices(model)) {
+    if (voice.filename() == name || voice.stem() == name) return voice;
   }
-  ModelHub hub(source.hub, http);
-  const auto locate = [&](const HubRepository& repository) {
-    if (auto found = find_cached_model(source.cached, repository)) return *found;
-    if (auto found = hub.find(repository)) return *found;
-    if (!may_download || source.hub.offline) {
-      throw_not_found(
-          "model " + repository.name + ": not in a cache" +
-          (source.hub.offline ? std::string(", and HF_HUB_OFFLINE is set") : "") +
-          "; `echo-tts download` fetches it, --model names a directory that has it, and "
-          "`echo-tts make-model` writes a random one to try with");
-    }
-    return hub.download(repository, progress, stop);
-  };
-  const std::filesystem::path dit = locate(source.dit), codec = locate(source.codec);
-  return {{dit / source.dit.files[0], codec / source.codec.files[0], dit / source.dit.files[1]},
-          source.dit.name.substr(source.dit.name.find('/') + 1)};
+  return {};
+}
+
+std::string sample_voice_names(const LocatedModel& model) {
+  std::string names;
+  for (const fs::path& voice : sample_voices(model)) {
+    names += (names.empty() ? "" : ", ") + voice.stem().string();
+  }
+  return names;
 }
 
 }  // namespace echo::apps

@@ -6,6 +6,7 @@
 
 #include "apps/environment.h"
 #include "checkpoint/model_files.h"
+#include "engine/speech_parameters.h"
 #include "net/cached_model.h"
 #include "net/hub_options.h"
 #include "net/model_hub.h"
@@ -13,23 +14,44 @@
 namespace echo::apps {
 
 struct ModelSource {
-  std::string directory;     // --model, ECHO_MODEL_DIR; not empty: nothing else is asked
+  std::string directory;  // --model, ECHO_MODEL_DIR, or "small"; not empty: nothing else is asked
   HubRepository dit, codec;  // ECHO_MODEL, ECHO_CODEC: "org/name[@revision]"
+  bool named = false;        // whether one of these two was given
   CachedModelPlaces cached;  // the platform's own caches, read only
   HubOptions hub;            // HF_*
+  Profile profile = Profile::kNatural;  // ECHO_PROFILE: what requests are unless they say otherwise
 };
 
 ModelSource model_source_of(const Environment& environment);
 
 struct LocatedModel {
   ModelFiles files;
-  std::string name;  // for results: "echo-tts-base", or the directory's name
+  std::string name;              // for results: "echo-tts-base", or the directory's name
+  std::string notice;            // a line for the user when the small voice stands in; else empty
+  SpeechParameters defaults;     // the profile's and the model's own, see model_defaults()
+  std::filesystem::path voices;  // its sample voices, by the names of their files; empty: none
 };
 
-// The first of: the directory, the platform's cache, the hub's cache, and, unless offline or
-// `may_download` is false, a download. Errors: as find_model_files, ModelHub::download; kNotFound
-// when the model is nowhere and may not be downloaded, with what to do.
-LocatedModel locate_model(const ModelSource& source, HttpClient& http, bool may_download,
-                          const ModelHub::Progress& progress = {}, std::stop_token stop = {});
+// What may take the place of a model that is in no cache, in this order.
+struct ModelFallbacks {
+  bool small_voice = false;  // unless a repository was named
+  bool download = false;     // unless offline
+  ModelHub::Progress progress = {};
+  std::stop_token stop = {};
+};
+
+// The first of: the directory, the platform's cache, the hub's cache, the fallbacks. Errors: as
+// find_model_files, model_defaults, ModelHub::download; kNotFound when the model is nowhere, with
+// what to do.
+LocatedModel locate_model(const ModelSource& source, HttpClient& http,
+                          const ModelFallbacks& fallbacks);
+
+// The recording among the model's sample voices of that name, with or without its suffix; nothing
+// when there is none.
+std::optional<std::filesystem::path> find_sample_voice(const LocatedModel& model,
+                                                       const std::string& name);
+
+// "awb, rms, slt"; empty when the model has none.
+std::string sample_voice_names(const LocatedModel& model);
 
 }  // namespace echo::apps

@@ -1,16 +1,20 @@
 #include "apps/output_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "base/error.h"
+#include "base/file_io.h"
 
 namespace echo::apps {
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMostLinks = 40;
 
 // False with errno set.
 bool write_all(int descriptor, std::string_view bytes) {
@@ -25,52 +29,77 @@ bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+// /dev/stdout and its like: what some process has open, under a name that is no place for files.
+bool is_open_file(const fs::path& path) {
+  const std::string folder = path.parent_path().lexically_normal().string();
+  return folder == "/dev" || folder == "/dev/fd" || folder.starts_with("/proc/");
+}
+
 }  // namespace
 
-OutputFile::OutputFile(const std::filesystem::path& path) : path_(path) {
+fs::path output_target(const fs::path& path) {
+  fs::path target = path;
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
+  for (int links = 0; fs::is_symlink(target, error) && !is_open_file(target); ++links) {
+    const fs::path next = fs::read_symlink(target, error);
+    if (error || links == kMostLinks) {
+      throw_invalid("output " + path.string() + ": its symbolic links lead in a circle");
+    }
+    target = target.parent_path() / next;  // which is `next` when that is absolute
+  }
+  return target;
+}
+
+std::vector<InputFile> inputs_of(const ModelFiles& files) {
+  return {{"the model", files.dit}, {"the autoencoder", files.codec}, {"the PCA state", files.pca}};
+}
+
+void check_output_apart(const fs::path& output, std::span<const InputFile> inputs) {
+  std::error_code error;
+  for (const InputFile& input : inputs) {
+    if (input.path.empty() || !fs::equivalent(output, input.path, error) || error) continue;
+    throw_invalid("output " + output.string() + ": is " + input.what + " as well (" +
+                  input.path.string() + "); expected another file");
+  }
+}
+
+OutputFile::OutputFile(const fs::path& path) : path_(path) {
+  std::error_code error;
+  const fs::path target = output_target(path);
+  if (fs::is_directory(target, error)) {
     throw_invalid("output " + path.string() + ": a directory; expected the name of a file");
   }
-  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+  if (is_open_file(target) || (fs::exists(target, error) && !fs::is_regular_file(target, error))) {
     // A device or a pipe cannot be replaced by a file of its name.
-    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
-    if (descriptor_ < 0) fail("cannot open it");
+    // What is open already may hold something.
+    device_ = ::open(target.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (device_ < 0) fail("cannot open it", errno);
     return;
   }
-  temporary_ = path;
-  temporary_ += ".part." + std::to_string(getpid());
-  descriptor_ = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    temporary_.clear();
-    fail("cannot create it");
-  }
+  if (const int error = file_.create(target, 0666)) fail("cannot create it", error);
 }
 
 OutputFile::~OutputFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (device_ >= 0) ::close(device_);
 }
 
-void OutputFile::fail(const char* what) const {
-  throw_unavailable("output " + path_.string() + ": " + what + ": " + std::strerror(errno));
+void OutputFile::fail(const char* what, int error) const {
+  throw_unavailable("output " + path_.string() + ": " + what + ": " + system_reason(error));
 }
 
 void OutputFile::commit(std::string_view bytes) {
-  if (!write_all(descriptor_, bytes)) fail("cannot write it");
-  // Some file systems report a full disk only here.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) fail("cannot write it");
-  const int descriptor = descriptor_;
-  descriptor_ = -1;
-  if (::close(descriptor) != 0) fail("cannot write it");
-  if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot give it its name");
-  temporary_.clear();
+  if (device_ >= 0) {
+    if (!write_all(device_, bytes)) fail("cannot write it", errno);
+    if (::close(std::exchange(device_, -1)) != 0) fail("cannot write it", errno);
+    return;
+  }
+  if (const int error = file_.write(bytes)) fail("cannot write it", error);
+  if (const int error = file_.commit(Durability::kDurable)) fail("cannot give it its name", error);
 }
 
 void write_standard_output(std::string_view bytes) {
   if (!write_all(STDOUT_FILENO, bytes)) {
-    throw_unavailable(std::string("standard output: cannot write: ") + std::strerror(errno));
+    throw_unavailable(std::string("standard output: cannot write: ") + system_reason(errno));
   }
 }
 

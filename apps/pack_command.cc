@@ -3,8 +3,11 @@
 
 #include "apps/command.h"
 #include "apps/interrupt.h"
+#include "apps/output_file.h"
 #include "apps/progress_line.h"
+#include "apps/small_model.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "engine/model_pack.h"
 
 namespace echo::apps {
@@ -19,8 +22,9 @@ int pack(const Options& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
-  pack.files = find_model_files(options.folder);
-  pack.output = options.file;
+  pack.files = find_model_files(model_path(options.folder));
+  check_output_apart(options.file, inputs_of(pack.files));
+  pack.output = output_target(options.file);
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
   pack.blockwise = options.blockwise;
@@ -32,7 +36,7 @@ int pack(const Options& options) {
   };
   const ModelPackResult result = pack_model(pack);
   line.finish();
-  std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", options.file.c_str(),
+  std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", visible_text(options.file).c_str(),
                static_cast<double>(result.bytes) / 1e9,
                static_cast<double>(result.source_bytes) / 1e9);
   if (result.matrices > 0) {
@@ -54,7 +58,8 @@ void add_pack(CommandLine& line) {
                "on other\n"
                "machines too, where it is packed again like any other.\n",
                [options] { return pack(*options); });
-  command.add_option("folder", options->folder, "Directory of the checkpoints")->required();
+  command.add_option("folder", options->folder, "Directory of the checkpoints, or small")
+      ->required();
   command.add_option("file", options->file, "File to write")->required();
   command
       .add_option("--layout", options->layout,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/visible_text.h"
+
 namespace echo::apps {
 namespace {
 
@@ -43,14 +45,14 @@ void ProgressLine::update(int64_t done, int64_t total, const std::string& what) 
   const std::string remaining =
       done > 0 ? ", " + duration_text(elapsed / share - elapsed) + " left" : "";
   if (!terminal_) {
-    std::fprintf(stderr, "%3.0f %% %s, %s%s\n", 100 * share, what.c_str(),
+    std::fprintf(stderr, "%3.0f %% %s, %s%s\n", 100 * share, visible_text(what).c_str(),
                  duration_text(elapsed).c_str(), remaining.c_str());
     return;
   }
   const int full = static_cast<int>(share * kBarWidth);
   std::string bar(static_cast<size_t>(full), '#');
   bar.resize(kBarWidth, '.');
-  std::fprintf(stderr, "\r\033[K[%s] %s, %s%s", bar.c_str(), what.c_str(),
+  std::fprintf(stderr, "\r\033[K[%s] %s, %s%s", bar.c_str(), visible_text(what).c_str(),
                duration_text(elapsed).c_str(), remaining.c_str());
   std::fflush(stderr);
   drawn_ = true;

@@ -12,7 +12,7 @@ namespace echo::apps {
 inline std::vector<float> read_recording(const std::string& bytes, double max_seconds) {
   DecodeOptions options;
   options.max_seconds = max_seconds;
-  return load_voice_bytes(bytes, "recording", options).samples;
+  return prepare_voice(decode_audio_bytes(bytes, "recording", options)).samples;
 }
 
 }  // namespace echo::apps

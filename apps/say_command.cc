@@ -11,26 +11,33 @@
 #include "apps/interrupt.h"
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
-#include "audio/encode.h"
+#include "apps/spoken_output.h"
 #include "audio/voice.h"
 #include "base/error.h"
+#include "base/visible_text.h"
 #include "engine/engine.h"
 #include "engine/window.h"
 #include "net/curl_http_client.h"
+#include "speech/unicode_name.h"
 #include "text/planned_text.h"
 
 namespace echo::apps {
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{1} << 20;
+constexpr size_t kMaxTextBytes = size_t{16} << 20;
+
+// A long novel. What is spoken is not held, so this is against a file that was meant for something
+// else.
+constexpr int64_t kLongestText = 2'000'000;
+constexpr int64_t kMostCharsEver = 1'000'000'000;
 
 struct Options {
   std::string text, text_file, voice, output = "speech.ogg", format, preset;
-  std::string profile;  // of the environment
   int sample_rate = 0, bitrate = 0;
   bool json = false, quiet = false;
   EngineFlags engine;
   std::map<std::string, std::string> parameters;  // by request name
+  int64_t max_text_chars = 0;                     // 0: not given
 };
 
 std::string read_text(std::istream& in, const std::string& name) {
@@ -48,6 +55,16 @@ std::string read_text(std::istream& in, const std::string& name) {
   return text;
 }
 
+// The file of that name, or of an equal one.
+std::string input_path(const std::string& name) {
+  const std::filesystem::path path(name);
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return name;
+  const std::filesystem::path folder = path.is_absolute() ? "/" : ".";
+  const auto equal = find_equal_name(folder, path.relative_path().string());
+  return equal ? (path.is_absolute() ? folder / *equal : *equal).string() : name;
+}
+
 std::string text_of(const Options& options) {
   if (!options.text.empty() && !options.text_file.empty()) {
     throw_invalid("text: given on the command line and with --file; expected one of them");
@@ -55,10 +72,10 @@ std::string text_of(const Options& options) {
   const std::string& file = options.text == "-" ? options.text : options.text_file;
   if (file == "-") return read_text(std::cin, "from standard input");
   if (file.empty()) return options.text;
-  if (std::filesystem::is_directory(file)) {
+  if (std::filesystem::is_directory(input_path(file))) {
     throw_invalid("text file " + file + ": a directory; expected a text file");
   }
-  std::ifstream in(file, std::ios::binary);
+  std::ifstream in(input_path(file), std::ios::binary);
   if (!in) throw_not_found("text file " + file + ": cannot be opened");
   return read_text(in, file);
 }
@@ -70,17 +87,19 @@ EncodeOptions encoding_of(const Options& options) {
   } else if (options.output != "-") {
     const std::string suffix = std::filesystem::path(options.output).extension().string();
     if (!suffix.empty()) encoding.format = parse_audio_format(suffix.substr(1));
+  } else {
+    encoding.format = AudioFormat::kWav;  // what every player reads from a pipe
   }
   if (options.sample_rate > 0) encoding.sample_rate = options.sample_rate;
   if (options.bitrate > 0) encoding.bitrate = options.bitrate;
   return validate(encoding);
 }
 
-SpeechParameters parameters_of(const Options& options) {
+SpeechParameters parameters_of(const Options& options, const SpeechParameters& defaults) {
+  SpeechParameters parameters = defaults;
+  // What depends on the profile, and then everything else, wherever they stand.
   const auto profile = options.parameters.find("profile");
-  SpeechParameters parameters = parameters_of(profile == options.parameters.end()
-                                                  ? parse_profile(options.profile, "ECHO_PROFILE")
-                                                  : parse_profile(profile->second));
+  if (profile != options.parameters.end()) set_parameter(parameters, "profile", profile->second);
   if (!options.preset.empty()) apply_preset(options.preset, parameters);
   for (const auto& [name, value] : options.parameters) {
     if (name != "profile") set_parameter(parameters, name, value);
@@ -89,47 +108,47 @@ SpeechParameters parameters_of(const Options& options) {
   return parameters;
 }
 
+// The file of --voice, or the model's sample voice of that name.
+std::string voice_file(const std::string& voice, const LocatedModel& model) {
+  std::error_code error;
+  if (voice.find('/') != voice.npos || std::filesystem::exists(input_path(voice), error)) {
+    return voice;
+  }
+  if (const auto sample = find_sample_voice(model, voice)) return *sample;
+  const std::string names = sample_voice_names(model);
+  if (names.empty()) return voice;
+  throw_not_found("voice " + voice + ": there is no such file; " + model.name +
+                  " has sample voices of its own: " + names);
+}
+
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
-std::optional<VoiceReference> voice_of(const Options& options, std::vector<std::string>& warnings) {
+std::optional<VoiceReference> voice_of(const Options& options, const LocatedModel& model,
+                                       std::vector<std::string>& warnings) {
   if (options.voice.empty()) return {};
   DecodeOptions decode;
   decode.interrupted = interrupted;
-  Voice voice = load_voice(options.voice, decode);
+  Voice voice = load_voice(input_path(voice_file(options.voice, model)), decode);
   for (const std::string& warning : voice.warnings) {
     warnings.push_back("voice " + options.voice + ": " + warning);
   }
   return voice_of_samples(std::move(voice.samples));
 }
 
-SpeechResult speak(Engine& engine, SpeechRequest request, bool quiet) {
-  ProgressLine line(quiet);
-  SpeechCallbacks callbacks;
-  callbacks.progress = [&](const SpeechProgress& p) {
-    constexpr int64_t kTotal = 10000;
-    line.update(static_cast<int64_t>(p.fraction * kTotal), kTotal,
-                "chunk " + std::to_string(p.chunk) + "/" + std::to_string(p.chunks) + ", step " +
-                    std::to_string(p.step) + "/" + std::to_string(p.steps));
-  };
-  SpeechStream stream = engine.start(std::move(request), callbacks);
-  SpeechResult result;
-  while (true) {
-    while (!stream.wait_for(std::chrono::milliseconds(50))) {
-      if (interrupted()) stream.cancel();
-    }
-    const auto samples = stream.next();
-    if (!samples) break;
-    result.samples.insert(result.samples.end(), samples->begin(), samples->end());
-  }
-  static_cast<SpeechSummary&>(result) = stream.finish();
-  return result;
-}
-
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechResult& result, const EngineInfo& info, size_t bytes) {
+                               const SpeechSummary& result, const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
-    chunks.push_back(
-        {{"text_chars", chunk.text_chars}, {"seed", chunk.seed}, {"duration", chunk.seconds}});
+    chunks.push_back({{"text_chars", chunk.text_chars},
+                      {"seed", chunk.seed},
+                      {"attempts", chunk.attempts},
+                      {"duration", chunk.seconds},
+                      {"start_seconds", chunk.start_seconds},
+                      {"end_seconds", chunk.end_seconds},
+                      {"frames", chunk.window_frames},
+                      {"prefix_frames", chunk.prefix_frames},
+                      {"joined", chunk.joined},
+                      {"faults", chunk.reasons},
+                      {"retakes", chunk.retake_reasons}});
   }
   const StageTimings& t = result.timings;
   return {{"file", options.output},
@@ -150,49 +169,66 @@ nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& enco
           {"warnings", result.warnings}};
 }
 
-int say(const Options& options) {
+int say(const Options& options, const Environment& environment) {
   catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
   request.text = text_of(options);
-  request.parameters = parameters_of(options);
   EngineOptions engine_options = options.engine.options();
+  engine_options.max_text_chars =
+      options.max_text_chars > 0
+          ? options.max_text_chars
+          : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMostCharsEver);
+  const std::unique_ptr<HttpClient> http = make_http_client();
+  const LocatedModel model = locate_model(options.engine.source, *http, {.small_voice = true});
+  request.parameters = parameters_of(options, model.defaults);
   check_text_length(request.text, engine_options.max_text_chars);
   plan_text(request.text, text_options_of(request.parameters));
   std::optional<OutputFile> file;
-  if (options.output != "-") file.emplace(options.output);
+  if (options.output != "-") {
+    check_output_apart(options.output,
+                       std::vector<InputFile>{{"the voice", input_path(options.voice)},
+                                              {"the text", input_path(options.text_file)}});
+    file.emplace(options.output);
+  } else {
+    refuse_terminal();
+  }
   const EncodeOptions encoding = encoding_of(options);
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  const std::unique_ptr<HttpClient> http = make_http_client();
   engine_options.blockwise = request.parameters.block_sizes.size() > 1 ||
-                             request.parameters.sequence_length == kAutoFrames;
-  engine_options.files = locate_model(options.engine.source, *http, false).files;
-  request.voice = voice_of(options, warnings);
+                             request.parameters.sequence_length == kAutoFrames ||
+                             request.parameters.continuity != Continuity::kNone;
+  engine_options.files = model.files;
+  if (file) check_output_apart(options.output, inputs_of(engine_options.files));
+  if (options.json && !model.notice.empty()) warnings.push_back(model.notice);
+  request.voice = voice_of(options, model, warnings);
+  if (!options.json && !model.notice.empty()) {
+    std::fprintf(stderr, "echo-tts: %s\n", model.notice.c_str());
+  }
 
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
-    SpeechResult result = speak(*engine, std::move(request), options.quiet || options.json);
+    const auto spoken =
+        speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
+    if (!spoken) return kSuccess;  // the player was closed
+    SpeechSummary result = spoken->speech;
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-    const std::string bytes = encode_audio(result.samples, encoding);
-    if (file) {
-      file->commit(bytes);
-    } else {
-      write_standard_output(bytes);
-    }
     if (options.json) {
       const std::string text =
-          json_of(options, encoding, result, engine->info(), bytes.size()).dump(2) + "\n";
+          json_of(options, encoding, result, engine->info(), spoken->bytes)
+                                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+                               "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
     for (const std::string& warning : result.warnings) {
-      std::fprintf(stderr, "echo-tts: warning: %s\n", warning.c_str());
+      std::fprintf(stderr, "echo-tts: warning: %s\n", visible_text(warning).c_str());
     }
     if (!options.quiet) {
       std::fprintf(stderr, "%s: %s of speech in %s (real-time factor %.2f, %s, %s)\n",
-                   options.output == "-" ? "standard output" : options.output.c_str(),
+                   options.output == "-" ? "standard output" : visible_text(options.output).c_str(),
                    duration_text(result.seconds()).c_str(),
                    duration_text(result.timings.total).c_str(),
                    result.timings.total / result.seconds(), engine->info().device.c_str(),
@@ -214,24 +250,32 @@ void add_say(CommandLine& line) {
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
-      "  echo hello | echo-tts say - -o - | aplay\n",
-      [options] { return say(*options); });
+      "  echo hello | echo-tts say - -o - | aplay\n"
+      "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
+      [options, &environment = line.environment()] { return say(*options, environment); });
   command.add_option("text", options->text, "What to say; - reads standard input");
   command.add_option("-f,--file", options->text_file,
                      "Read the text from a file (- for standard input)");
-  command.add_option("-v,--voice", options->voice,
-                     "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus");
+  command.add_option(
+      "-v,--voice", options->voice,
+      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
+      "name of one of the model's sample voices: rms, slt, awb of the small one");
   command
-      .add_option("-o,--output", options->output,
-                  "The file to write, its format told by its suffix; - for standard output")
+      .add_option(
+          "-o,--output", options->output,
+          "The file to write, its format told by its suffix; - for standard output, while it is "
+          "spoken, as wav")
       ->capture_default_str();
   command.add_option("--format", options->format,
                      "ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
   command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
   command.add_option("--bitrate", options->bitrate, "Of ogg, mp3 and aac, bits per second");
   options->engine.add_to(command, line.environment());
-  options->profile =
-      line.environment().text("ECHO_PROFILE", std::string(profile_name(Profile::kNatural)));
+  command
+      .add_option(
+          "--max_text_chars", options->max_text_chars,
+          "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
+      ->check(CLI::Range(int64_t{1}, kMostCharsEver));
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");

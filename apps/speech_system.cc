@@ -4,8 +4,10 @@
 #include <chrono>
 #include <filesystem>
 
+#include "apps/openai_settings.h"
 #include "apps/storage_settings.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "net/directory_store.h"
 #include "net/s3_store.h"
 #include "speech/job_handler.h"
@@ -23,12 +25,6 @@ std::string rounded(double seconds) {
   return text;
 }
 
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
-
 std::string set_or_not(const std::string& secret) { return secret.empty() ? "not set" : "set"; }
 
 }  // namespace
@@ -40,10 +36,10 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.voices_directory = voices_directory_of(environment);
   options.output = output_directory_of(environment);
   options.limits.max_text_chars =
-      static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4000, 1, 1'000'000));
-  const std::string_view natural = profile_name(Profile::kNatural);
-  options.limits.profile =
-      parse_profile(environment.text("ECHO_PROFILE", std::string(natural)), "ECHO_PROFILE");
+      static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4096, 1, 1'000'000));
+  options.openai = openai_options_of(environment);
+  options.piece_bytes =
+      static_cast<size_t>(environment.integer("ECHO_STREAM_PIECE_BYTES", 196'608, 1024, 700'000));
   options.warm_up = environment.text("ECHO_WARM_UP", options.warm_up);
   if (options.warm_up != "auto" && options.warm_up != "on" && options.warm_up != "off") {
     throw_invalid("ECHO_WARM_UP: found \"" + options.warm_up.substr(0, 40) +
@@ -78,21 +74,30 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
                   std::to_string(options.output.retention.count()) + " h, " +
                   std::to_string(options.output.max_bytes) + " bytes");
   lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters; profile " +
-                  std::string(profile_name(options.limits.profile)));
+                  std::string(profile_name(options.engine.source.profile)));
   return lines;
 }
 
 std::vector<std::string> settings_problems(const SpeechSystemOptions& options) {
   std::vector<std::string> lines;
-  const OutputDirectory output(options.output);
-  const auto check = [&](const std::string& what, const std::string& path) {
-    if (!output.overlaps(path)) return;
-    lines.push_back(what + " (" + path + ") and OUTPUT_AUDIO_DIR (" + options.output.path +
+  const auto check = [&](const std::string& one, const std::string& one_path,
+                         const std::string& other, const std::string& other_path,
+                         const std::string& why) {
+    if (!directories_overlap(one_path, other_path)) return;
+    lines.push_back(one + " (" + one_path + ") and " + other + " (" + other_path +
                     "): one is the other or lies in it, expected two directories apart from each "
-                    "other, since old files in OUTPUT_AUDIO_DIR are removed");
+                    "other, since " +
+                    why);
   };
-  check("AUDIO_VOICES_DIR", options.voices_directory);
-  check("--storage", options.storage_directory);
+  const std::string& voices = options.voices_directory;
+  const std::string& storage = options.storage_directory;
+  const std::string& output = options.output.path;
+  check("AUDIO_VOICES_DIR", voices, "OUTPUT_AUDIO_DIR", output,
+        "kept results would be taken for voices");
+  check("--storage", storage, "OUTPUT_AUDIO_DIR", output,
+        "old files in OUTPUT_AUDIO_DIR are removed");
+  check("AUDIO_VOICES_DIR", voices, "--storage", storage,
+        "a job's result could replace a voice, and would be taken for one");
   return lines;
 }
 
@@ -102,15 +107,19 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   auto begin = std::chrono::steady_clock::now();
   auto last_line = begin;
   const LocatedModel model =
-      locate_model(options.engine.source, http, options.may_download, [&](const HubProgress& p) {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_line < std::chrono::seconds(10)) return;
-        last_line = now;
-        logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
-                     (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
-                     (p.waiting ? ", by another process" : ""));
-      });
-  logger_.info("Model found in " + rounded(seconds_since(begin)));
+      locate_model(options.engine.source, http,
+                   {.small_voice = options.small_voice,
+                    .download = options.may_download,
+                    .progress = [&](const HubProgress& p) {
+                      const auto now = std::chrono::steady_clock::now();
+                      if (now - last_line < std::chrono::seconds(10)) return;
+                      last_line = now;
+                      logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
+                                   (p.total ? " of " + std::to_string(*p.total >> 20) : "") +
+                                   " MB" + (p.waiting ? ", by another process" : ""));
+                    }});
+  if (!model.notice.empty()) logger_.warn(model.notice);
+  logger_.info("Model " + model.name + " found in " + rounded(seconds_since(begin)));
   lap("resolve");
 
   begin = std::chrono::steady_clock::now();
@@ -118,7 +127,8 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   engine_options.device.notice = [this](const std::string& text) { logger_.info(text); };
   engine_options.files = model.files;
   engine_options.max_requests = options.max_requests;
-  engine_options.max_text_chars = static_cast<int64_t>(options.limits.max_text_chars);
+  engine_options.max_text_chars = static_cast<int64_t>(
+      std::max(options.limits.max_text_chars, options.openai.orders.max_input_chars));
   engine_options.stage_done = [this](const std::string& stage) { lap(stage); };
   engine_ = Engine::load(engine_options);
   const EngineInfo& info = engine_->info();
@@ -127,13 +137,21 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   for (const std::string& line : info.plan) logger_.info("Plan: " + line);
   logger_.info("Model loaded in " + rounded(seconds_since(begin)) + " on " + info.device + ", " +
                info.precision + ", codec " + info.codec_precision + "; " +
-               gigabytes(info.read_bytes) + " of " + gigabytes(info.file_bytes) + " were read");
+               gigabytes(info.read_bytes, 2) + " of " + gigabytes(info.file_bytes, 2) +
+               " were read");
 
-  if (!std::filesystem::is_directory(options.voices_directory)) {
-    logger_.warn("There are no voices. | AUDIO_VOICES_DIR: found no directory " +
-                 options.voices_directory);
+  std::string voices = options.voices_directory;
+  if (!std::filesystem::is_directory(voices)) {
+    const std::string missing = "AUDIO_VOICES_DIR: found no directory " + voices;
+    if (model.voices.empty()) {
+      logger_.warn("There are no voices. | " + missing);
+    } else {
+      voices = model.voices;
+      logger_.info("The voices are the model's own, " + sample_voice_names(model) + ". | " +
+                   missing);
+    }
   }
-  voice_directory_ = std::make_unique<VoiceDirectory>(options.voices_directory);
+  voice_directory_ = std::make_unique<VoiceDirectory>(voices);
   voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
   if (options.store) {
     // Whoever opened it closes it.
@@ -149,6 +167,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
 
   SpeechServiceOptions service;
   service.limits = options.limits;
+  service.limits.defaults = model.defaults;
   service.model = model.name;
   service.device = info.device;
   service.finished = options.finished;
@@ -163,13 +182,37 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                    .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
                    .output = *output_,
                    .logger = logger_});
+  live_ = std::make_unique<LiveSpeech>(
+      LiveSpeech::Parts{.speak =
+                            [this](SpeechRequest request, SpeechCallbacks callbacks) {
+                              return engine_->start(std::move(request), std::move(callbacks));
+                            },
+                        .voices = *voices_,
+                        .logger = logger_,
+                        .finished = options.finished,
+                        .defaults = model.defaults});
+  pieces_ = {service.limits, options.piece_bytes, model.name, info.device};
+  openai_.orders = options.openai.orders;
+  if (ObjectStore* store = options.store ? options.store : store_.get()) {
+    openai_.store = [store](const std::string& name, std::string_view bytes,
+                            const std::string& type, std::stop_token stop) {
+      store->put(name, bytes, type, stop);
+      return store->link(name);
+    };
+  }
   lap("config");
   if (options.warm_up == "on" || (options.warm_up == "auto" && info.device != "cpu")) warm_up();
 }
 
 SpeechSystem::~SpeechSystem() = default;
 
-Handler SpeechSystem::handler() { return make_speech_handler(*service_); }
+Handler SpeechSystem::handler() {
+  return [this, speech = make_speech_handler(*service_, *live_, pieces_)](const Job& job,
+                                                                          JobContext& context) {
+    if (server::is_openai_job(job)) return server::run_openai_job(*live_, job, context, openai_);
+    return speech(job, context);
+  };
+}
 
 void SpeechSystem::warm_up() {
   const auto begin = std::chrono::steady_clock::now();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@
 #include "base/log.h"
 #include "job/handler.h"
 #include "net/object_store.h"
+#include "server/openai_job.h"
 #include "speech/speech_service.h"
+#include "speech/streamed_job.h"
 
 namespace echo::apps {
 
@@ -21,11 +24,16 @@ struct SpeechSystemOptions {
   // Results go to this folder instead of a bucket; empty: the bucket.
   std::string storage_directory;
   ObjectStore* store = nullptr;      // a store that is open already, instead of either
+  std::stop_token stop;              // ends a download of the model
   bool allow_private_hosts = false;  // in a job's own s3Config
   std::string voices_directory;
   OutputDirectoryOptions output;
   JobLimits limits;
-  bool may_download = true;
+  server::OpenAiOptions openai;
+  size_t piece_bytes = SpeechPieceOptions().piece_bytes;  // of jobs that ask for pieces
+  // Of a model that is in no cache: a server or a worker downloads it, a trial speaks with the
+  // small voice.
+  bool may_download = true, small_voice = false;
   size_t max_requests = 0;  // in the engine at a time; 0: its own choice
   std::function<void(const JobReport&)> finished = {};  // after every job
   // "on", "off"; "auto": on a GPU, whose first step is slow.
@@ -57,6 +65,7 @@ class SpeechSystem {
   // Jobs at once: what the environment says, or as many as the engine gains from.
   int concurrency() const { return concurrency_; }
   SpeechService& service() { return *service_; }
+  LiveSpeech& live() { return *live_; }
 
   // One short synthesis, so that the first job finds everything packed and mapped.
   void warm_up();
@@ -73,6 +82,9 @@ class SpeechSystem {
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<OutputDirectory> output_;
   std::unique_ptr<SpeechService> service_;
+  std::unique_ptr<LiveSpeech> live_;
+  StreamedJobOptions pieces_;
+  server::OpenAiJobOptions openai_;
 };
 
 }  // namespace echo::apps

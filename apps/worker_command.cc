@@ -6,14 +6,15 @@
 
 #include "apps/api_mode.h"
 #include "apps/command.h"
+#include "apps/http_client.h"
 #include "apps/log_settings.h"
 #include "apps/speech_metrics.h"
 #include "apps/speech_system.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file_io.h"
+#include "base/visible_text.h"
 #include "metrics/metrics.h"
 #include "metrics/monitor_server.h"
-#include "net/curl_http_client.h"
 #include "runpod/command_line.h"
 #include "runpod/fitness.h"
 #include "runpod/local_run.h"
@@ -132,7 +133,7 @@ int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& 
     logger.info("Ready in " + process.cold_start.text());
   };
   setup.finished = [&](const runpod::FinishedJob& job) {
-    metrics.job_finished("queue", job.status, job.seconds, job.output);
+    metrics.request_finished("queue", job.format, job.status, job.seconds);
     if (*job.cause) metrics.cancelled(job.cause);
   };
   return worker.run(setup);
@@ -196,7 +197,7 @@ int run_worker(const Options& options, const Environment& environment) {
   const auto variable = [&](const std::string& name) { return environment.find(name); };
   const runpod::ParsedCommandLine parsed = runpod::parse_command_line(options.command->remaining());
   if (parsed.problem) {
-    std::fprintf(stderr, "echo-tts worker: %s\n", parsed.problem->message.c_str());
+    std::fprintf(stderr, "echo-tts worker: %s\n", visible_text(parsed.problem->message).c_str());
     return parsed.problem->exit_code;
   }
   process.arguments = parsed.options;
@@ -216,6 +217,9 @@ int run_worker(const Options& options, const Environment& environment) {
   Logger logger(log, log_sink_of(environment, log.json));
   SpeechSystemOptions system_options = speech_system_options(options.engine, environment);
   system_options.storage_directory = options.storage_directory;
+  // On the platform nobody would notice who speaks.
+  system_options.small_voice =
+      !options.warm_up && (mode == runpod::Mode::kLocalApi || mode == runpod::Mode::kLocalRun);
   // Away from the platform results go to a folder unless a bucket is set up.
   if (mode != runpod::Mode::kQueueWorker && system_options.storage_directory.empty() &&
       !s3_problems(system_options.s3).empty()) {
@@ -231,7 +235,7 @@ int run_worker(const Options& options, const Environment& environment) {
   const std::vector<std::string> problems = settings_problems(system_options);
   for (const std::string& problem : problems) logger.error(problem);
   if (!problems.empty()) return kFailure;
-  const std::unique_ptr<HttpClient> http = make_http_client();
+  const std::unique_ptr<HttpClient> http = http_client_of(environment);
   if (options.warm_up) {
     return run_warm_up(process, system_options, options.start_report, *http, logger);
   }

@@ -5,6 +5,7 @@
 
 #include "bench/gpu_measurement.h"
 #include "bench/profiling_backend.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/model_files.h"
 #include "engine/engine.h"
 #include "models/codec.h"
@@ -15,7 +16,6 @@
 namespace echo::bench {
 namespace {
 
-constexpr int64_t kFrameSamples = 2048;
 constexpr double kLeastShare = 0.02;  // of a stage: smaller operations have no line
 
 // Of a name that precision_text() gave; without one, what is asked for, in bfloat16 if nothing is.
@@ -124,6 +124,7 @@ class StageBench {
 
   void steps() {
     const std::vector<int32_t> ids(static_cast<size_t>(options_.text_tokens), 'a');
+    DitSession session(*dit_);
     const KeyValueCache text = dit_->encode_text(ids);
     const int64_t frames = static_cast<int64_t>(options_.voice_seconds * kModelRate) /
                            kFrameSamples / dit_->patch() * dit_->patch();
@@ -153,7 +154,7 @@ class StageBench {
         lanes[i + 2].speaker = nullptr;
       }
       stage("step, " + std::to_string(step.lanes) + (step.lanes == 1 ? " lane" : " lanes"),
-            step.aim, true, [&] { dit_->forward(x, modulation, lanes); });
+            step.aim, true, [&] { session.forward(x, modulation, lanes); });
     }
   }
 

@@ -12,6 +12,7 @@
 #include "bench/bare_matmuls.h"
 #include "bench/profiling_backend.h"
 #include "checkpoint/echo_dit_layout.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/model_files.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/onednn.h"
@@ -22,8 +23,6 @@
 
 namespace echo::bench {
 namespace {
-
-constexpr double kSampleRate = 44100;
 
 template <class F>
 double seconds_of(F f) {
@@ -157,9 +156,11 @@ class Bench {
     const BareMatmuls bare(backend_, dtype_, config_.model_size, config_.intermediate_size);
     const float t = 0.75f;
     std::vector<int32_t> ids(static_cast<size_t>(options_.text_tokens), 'a');
+    DitSession session(*dit_);
     const KeyValueCache text = dit_->encode_text(ids);
-    const int64_t voice_frames = static_cast<int64_t>(options_.voice_seconds * kSampleRate / 2048) /
-                                 dit_->patch() * dit_->patch();
+    const int64_t voice_frames =
+        static_cast<int64_t>(options_.voice_seconds * kSampleRate / kFrameSamples) / dit_->patch() *
+        dit_->patch();
     const Tensor voice = from_host(backend_, normal_noise(voice_frames * dit_->latent_size()),
                                    voice_frames, dit_->latent_size());
     const KeyValueCache speaker = dit_->encode_speaker(voice, voice_frames);
@@ -182,7 +183,7 @@ class Bench {
           fastest("bare matrix products, " + std::to_string(lanes) + " lanes",
                   [&] { bare.run(backend_, rows, config_.num_layers); });
       const double step = fastest("step, " + std::to_string(lanes) + " lanes",
-                                  [&] { dit_->forward(x, modulation, lane_list); });
+                                  [&] { session.forward(x, modulation, lane_list); });
       result_.rows.push_back(row("step, " + std::to_string(lanes) +
                                      (lanes == 1 ? " lane, " : " lanes, ") +
                                      std::to_string(options_.frames) + " frames",

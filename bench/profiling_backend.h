@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/backend.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo::bench {
 
@@ -21,16 +21,16 @@ struct OperationCount {
 
 // Times are the device's own, between marks. Not thread safe. Tensors made through it must not
 // outlive it.
-class ProfilingBackend : public Backend {
+class ProfilingBackend : public ForwardingBackend {
  public:
   // by_shape: products of other shapes count as other operations.
   explicit ProfilingBackend(Backend& inner, bool by_shape = false)
-      : inner_(inner), by_shape_(by_shape) {}
+      : ForwardingBackend(inner), by_shape_(by_shape) {}
 
   // Since the last reset, by operation. Waits for the device.
   const std::map<std::string, OperationCount>& counts() const {
     for (const Pending& call : pending_) {
-      counts_[call.operation].seconds += inner_.seconds_between(*call.begin, *call.end);
+      counts_[call.operation].seconds += inner().seconds_between(*call.begin, *call.end);
     }
     pending_.clear();
     return counts_;
@@ -42,80 +42,65 @@ class ProfilingBackend : public Backend {
   // Without it the calls are passed on, and that is all.
   void set_counting(bool on) { counting_ = on; }
 
-  std::string name() const override { return inner_.name(); }
-  std::string description() const override { return inner_.description(); }
-  MemoryUse memory() const override { return inner_.memory(); }
-  std::shared_ptr<TimeMark> mark() override { return inner_.mark(); }
-  void wait(const TimeMark& mark) const override { inner_.wait(mark); }
-  double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
-    return inner_.seconds_between(begin, end);
-  }
-  uint64_t memory_limit() const override { return inner_.memory_limit(); }
-  DType compute_dtype(DType wanted) const override { return inner_.compute_dtype(wanted); }
-  bool packs(DType narrow) const override { return inner_.packs(narrow); }
-  int64_t batch_width() const override { return inner_.batch_width(); }
-  std::shared_ptr<Buffer> allocate(size_t bytes) override { return inner_.allocate(bytes); }
   void upload(const void* host, const Tensor& to) override {
-    timed("upload", 0, bytes_of({&to}), [&] { inner_.upload(host, to); });
+    timed("upload", 0, bytes_of({&to}), [&] { inner().upload(host, to); });
   }
-  void download(const Tensor& from, void* host) const override { inner_.download(from, host); }
   void copy(const Tensor& from, const Tensor& to) override {
-    timed("copy", 0, bytes_of({&from, &to}), [&] { inner_.copy(from, to); });
+    timed("copy", 0, bytes_of({&from, &to}), [&] { inner().copy(from, to); });
   }
   // Work that is counted is asked for anew; the rest is left to the backend.
   std::unique_ptr<Repeater> make_repeater() override {
-    return std::make_unique<CountedRepeater>(*this, inner_.make_repeater());
+    return std::make_unique<CountedRepeater>(*this, inner().make_repeater());
   }
   void fill_zero(const Tensor& x) override {
-    timed("fill_zero", 0, bytes_of({&x}), [&] { inner_.fill_zero(x); });
+    timed("fill_zero", 0, bytes_of({&x}), [&] { inner().fill_zero(x); });
   }
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
     std::shared_ptr<PackedWeights> packed;
-    timed("pack", 0, 0, [&] { packed = inner_.pack(weights, stride, dilation, precision); });
+    timed("pack", 0, 0, [&] { packed = inner().pack(weights, stride, dilation, precision); });
     return packed;
   }
-  bool stacks_matrices() const override { return inner_.stacks_matrices(); }
   std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                               DType precision) override {
     std::shared_ptr<PackedWeights> packed;
-    timed("pack", 0, 0, [&] { packed = inner_.pack_stacked(parts, precision); });
+    timed("pack", 0, 0, [&] { packed = inner().pack_stacked(parts, precision); });
     return packed;
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     timed(product_name("linear", x, w), 2.0 * static_cast<double>(x.rows() * w.in() * w.out()),
-          bytes_of({&x, &out}) + bytes_of(w), [&] { inner_.linear(x, w, bias, accumulate, out); });
+          bytes_of({&x, &out}) + bytes_of(w), [&] { inner().linear(x, w, bias, accumulate, out); });
   }
   void conv1d(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     timed(product_name("conv1d", x, w),
           2.0 * static_cast<double>(out.rows() * w.in() * w.taps() * w.out()),
-          bytes_of({&x, &out}) + bytes_of(w), [&] { inner_.conv1d(x, w, bias, accumulate, out); });
+          bytes_of({&x, &out}) + bytes_of(w), [&] { inner().conv1d(x, w, bias, accumulate, out); });
   }
   void depthwise_conv1d(const Tensor& x, const Tensor& w, const Tensor& bias,
                         const Tensor& out) override {
     timed("depthwise_conv1d", 0, bytes_of({&x, &w, &out}),
-          [&] { inner_.depthwise_conv1d(x, w, bias, out); });
+          [&] { inner().depthwise_conv1d(x, w, bias, out); });
   }
   void rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& out) override {
-    timed("rms_norm", 0, bytes_of({&x, &out}), [&] { inner_.rms_norm(x, weight, eps, out); });
+    timed("rms_norm", 0, bytes_of({&x, &out}), [&] { inner().rms_norm(x, weight, eps, out); });
   }
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                   const Tensor& out) override {
     timed("layer_norm", 0, bytes_of({&x, &out}),
-          [&] { inner_.layer_norm(x, weight, bias, eps, out); });
+          [&] { inner().layer_norm(x, weight, bias, eps, out); });
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale_row, float eps,
                 const Lanes& lanes, const Tensor& out) override {
     timed("modulate", 0, bytes_of({&x, &out}),
-          [&] { inner_.modulate(x, shift, scale_row, eps, lanes, out); });
+          [&] { inner().modulate(x, shift, scale_row, eps, lanes, out); });
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
                         const Lanes& lanes) override {
     timed("head_norm_rotary", 0, bytes_of({&x, &x}), [&] {
-      inner_.head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
+      inner().head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
     });
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
@@ -133,46 +118,46 @@ class ProfilingBackend : public Backend {
       flops += 4.0 * static_cast<double>(lanes[lane].rows * keys * q.cols());
     }
     timed("attention", flops, bytes,
-          [&] { inner_.attention(q, k, v, shape, lanes, sections, out); });
+          [&] { inner().attention(q, k, v, shape, lanes, sections, out); });
   }
   void silu(const Tensor& x, const Tensor& out) override {
-    timed("silu", 0, bytes_of({&x, &out}), [&] { inner_.silu(x, out); });
+    timed("silu", 0, bytes_of({&x, &out}), [&] { inner().silu(x, out); });
   }
   void gelu(const Tensor& x, const Tensor& out) override {
-    timed("gelu", 0, bytes_of({&x, &out}), [&] { inner_.gelu(x, out); });
+    timed("gelu", 0, bytes_of({&x, &out}), [&] { inner().gelu(x, out); });
   }
   void tanh(const Tensor& x, const Tensor& out) override {
-    timed("tanh", 0, bytes_of({&x, &out}), [&] { inner_.tanh(x, out); });
+    timed("tanh", 0, bytes_of({&x, &out}), [&] { inner().tanh(x, out); });
   }
   void silu_mul(const Tensor& a, const Tensor& b, const Tensor& out) override {
-    timed("silu_mul", 0, bytes_of({&a, &b, &out}), [&] { inner_.silu_mul(a, b, out); });
+    timed("silu_mul", 0, bytes_of({&a, &b, &out}), [&] { inner().silu_mul(a, b, out); });
   }
   void sigmoid_mul(const Tensor& x, const Tensor& gate) override {
-    timed("sigmoid_mul", 0, bytes_of({&x, &x, &gate}), [&] { inner_.sigmoid_mul(x, gate); });
+    timed("sigmoid_mul", 0, bytes_of({&x, &x, &gate}), [&] { inner().sigmoid_mul(x, gate); });
   }
   void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) override {
-    timed("snake", 0, bytes_of({&x, &out}), [&] { inner_.snake(x, alpha, out); });
+    timed("snake", 0, bytes_of({&x, &out}), [&] { inner().snake(x, alpha, out); });
   }
   void add(const Tensor& x, const Tensor& to) override {
-    timed("add", 0, bytes_of({&x, &to, &to}), [&] { inner_.add(x, to); });
+    timed("add", 0, bytes_of({&x, &to, &to}), [&] { inner().add(x, to); });
   }
   void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
                  const Tensor& to) override {
-    timed("add_gated", 0, bytes_of({&x, &to, &to}), [&] { inner_.add_gated(x, gate, lanes, to); });
+    timed("add_gated", 0, bytes_of({&x, &to, &to}), [&] { inner().add_gated(x, gate, lanes, to); });
   }
   void scale(const Tensor& x, float factor) override {
-    timed("scale", 0, bytes_of({&x, &x}), [&] { inner_.scale(x, factor); });
+    timed("scale", 0, bytes_of({&x, &x}), [&] { inner().scale(x, factor); });
   }
   void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {
-    timed("gather_rows", 0, bytes_of({&out, &out}), [&] { inner_.gather_rows(table, ids, out); });
+    timed("gather_rows", 0, bytes_of({&out, &out}), [&] { inner().gather_rows(table, ids, out); });
   }
   void nearest_rows(const Tensor& x, const Tensor& table, const Tensor& ids) override {
-    timed("nearest_rows", 0, bytes_of({&x, &table}), [&] { inner_.nearest_rows(x, table, ids); });
+    timed("nearest_rows", 0, bytes_of({&x, &table}), [&] { inner().nearest_rows(x, table, ids); });
   }
   void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
                    const GuidedStep& step) override {
     timed("guided_step", 0, bytes_of({&x, &x, &v, &v_text, &v_speaker}),
-          [&] { inner_.guided_step(x, v, v_text, v_speaker, step); });
+          [&] { inner().guided_step(x, v, v_text, v_speaker, step); });
   }
 
  private:
@@ -214,9 +199,9 @@ class ProfilingBackend : public Backend {
   template <class F>
   void timed(const std::string& operation, double flops, double bytes, F f) {
     if (!counting_) return f();
-    Pending call{operation, inner_.mark(), nullptr};
+    Pending call{operation, inner().mark(), nullptr};
     f();
-    call.end = inner_.mark();
+    call.end = inner().mark();
     OperationCount& count = counts_[operation];
     ++count.calls;
     count.flops += flops;
@@ -229,7 +214,6 @@ class ProfilingBackend : public Backend {
     std::shared_ptr<TimeMark> begin, end;
   };
 
-  Backend& inner_;
   const bool by_shape_;
   bool counting_ = true;
   mutable std::map<std::string, OperationCount> counts_;

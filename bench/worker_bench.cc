@@ -18,6 +18,7 @@
 #include "audio/encode.h"
 #include "engine/engine_fixture.h"
 #include "net/curl_http_client.h"
+#include "net/forwarding_store.h"
 #include "net/s3_store.h"
 #include "runpod/worker.h"
 #include "speech/job_handler.h"
@@ -75,38 +76,22 @@ class Recorder {
 };
 
 // A bucket that tells when objects came; their names are the jobs' ids.
-class TimedStore final : public ObjectStore {
+class TimedStore final : public ForwardingStore {
  public:
-  TimedStore(S3Store& store, Recorder& recorder) : store_(store), recorder_(recorder) {}
+  TimedStore(S3Store& store, Recorder& recorder) : ForwardingStore(store), recorder_(recorder) {}
 
-  std::string key(const std::string& name) const override { return store_.key(name); }
   void put(const std::string& name, std::string_view data, const std::string& content_type,
            std::stop_token stop) override {
     const Time begin = Clock::now();
-    store_.put(name, data, content_type, stop);
+    ForwardingStore::put(name, data, content_type, stop);
     const Time end = Clock::now();
     recorder_.change(name.substr(0, name.find('.')), [&](Moments& job) {
       job.uploaded = begin;
       job.stored = end;
     });
   }
-  std::string get(const std::string& name, std::stop_token stop) override {
-    return store_.get(name, stop);
-  }
-  std::optional<ObjectInfo> head(const std::string& name, std::stop_token stop) override {
-    return store_.head(name, stop);
-  }
-  void remove(const std::string& name, std::stop_token stop) override { store_.remove(name, stop); }
-  std::string link(const std::string& name, std::chrono::seconds ttl) const override {
-    return store_.link(name, ttl);
-  }
-  std::string read_link(const std::string& url, std::stop_token stop) override {
-    return store_.read_link(url, stop);
-  }
-  std::string describe() const override { return store_.describe(); }
 
  private:
-  S3Store& store_;
   Recorder& recorder_;
 };
 
@@ -141,7 +126,7 @@ std::map<std::string, Moments> run_jobs(size_t count) {
   s3.bucket = "tts";
   S3Store bucket_store(s3, *http);
   TimedStore store(bucket_store, recorder);
-  Logger logger({}, std::make_shared<MemoryLog>());
+  Logger logger({}, std::make_shared<KeptLog>());
   const VoiceDirectory directory((root / "voices").string());
   VoiceLibrary voices(directory);
   OutputDirectory output({.path = (root / "output").string()});

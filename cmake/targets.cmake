@@ -88,12 +88,12 @@ function(echo_test name)
   foreach(prefix ${special})
     string(TOLOWER ${prefix} label)
     gtest_discover_tests(${name}_test TEST_FILTER "${prefix}*:*/${prefix}*" DISCOVERY_MODE PRE_TEST
-                         TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 600
+                         TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 900
                          ${quiet})
     string(APPEND exclude ":${prefix}*:*/${prefix}*")
   endforeach()
   string(SUBSTRING "${exclude}" 1 -1 exclude)
   gtest_discover_tests(${name}_test TEST_FILTER "-${exclude}" DISCOVERY_MODE PRE_TEST
-                       TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300
+                       TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 900
                        ${quiet})
 endfunction()

@@ -117,8 +117,11 @@ fi
 
 # Whether the folder exists, or can be made, and takes a few kilobytes; else $reason says why not.
 usable() {
-  local probe="$1/.echo-tts-probe.$$"
+  local probe
   reason=$(mkdir -p "$1" 2>&1) || { reason=${reason##*: }; return 1; }
+  # Workers share the folder, and each may be process 1 of its container.
+  probe=$(mktemp "$1/.echo-tts-probe.XXXXXXXXXX" 2>&1) || { reason=${probe##*: }; return 1; }
+  find "$1" -maxdepth 1 -name '.echo-tts-probe.*' -mmin +10 -delete 2>/dev/null || true
   if reason=$( { head -c 8192 /dev/zero >"$probe"; } 2>&1) && [ -s "$probe" ]; then
     rm -f "$probe"
     return 0

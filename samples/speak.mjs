@@ -1,7 +1,8 @@
 // Speaks a text through an endpoint with nothing but Node 18: node samples/speak.mjs TEXT FILE [VOICE]
 //
 // ECHO_URL: https://api.runpod.ai/v2/ENDPOINT, or a server of one's own such as
-// http://127.0.0.1:8000/v2/local; RUNPOD_API_KEY: its key, if it wants one.
+// http://127.0.0.1:8000/v2/local; RUNPOD_API_KEY: its key, if it wants one. To try it without weights,
+// `echo-tts worker --rp_serve_api` in another terminal speaks with a small voice; VOICE: rms.flac.
 // ECHO_PARAMETERS: a JSON object of the sampler's parameters.
 import { writeFile } from 'node:fs/promises';
 

@@ -2,7 +2,8 @@
 # Speaks a text through an endpoint with curl: samples/speak.sh TEXT FILE [VOICE]
 #
 # ECHO_URL: https://api.runpod.ai/v2/ENDPOINT, or a server of one's own such as
-# http://127.0.0.1:8000/v2/local; RUNPOD_API_KEY: its key, if it wants one.
+# http://127.0.0.1:8000/v2/local; RUNPOD_API_KEY: its key, if it wants one. To try it without weights,
+# `echo-tts worker --rp_serve_api` in another terminal speaks with a small voice; VOICE: rms.flac.
 # ECHO_PARAMETERS: a JSON object of the sampler's parameters.
 set -eu
 [ $# -ge 2 ] || { echo "usage: speak.sh TEXT FILE [VOICE]" >&2; exit 2; }

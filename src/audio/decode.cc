@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "audio/demuxer.h"
@@ -13,7 +14,9 @@
 #include "audio/mix.h"
 #include "audio/silence.h"
 #include "audio/truncation.h"
+#include "audio/wav_header.h"
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -31,10 +34,12 @@ std::string seconds_text(double seconds) {
 
 class Decoder {
  public:
-  Decoder(AudioInput& input, const DecodeOptions& options)
+  // only: the channel that is used alone.
+  Decoder(AudioInput& input, const DecodeOptions& options, std::optional<size_t> only = {})
       : name_(input.name()),
         ends_early_(ends_early(input)),
         options_(options),
+        only_(only),
         demuxer_(input, options.interrupted),
         codec_(demuxer_.open_decoder()) {
     result_.format = demuxer_.format_name();
@@ -63,6 +68,9 @@ class Decoder {
     finish();
     return std::move(result_);
   }
+
+  // Of all that was decoded.
+  const MixEnergy& energy() const { return energy_; }
 
  private:
   void check_interrupted() const {
@@ -112,7 +120,7 @@ class Decoder {
       complete_ = false;
       return false;
     }
-    if (!append_mono(*frame_, result_.samples)) {
+    if (!append_mono(*frame_, result_.samples, energy_, only_)) {
       throw_invalid(name_ + ": its sample format is not known here");
     }
     if (result_.samples.size() <= limit()) return true;
@@ -128,6 +136,10 @@ class Decoder {
   }
 
   void finish() {
+    if (only_) {
+      result_.warnings.push_back("its channels cancel each other out; channel " +
+                                 std::to_string(*only_ + 1) + " alone is used");
+    }
     if (result_.samples.empty()) {
       throw_corrupt(name_ + ": no sound could be decoded from its " + result_.codec +
                     " stream: damaged or cut");
@@ -154,18 +166,28 @@ class Decoder {
   std::string name_;
   bool ends_early_;
   const DecodeOptions& options_;
+  const std::optional<size_t> only_;
   Demuxer demuxer_;
   ffmpeg::Codec codec_;
   ffmpeg::Packet packet_ = ffmpeg::make_packet();
   ffmpeg::Frame frame_ = ffmpeg::make_frame();
   DecodedAudio result_;
+  MixEnergy energy_;
   int damaged_ = 0;
   bool complete_ = true;  // nothing was left out on purpose
 };
 
 DecodedAudio decode(AudioInput input, const DecodeOptions& options) {
   ffmpeg::silence_log();
-  return Decoder(input, options).run();
+  mend_wav_header(input);
+  std::optional<size_t> only;
+  {
+    Decoder decoder(input, options);
+    DecodedAudio audio = decoder.run();
+    if (!decoder.energy().cancels()) return audio;
+    only = decoder.energy().loudest();
+  }
+  return Decoder(input, options, only).run();
 }
 
 }  // namespace
@@ -173,11 +195,9 @@ DecodedAudio decode(AudioInput input, const DecodeOptions& options) {
 bool has_audio_suffix(std::string_view name) {
   static constexpr std::array<std::string_view, 8> kSuffixes = {".wav",  ".mp3",  ".m4a", ".ogg",
                                                                 ".flac", ".webm", ".aac", ".opus"};
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lowered = lower(name);
   return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
-    return lower.size() > suffix.size() && lower.ends_with(suffix);
+    return lowered.size() > suffix.size() && lowered.ends_with(suffix);
   });
 }
 

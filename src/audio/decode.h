@@ -19,7 +19,7 @@ struct DecodeOptions {
 };
 
 struct DecodedAudio {
-  std::vector<float> samples;  // mono: the mean of the channels
+  std::vector<float> samples;  // mono: the mean of the channels; one of them where they cancel
   int sample_rate = 0;         // Hz
   int channels = 0;            // in the file
   std::string format;          // of the file, "Ogg"

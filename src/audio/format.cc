@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -90,13 +91,11 @@ void check_bitrate(const EncodeOptions& options, const FormatFacts& facts) {
 }  // namespace
 
 AudioFormat parse_audio_format(std::string_view name) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (lower == "opus") return AudioFormat::kOggOpus;
+  const std::string lowered = lower(name);
+  if (lowered == "opus") return AudioFormat::kOggOpus;
   for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
                                    AudioFormat::kMp3, AudioFormat::kAac, AudioFormat::kPcm}) {
-    if (lower == format_name(format)) return format;
+    if (lowered == format_name(format)) return format;
   }
   throw_invalid("audio format: found \"" + std::string(name.substr(0, 32)) +
                 "\", expected ogg, opus, wav, flac, mp3, aac or pcm");

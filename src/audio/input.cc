@@ -61,6 +61,7 @@ AudioInput::AudioInput(AudioInput&& other) noexcept
     : name_(std::move(other.name_)),
       file_(std::exchange(other.file_, -1)),
       bytes_(other.bytes_),
+      overlays_(std::move(other.overlays_)),
       size_(other.size_),
       position_(other.position_) {}
 
@@ -82,7 +83,23 @@ void AudioInput::check_content(int64_t max_bytes) const {
   }
 }
 
+void AudioInput::overlay(int64_t offset, std::string bytes) {
+  overlays_[offset] = std::move(bytes);
+}
+
 size_t AudioInput::read_at(int64_t offset, char* buffer, size_t wanted) const {
+  const size_t got = read_bytes(offset, buffer, wanted);
+  const int64_t end = offset + static_cast<int64_t>(got);
+  for (const auto& [place, bytes] : overlays_) {
+    const int64_t from = std::max(offset, place);
+    const int64_t to = std::min(end, place + static_cast<int64_t>(bytes.size()));
+    if (from < to)
+      std::copy(&bytes[from - place], &bytes[0] + (to - place), buffer + (from - offset));
+  }
+  return got;
+}
+
+size_t AudioInput::read_bytes(int64_t offset, char* buffer, size_t wanted) const {
   if (offset < 0 || offset >= size_) return 0;
   wanted = std::min(wanted, static_cast<size_t>(size_ - offset));
   if (file_ < 0) {
@@ -106,6 +123,7 @@ void AudioInput::check_readable() const {
 }
 
 ffmpeg::Io AudioInput::make_io() {
+  position_ = 0;
   auto* buffer = static_cast<uint8_t*>(ffmpeg::check_allocated(av_malloc(kIoBufferBytes)));
   AVIOContext* io = avio_alloc_context(buffer, kIoBufferBytes, 0, this, read, nullptr, seek);
   if (io == nullptr) av_free(buffer);

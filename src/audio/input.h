@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,10 @@ class AudioInput {
   // Bytes read at an offset: fewer than wanted at the end only. Throws kUnavailable.
   size_t read_at(int64_t offset, char* buffer, size_t wanted) const;
 
+  // From now on these bytes are read in place of those that lie there, within the first ones of the
+  // file.
+  void overlay(int64_t offset, std::string bytes);
+
   // Throws kUnavailable when a read of the stream below failed: the libraries mix that up with
   // damaged content.
   void check_readable() const;
@@ -41,12 +46,14 @@ class AudioInput {
  private:
   explicit AudioInput(const std::string& name) : name_(name) {}
   void check_content(int64_t max_bytes) const;
+  size_t read_bytes(int64_t offset, char* buffer, size_t wanted) const;
   static int read(void* self, uint8_t* buffer, int wanted);
   static int64_t seek(void* self, int64_t offset, int whence);
 
   std::string name_;
   int file_ = -1;
   std::string_view bytes_;
+  std::map<int64_t, std::string> overlays_;  // by offset
   int64_t size_ = 0;
   int64_t position_ = 0;
   std::string read_error_;

@@ -9,6 +9,7 @@ namespace echo {
 namespace {
 
 constexpr size_t kRiffHeader = 12;
+constexpr int64_t kUnknownSize = 0x7FFF0000;  // 0x7FFFF024 in a pipe of sox, 0xFFFFFFFF of others
 constexpr size_t kPageHeader = 27;
 constexpr size_t kLargestPage = kPageHeader + 255 + 255 * 255;
 constexpr size_t kFlagsAt = 5;
@@ -25,8 +26,8 @@ uint8_t byte_at(std::string_view bytes, size_t at) { return static_cast<uint8_t>
 bool riff_ends_early(std::string_view header, int64_t file_size) {
   int64_t stated = 0;
   for (size_t i = 0; i < 4; ++i) stated |= int64_t{byte_at(header, 4 + i)} << (8 * i);
-  // Writers that cannot seek back leave one of these.
-  if (stated == 0 || stated >= 0x7FFFFFFF) return false;
+  // Writers that cannot seek back leave nothing, or about the most that the field can hold.
+  if (stated == 0 || stated >= kUnknownSize) return false;
   return stated + 8 > file_size + 1;  // a last padding byte is often missing
 }
 

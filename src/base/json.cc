@@ -9,10 +9,14 @@
 namespace echo {
 namespace {
 
-// Deepest nesting of arrays and objects; copying and printing such a document recurses that far.
-size_t nesting_depth(std::string_view text) {
+struct Shape {
+  size_t depth = 0;  // of arrays and objects; copying and printing recurses that far
+  size_t values = 1;
+};
+
+Shape shape_of(std::string_view text) {
+  Shape shape;
   size_t depth = 0;
-  size_t deepest = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -25,12 +29,26 @@ size_t nesting_depth(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
+      shape.depth = std::max(shape.depth, ++depth);
+      const size_t next = text.find_first_not_of(" \t\r\n", i + 1);
+      const bool empty = next == text.npos || text[next] == ']' || text[next] == '}';
+      if (!empty) ++shape.values;
+    } else if (c == ',') {
+      ++shape.values;
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }
   }
-  return deepest;
+  return shape;
+}
+
+// What the allocator and the tree of an object keep beside a value.
+constexpr size_t kAllocation = 16;
+constexpr size_t kTreeNode = 32;
+
+size_t held_bytes_of(const std::string& text) {
+  const size_t capacity = text.capacity();
+  return sizeof text + (capacity > 15 ? capacity + 1 + kAllocation : 0);
 }
 
 // The code unit of "\uXXXX" at `i`, if there is one.
@@ -75,11 +93,15 @@ Json parse_once(std::string_view text) {
 
 }  // namespace
 
-Json parse_json(std::string_view text) {
-  const size_t depth = nesting_depth(text);
-  if (depth > kMaxJsonDepth) {
-    throw_corrupt("JSON document is nested " + std::to_string(depth) + " levels deep, at most " +
-                  std::to_string(kMaxJsonDepth) + " are read");
+Json parse_json(std::string_view text, size_t most_values) {
+  const Shape shape = shape_of(text);
+  if (shape.depth > kMaxJsonDepth) {
+    throw_corrupt("JSON document is nested " + std::to_string(shape.depth) +
+                  " levels deep, at most " + std::to_string(kMaxJsonDepth) + " are read");
+  }
+  if (most_values > 0 && shape.values > most_values) {
+    throw_corrupt("JSON document holds " + std::to_string(shape.values) + " values, at most " +
+                  std::to_string(most_values) + " are read");
   }
   Json document = parse_once(text);
   if (document.is_discarded()) document = parse_once(without_lone_surrogates(text));
@@ -91,6 +113,23 @@ Json parse_json(std::string_view text) {
 
 std::string dump_json(const Json& value) {
   return value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
+size_t held_bytes(const Json& value) {
+  size_t bytes = sizeof value;
+  if (value.is_string()) {
+    bytes += kAllocation + held_bytes_of(value.get_ref<const std::string&>());
+  } else if (value.is_array()) {
+    const auto& array = value.get_ref<const Json::array_t&>();
+    bytes += 2 * kAllocation + sizeof array + (array.capacity() - array.size()) * sizeof value;
+    for (const Json& one : array) bytes += held_bytes(one);
+  } else if (value.is_object()) {
+    bytes += kAllocation + sizeof(Json::object_t);
+    for (const auto& [name, one] : value.get_ref<const Json::object_t&>()) {
+      bytes += kTreeNode + kAllocation + held_bytes_of(name) + held_bytes(one);
+    }
+  }
+  return bytes;
 }
 
 bool truthy(const Json& value) {

@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "base/console_sink.h"
+
 namespace echo {
 namespace {
 
@@ -24,7 +26,7 @@ void DescriptorSink::write(std::string_view line) {
 }
 
 Logger::Logger(LogOptions options)
-    : Logger(options, std::make_shared<DescriptorSink>(STDOUT_FILENO)) {}
+    : Logger(options, std::make_shared<ConsoleSink>(STDOUT_FILENO, options.json)) {}
 
 Logger::Logger(LogOptions options, std::shared_ptr<LogSink> sink)
     : options_(options), level_(options.level), sink_(std::move(sink)) {}

@@ -1,18 +1,15 @@
 #include "base/log_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "base/console_sink.h"
 #include "base/file_io.h"
 
 namespace echo {
@@ -20,10 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-constexpr size_t kQueueBytes = 1 << 20;
-constexpr std::chrono::milliseconds kMoment{50};
-constexpr std::chrono::seconds kFarewell{2};
 
 // One open file that renames itself when it is full.
 class RotatingFile {
@@ -101,70 +94,24 @@ class RotatingFile {
 
 }  // namespace
 
+// Puts lines into the file, and leaves them out while that fails.
 class LogFileSink::Writer {
  public:
   Writer(LogFileOptions options, std::shared_ptr<LogSink> console)
-      : options_(std::move(options)), console_(std::move(console)) {}
+      : options_(std::move(options)), console_(std::move(console)), file_(options_) {}
 
-  void add(std::string_view line) {
-    std::unique_lock lock(mutex_);
-    if (queued_bytes_ + line.size() > kQueueBytes) {
-      ++dropped_;
-      return;
+  void write(std::string_view line) {
+    if (failing_ && Clock::now() < next_try_) return;
+    const std::optional<std::string> problem = file_.append(line);
+    if (problem && !failing_) {
+      console_->write(own_line("Log file " + options_.path.string() + ": " + *problem +
+                               "; the log goes on here alone"));
     }
-    queued_bytes_ += line.size();
-    lines_.emplace_back(line);
-    changed_.notify_all();
-    // Who waited in vain once does not wait again before the disk has caught up.
-    if (!late_) late_ = !changed_.wait_for(lock, kMoment, [&] { return idle(); });
-  }
-
-  void run() {
-    RotatingFile file(options_);
-    Clock::time_point next_try{};
-    bool failing = false;
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [&] { return closing_ || !lines_.empty(); });
-      if (lines_.empty()) break;
-      std::string line = std::move(lines_.front());
-      lines_.pop_front();
-      queued_bytes_ -= line.size();
-      busy_ = true;
-      if (const size_t dropped = std::exchange(dropped_, 0)) {
-        line = own_line("(" + std::to_string(dropped) + " lines are missing here)") + line;
-      }
-      lock.unlock();
-      if (!failing || Clock::now() >= next_try) {
-        const std::optional<std::string> problem = file.append(line);
-        if (problem) {
-          if (!failing) {
-            console_->write(own_line("Log file " + options_.path.string() + ": " + *problem +
-                                     "; the log goes on here alone"));
-          }
-          next_try = Clock::now() + options_.retry;
-        }
-        failing = problem.has_value();
-      }
-      lock.lock();
-      busy_ = false;
-      if (idle()) late_ = false;
-      changed_.notify_all();
-    }
-    closed_ = true;
-    changed_.notify_all();
-  }
-
-  void close() {
-    std::unique_lock lock(mutex_);
-    closing_ = true;
-    changed_.notify_all();
-    changed_.wait_for(lock, kFarewell, [&] { return closed_; });
+    failing_ = problem.has_value();
+    if (failing_) next_try_ = Clock::now() + options_.retry;
   }
 
  private:
-  bool idle() const { return lines_.empty() && !busy_; }
-
   std::string own_line(const std::string& message) const {
     return (options_.json ? json_log_line("WARN", message, {})
                           : text_log_line("WARN", message, {})) +
@@ -173,12 +120,9 @@ class LogFileSink::Writer {
 
   const LogFileOptions options_;
   const std::shared_ptr<LogSink> console_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> lines_;
-  size_t queued_bytes_ = 0;
-  size_t dropped_ = 0;
-  bool busy_ = false, late_ = false, closing_ = false, closed_ = false;
+  RotatingFile file_;
+  bool failing_ = false;
+  Clock::time_point next_try_{};
 };
 
 namespace {
@@ -201,20 +145,13 @@ class SharedSink : public LogSink {
 
 LogFileSink::LogFileSink(LogFileOptions options, std::shared_ptr<LogSink> console)
     : console_(std::make_shared<SharedSink>(std::move(console))),
-      writer_(std::make_shared<Writer>(std::move(options), console_)) {
-  // Signals belong to the threads that wait for them.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([writer = writer_] { writer->run(); }).detach();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
-LogFileSink::~LogFileSink() { writer_->close(); }
+      lines_([writer = std::make_shared<Writer>(options, console_)](
+                 std::string_view line) { writer->write(line); },
+             [json = options.json](std::size_t count) { return missing_lines(count, json); }) {}
 
 void LogFileSink::write(std::string_view line) {
   console_->write(line);
-  writer_->add(line);
+  lines_.add(line);
 }
 
 }  // namespace echo

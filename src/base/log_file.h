@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/line_queue.h"
 #include "base/log.h"
 
 namespace echo {
@@ -26,16 +27,12 @@ struct LogFileOptions {
 class LogFileSink : public LogSink {
  public:
   LogFileSink(LogFileOptions options, std::shared_ptr<LogSink> console);
-  ~LogFileSink() override;  // waits for the file for at most two seconds
-  LogFileSink(const LogFileSink&) = delete;
-  LogFileSink& operator=(const LogFileSink&) = delete;
-
   void write(std::string_view line) override;
 
  private:
   class Writer;
   std::shared_ptr<LogSink> console_;
-  std::shared_ptr<Writer> writer_;  // shared with its thread, which may outlive a hanging disk
+  LineQueue lines_;
 };
 
 }  // namespace echo

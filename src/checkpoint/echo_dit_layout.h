@@ -38,7 +38,6 @@ struct EchoDitConfig {
 };
 
 // Of every RMSNorm; not stored in the checkpoint.
-inline constexpr float kEchoDitNormEps = 1e-5f;
 
 // Reads all sizes off the tensors' shapes. When it returns, the checkpoint has every tensor of
 // echo_dit_layout() in its shape. The blockwise tensors may be absent, but only all together.

@@ -43,7 +43,6 @@ struct S1DacConfig {
 inline constexpr int64_t kDacHeadDim = 64;
 inline constexpr int64_t kDacEncoderWindow = 512;    // keys that a query of the encoder sees
 inline constexpr int64_t kDacQuantizerWindow = 128;  // the same in pre_module and post_module
-inline constexpr float kDacNormEps = 1e-5f;          // RMSNorm of the transformers
 inline constexpr float kConvNextNormEps = 1e-6f;     // LayerNorm of the ConvNeXt blocks
 
 // Reads all sizes off the tensors' shapes (a rate is half of its convolution's kernel). When it

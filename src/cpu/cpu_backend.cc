@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/system_memory.h"
 #include "cpu/attention.h"
+#include "cpu/int8_matmul.h"
 #include "cpu/onednn.h"
 
 namespace echo::cpu {
@@ -26,6 +27,12 @@ View rows_of(View x, int64_t begin, int64_t count) {
 
 const float* row_data(const Tensor& x) { return x.empty() ? nullptr : x.data_as<float>(); }
 
+// Null where the machine has none.
+const Int8Kernels* best_int8_kernels() {
+  const std::vector<const Int8Kernels*> found = supported_int8_kernels();
+  return found.empty() ? nullptr : found.front();
+}
+
 std::string processor_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
@@ -38,18 +45,21 @@ class CpuBackend : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
       : kernels_(options.kernels ? *options.kernels : *supported_kernels().front()),
+        int8_(options.int8 ? options.int8 : best_int8_kernels()),
         pool_(options.max_free_bytes),
         threads_(options.threads > 0 ? options.threads : omp_get_num_procs()) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {
     return processor_name() + ", " + std::to_string(threads_) + " threads, " +
-           std::string(kernels_.name) + " kernels";
+           std::string(kernels_.name) + " kernels" +
+           (int8_ ? ", int8 by " + std::string(int8_->name) : std::string());
   }
   uint64_t memory_limit() const override { return system_memory().total.value_or(0); }
   DType compute_dtype(DType wanted) const override {
     return wanted == DType::kBFloat16 && has_fast_bfloat16() ? DType::kBFloat16 : DType::kFloat32;
   }
+  bool packs(DType narrow) const override { return narrow == DType::kInt8 && int8_ != nullptr; }
   int64_t batch_width() const override { return 1; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return pool_.allocate(bytes); }
@@ -74,16 +84,26 @@ class CpuBackend : public Backend {
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
+    use_threads();
+    if (packs(precision)) return pack_int8(std::span(&weights, 1), arena_);
     if (precision != DType::kFloat32 && precision != DType::kBFloat16) {
       throw_internal("pack: " + std::string(dtype_name(precision)) +
                      " found, float32 or bfloat16 expected");
     }
-    use_threads();
     return weights.taps == 1 && stride == 1
                ? pack_matrix(weights, precision, arena_)
                : pack_convolution(weights, stride, dilation, precision, arena_);
   }
+  // One quantized input then serves all of them.
+  bool stacks_matrices(DType precision) const override { return packs(precision); }
+  std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
+                                              DType precision) override {
+    if (!packs(precision)) return Backend::pack_stacked(parts, precision);
+    use_threads();
+    return pack_int8(parts, arena_);
+  }
   std::string packed_layout(int64_t out, int64_t in, DType precision) const override {
+    if (packs(precision)) return {};
     return cpu::packed_layout(out, in, precision);
   }
   std::span<const std::byte> packed_bytes(const PackedWeights& weights) const override {
@@ -92,6 +112,9 @@ class CpuBackend : public Backend {
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     use_threads();
+    if (is_int8(w)) {
+      return linear_int8(*int8_, x, w, bias, accumulate, out, threads_, pool_);
+    }
     through_result_type(w, accumulate, out,
                         [&](const Tensor& to) { cpu::linear(x, w, bias, accumulate, to); });
   }
@@ -279,6 +302,7 @@ class CpuBackend : public Backend {
   }
 
   const Kernels& kernels_;
+  const Int8Kernels* int8_;  // null: none
   MemoryPool pool_;
   WeightArena arena_;
   const int threads_;

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cpu/int8_kernels.h"
 #include "cpu/kernels.h"
 #include "cpu/memory_pool.h"
 #include "tensor/backend.h"
@@ -12,6 +13,7 @@ namespace echo::cpu {
 struct CpuOptions {
   int threads = 0;                            // 0: as many as the process may run on
   const Kernels* kernels = nullptr;           // null: the best that the machine supports
+  const Int8Kernels* int8 = nullptr;          // null: the best that the machine supports, if any
   size_t max_free_bytes = size_t{768} << 20;  // kept for reuse
 };
 

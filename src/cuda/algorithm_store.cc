@@ -4,6 +4,7 @@
 #include <cctype>
 #include <sstream>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
 
@@ -105,7 +106,7 @@ void AlgorithmStore::write() const {
     }
   }
   text << kLastLine << '\n';
-  write_file_atomically(file_, text.str());
+  write_file_atomically(file_, text.str(), Durability::kNone);  // read() checks it
 }
 
 }  // namespace echo::cuda

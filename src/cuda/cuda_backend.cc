@@ -132,7 +132,7 @@ class CudaBackend : public Backend, public RecordingDevice {
                                       DType precision) override {
     return pack_parts(std::span(&weights, 1), stride, dilation, precision);
   }
-  bool stacks_matrices() const override { return true; }
+  bool stacks_matrices(DType) const override { return true; }
   std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                               DType precision) override {
     return pack_parts(parts, 1, 1, precision);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include "base/visible_text.h"
 
 namespace echo {
 namespace {
@@ -87,9 +88,9 @@ std::string line_of(const NamedFinding& named) {
   constexpr size_t kNameWidth = 10;
   std::string text = std::string(verdict_name(named.finding.verdict)) + "  " + named.name;
   text.resize(std::max(text.size(), 6 + kNameWidth), ' ');
-  text += " " + named.finding.detail + "\n";
+  text += " " + visible_text(named.finding.detail) + "\n";
   if (!named.finding.remedy.empty()) {
-    text += std::string(7 + kNameWidth, ' ') + "-> " + named.finding.remedy + "\n";
+    text += std::string(7 + kNameWidth, ' ') + "-> " + visible_text(named.finding.remedy) + "\n";
   }
   return text;
 }

@@ -1,11 +1,12 @@
 #include "doctor/machine_checks.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
+#include "base/atomic_file.h"
 #include "base/file_io.h"
+#include "base/units.h"
 #include "speech/health_check.h"
 #include "speech/voice_directory.h"
 
@@ -22,24 +23,15 @@ fs::path existing(fs::path path) {
   return path;
 }
 
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
-
 std::string label(const DirectoryUse& use) { return use.variable + " (" + use.path.string() + ")"; }
 
 // Why no file can be made there, or nothing.
 std::string writing_problem(const fs::path& folder) {
-  std::string name = folder / ".echo-tts-probe-XXXXXX";
-  const int file = ::mkstemp(name.data());
-  if (file < 0) return system_reason(errno);
-  const bool written = ::write(file, "x", 1) == 1 && ::fsync(file) == 0;
-  const int error = errno;
-  ::close(file);
-  ::unlink(name.c_str());
-  return written ? "" : system_reason(error);
+  AtomicFile probe;
+  int error = probe.create(folder / "probe");
+  if (error == 0) error = probe.write("x");
+  if (error == 0 && ::fsync(probe.descriptor()) != 0) error = errno;
+  return error == 0 ? "" : system_reason(error);
 }
 
 }  // namespace

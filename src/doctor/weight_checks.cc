@@ -8,6 +8,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
 #include "models/pca_state.h"
@@ -41,12 +42,6 @@ std::string sha256_of(const fs::path& path, uint64_t begin, const std::stop_toke
   return hex(sum.finish());
 }
 
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
-
 }  // namespace
 
 Finding check_weights(const ModelFiles& files) {
@@ -59,8 +54,8 @@ Finding check_weights(const ModelFiles& files) {
     bytes += fs::file_size(file);
   }
   return {Verdict::kPass, (is_pack(dit.file()) ? files.dit : files.dit.parent_path()).string() +
-                              ": " + gigabytes(bytes) + ", " + std::to_string(config.num_layers) +
-                              " layers, blockwise part " +
+                              ": " + gigabytes(bytes, 2) + ", " +
+                              std::to_string(config.num_layers) + " layers, blockwise part " +
                               (config.blockwise ? "there" : "not there")};
 }
 

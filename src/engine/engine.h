@@ -1,11 +1,14 @@
 // Text and a voice become speech: the whole model behind one class.
 //
 //   const auto engine = Engine::load({.files = find_model_files("models")});
-//   SpeechRequest request{.text = "Hello.", .voice =
-//   voice_of_samples(load_voice("a.wav").samples)}; request.delivery = SpeechDelivery::kInOrder; //
-//   somebody listens SpeechStream stream = engine->start(std::move(request)); while (auto samples =
-//   stream.next()) play(*samples);   // as soon as they are final std::printf("%.1f s\n",
-//   stream.finish().seconds());    // or: engine->speak(request).samples
+//   SpeechRequest request{.text = "Hello."};
+//   request.voice = voice_of_samples(load_voice("anna.wav").samples);
+//   request.delivery = SpeechDelivery::kInOrder;  // somebody listens
+//   SpeechStream stream = engine->start(std::move(request));
+//   while (const auto samples = stream.next()) play(*samples);  // as soon as they are final
+//   std::printf("%.1f s\n", stream.finish().seconds());
+//
+// Without a listener: engine->speak(request).samples.
 #pragma once
 
 #include <cstddef>

@@ -134,7 +134,7 @@ EngineCore::EngineCore(const EngineOptions& options, Checkpoints&& checkpoints)
                              std::to_string(options.speaker_chunk_frames),
                    codec_.latent_size(), options.voice_store_bytes),
       models_{*backend_,
-              dit_,
+              session_,
               codec_,
               voices_,
               voice_store_,

@@ -39,7 +39,8 @@ class EngineCore {
   std::unique_ptr<Backend> backend_;
   Plan plan_;
   LayerContext context_, codec_context_;
-  EchoDit dit_;
+  const EchoDit dit_;
+  DitSession session_{dit_};
   Codec codec_;
   ModulationCache modulations_;
   VoiceCache voices_;

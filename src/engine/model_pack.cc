@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
-#include "engine/content_hash.h"
 #include "engine/model_identity.h"
 #include "models/pca_state.h"
 #include "nn/safetensors_writer.h"
@@ -206,16 +206,16 @@ class Packer {
     }
     SafetensorsWriter writer(options_.output, std::move(tensors), metadata_);
     check_space(writer.bytes());
-    Sha256Sum sum;
+    Digest sum(DigestKind::kSha256);
     uint64_t done = 0;
     for (size_t i = 0; i < entries_.size(); ++i) {
       const std::vector<std::byte> bytes = entries_[i].read();
       writer.write(i, 0, bytes);
-      sum.update(bytes);
+      sum.update({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
       done += bytes.size();
       if (options_.progress) options_.progress(done, writer.bytes());
     }
-    writer.replace_metadata(kHashKey, std::string(kHashDigits, '0'), sum.finish());
+    writer.replace_metadata(kHashKey, std::string(kHashDigits, '0'), hex(sum.finish()));
     writer.commit(true);
     result_.bytes = writer.bytes();
   }

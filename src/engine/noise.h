@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/limits.h"
+
 namespace echo {
 
 enum class NoiseKind {
@@ -30,7 +32,7 @@ float philox_normal(uint32_t first, uint32_t second);
 class NoiseGenerator {
  public:
   // The most values of one draw of kCuda: beyond, the values depend on the size of the GPU.
-  static constexpr int64_t kMaxCudaDraw = 640 * 80;
+  static constexpr int64_t kMaxCudaDraw = kMaxLatentFrames * kLatentChannels;
 
   NoiseGenerator(NoiseKind kind, uint64_t seed);
 

@@ -3,26 +3,27 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "audio/voice.h"
 #include "base/error.h"
+#include "base/units.h"
+#include "checkpoint/limits.h"
+#include "text/tokens.h"
 
 namespace echo {
+
+// Folders that may not know the model have its limits by themselves.
+static_assert(kMaxTextTokens == kMaxTextRows);
+static_assert(kModelRate == kSampleRate);
+
 namespace {
 
 constexpr uint64_t kMegabyte = uint64_t{1} << 20;
 // A backend's own: libraries, code, fragmentation.
 constexpr uint64_t kGpuOverhead = 600 * kMegabyte;
 constexpr uint64_t kCpuOverhead = 300 * kMegabyte;
-constexpr int64_t kMostFrames = 640;
-constexpr int64_t kTextRows = 768;
 constexpr int64_t kTypicalVoiceFrames = 640;  // half a minute
 constexpr uint64_t kLeastVoiceCache = 64 * kMegabyte, kMostVoiceCache = 2048 * kMegabyte;
 constexpr uint64_t kLeastScheduleCache = 64 * kMegabyte, kMostScheduleCache = 256 * kMegabyte;
-
-std::string gigabytes(uint64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", static_cast<double>(bytes) / 1e9);
-  return text;
-}
 
 uint64_t value_bytes(Precision precision) { return precision == Precision::kFloat32 ? 4 : 2; }
 
@@ -32,10 +33,20 @@ uint64_t dit_bytes(const PlanModel& model, Precision precision) {
   return wide * value_bytes(precision) + (model.dit_values - wide);
 }
 
+// A processor without products of 8 bits computes as if nobody had asked for them.
+bool lacks_int8(const PlanDevice& device, const PlanRequest& request) {
+  return device.name == "cpu" && !device.int8 && request.precision == Precision::kInt8;
+}
+
+// Whether the request decides the transformer's precision.
+bool is_set(const PlanDevice& device, const PlanRequest& request) {
+  return request.precision != Precision::kAuto && !lacks_int8(device, request);
+}
+
 // Precisions from the one that is wanted to the smallest that may be taken instead.
 std::vector<Precision> dit_choices(const PlanDevice& device, const PlanModel& model,
                                    const PlanRequest& request) {
-  if (request.precision != Precision::kAuto) return {request.precision};
+  if (is_set(device, request)) return {request.precision};
   if (!model.dit_bfloat16) return {Precision::kFloat32};
   std::vector<Precision> choices{device.bfloat16 ? Precision::kBFloat16 : Precision::kFloat32};
   if (device.int8) choices.push_back(Precision::kInt8);
@@ -122,8 +133,11 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
     return forced ? "set" : first ? usual : "what is preferred does not fit";
   };
   say(std::string("transformer in ") + name_of(plan.precision) + ": " +
-      why(request.precision != Precision::kAuto, plan.precision == dits.front(),
-          model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here" : "as stored"));
+      why(is_set(device, request), plan.precision == dits.front(),
+          lacks_int8(device, request) ? "int8 was asked for, and needs AVX-512 VNNI, which this "
+                                        "processor does not have"
+          : model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here"
+                                                   : "as stored"));
   say(std::string("autoencoder in ") + name_of(plan.codec_precision) + ": " +
       why(request.codec_precision != Precision::kAuto, plan.codec_precision == codecs.front(),
           plan.codec_precision == Precision::kBFloat16 && !model.codec_bfloat16
@@ -180,11 +194,11 @@ PlanModel plan_model(const EchoDitConfig& dit, const S1DacConfig& codec, int64_t
 
   // Three lanes of the longest window: residual stream in float32, about eight rows of the model's
   // width and three of the inner one in bfloat16; keys and values of text and voice for each layer.
-  const int64_t lanes = 3 * kMostFrames;
+  const int64_t lanes = 3 * kMaxLatentFrames;
   const int64_t activations =
       lanes * (dit.model_size * (4 + 8 * 2) + dit.intermediate_size * 3 * 2);
   const int64_t context =
-      2 * kTextRows + kTypicalVoiceFrames / std::max<int64_t>(1, dit.speaker_patch_size);
+      2 * kMaxTextRows + kTypicalVoiceFrames / std::max<int64_t>(1, dit.speaker_patch_size);
   const int64_t keys_values = dit.num_layers * 2 * context * dit.model_size * 2;
   model.trajectory_bytes = static_cast<uint64_t>(activations + keys_values);
   // Decoding sixty-four frames at the widest place, in float32, and a schedule of forty steps.

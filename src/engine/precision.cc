@@ -16,7 +16,7 @@ constexpr Name kNames[] = {{"auto", Precision::kAuto},
                            {"fp8", Precision::kFloat8}};
 
 LayerContext narrow_context(Backend& backend, DType narrow) {
-  if (backend.packs(narrow)) return {backend, DType::kBFloat16, narrow};
+  if (backend.packs(narrow)) return {backend, backend.compute_dtype(DType::kBFloat16), narrow};
   std::string has = "float32, bf16";
   for (const DType other : {DType::kInt8, DType::kFloat8}) {
     if (backend.packs(other)) has += ", " + std::string(dtype_name(other));

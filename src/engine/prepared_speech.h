@@ -20,7 +20,7 @@ namespace echo {
 // What all requests share. References outlive every job.
 struct SpeechModels {
   Backend& backend;
-  const EchoDit& dit;
+  DitSession& session;
   const Codec& codec;
   VoiceCache& voices;
   const VoiceStore& voice_store;

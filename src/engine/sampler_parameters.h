@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/limits.h"
+
 namespace echo {
 
-inline constexpr int64_t kMaxFrames = 640;  // of one generation: 29.7 s, what the model has learnt
+inline constexpr int64_t kMaxFrames = kMaxLatentFrames;  // of one generation
 
 inline constexpr int64_t kAutoFrames = 0;  // a window as long as the text needs
 

@@ -133,7 +133,7 @@ void Scheduler::step(std::vector<Runner> batch) {
   const auto start = std::chrono::steady_clock::now();
   Tensor v;
   try {
-    v = velocities(models_.dit, modulations_, trajectories);
+    v = velocities(models_.session, modulations_, trajectories);
     keep_pace();
   } catch (...) {
     // No trajectory has moved. Alone, the one that is to blame fails and the others do not.

@@ -88,7 +88,7 @@ void SpeechJob::encode_voice() {
       models_.voice_store.save(prepared_.voice_key, values);
     }
     voice_ = std::make_shared<EncodedVoice>(
-        EncodedVoice{models_.dit.encode_speaker(latent, latent.rows())});
+        EncodedVoice{models_.session.dit().encode_speaker(latent, latent.rows())});
     models_.voices.insert(prepared_.voice_key, voice_);
   }
   prepared_.voice_samples = {};
@@ -120,7 +120,7 @@ void SpeechJob::start_chunk() {
   // Only a model that can go on may begin with less than it may need.
   const bool automatic =
       parameters.sequence_length == kAutoFrames && parameters.block_sizes.empty();
-  const bool grows = automatic && models_.dit.blockwise();
+  const bool grows = automatic && models_.session.dit().blockwise();
   std::string text = prepared_.chunks[index].model_text;
   std::optional<Codec::Decoder> decoder;
   if (in_strands()) {
@@ -130,7 +130,7 @@ void SpeechJob::start_chunk() {
     const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
     parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
   }
-  conditions.text = std::make_shared<KeyValueCache>(models_.dit.encode_text(tokenize(text)));
+  conditions.text = std::make_shared<KeyValueCache>(models_.session.dit().encode_text(tokenize(text)));
   chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
                                                  grows, std::move(decoder));
   ++chunk.attempts;
@@ -198,7 +198,7 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
     // Without a voice every strand would have a speaker of its own.
     const Tensor first = attempt.first_latents(attempt.frames() / 4 * 4);
     voice_ = std::make_shared<EncodedVoice>(
-        EncodedVoice{models_.dit.encode_speaker(first, first.rows())});
+        EncodedVoice{models_.session.dit().encode_speaker(first, first.rows())});
   }
   if (!goes_on) {
     strand_ = Strand();

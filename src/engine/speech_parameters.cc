@@ -11,6 +11,8 @@
 namespace echo {
 namespace {
 
+static_assert(kMaxFrames == 640);  // as the table writes it
+
 // A number of frames of which 0 means that the text decides.
 struct AutoFrames {
   int64_t* frames;

@@ -25,9 +25,9 @@ Tensor stack(std::span<const Tensor> parts) {
 
 }  // namespace
 
-Trajectory::Trajectory(const EchoDit& dit, const SamplerParameters& parameters, NoiseSource noise,
+Trajectory::Trajectory(DitSession& session, const SamplerParameters& parameters, NoiseSource noise,
                        Conditions conditions)
-    : dit_(dit),
+    : session_(session),
       parameters_(parameters),
       noise_(std::move(noise)),
       conditions_(std::move(conditions)),
@@ -48,12 +48,13 @@ void Trajectory::resize() {
                   " frames with the continuation, expected at most " +
                   std::to_string(kMaxLatentFrames));
   }
-  if (!dit_.blockwise() && (start_pos_ > 0 || block_sizes_.size() > 1)) {
+  const EchoDit& dit = session_.dit();
+  if (!dit.blockwise() && (start_pos_ > 0 || block_sizes_.size() > 1)) {
     throw_invalid("block_sizes: the model was loaded without what blockwise generation needs");
   }
-  const int64_t patch = dit_.patch();
+  const int64_t patch = dit.patch();
   const Tensor before = latents_;
-  latents_ = zeros(dit_.backend(), (frames_ + patch - 1) / patch * patch, dit_.latent_size(),
+  latents_ = zeros(dit.backend(), (frames_ + patch - 1) / patch * patch, dit.latent_size(),
                    DType::kFloat32);
   if (!before.empty()) copy(before, latents_.row_range(0, before.rows()));
 }
@@ -69,9 +70,9 @@ void Trajectory::begin_block() {
   // The prefix goes first: its last patch may reach into this block, where it must still be zero.
   prefix_ = {};
   if (start_pos_ > 0) {
-    const int64_t patch = dit_.patch();
+    const int64_t patch = session_.dit().patch();
     const int64_t rows = (start_pos_ + patch - 1) / patch * patch;
-    prefix_ = dit_.encode_latent_prefix(latents_.row_range(0, rows));
+    prefix_ = session_.encode_latent_prefix(latents_.row_range(0, rows));
   }
   const int64_t rows = block_sizes_[block_];
   x_ = latents_.row_range(start_pos_, rows);
@@ -146,7 +147,7 @@ void Trajectory::apply(const Tensor& v) {
   if (!finished()) begin_block();
 }
 
-Tensor velocities(const EchoDit& dit, ModulationCache& modulations,
+Tensor velocities(DitSession& session, ModulationCache& modulations,
                   std::span<Trajectory* const> batch) {
   std::vector<DitLane> lanes;
   std::vector<Tensor> x, rows;
@@ -160,12 +161,12 @@ Tensor velocities(const EchoDit& dit, ModulationCache& modulations,
       same_row = same_row && row.data() == rows[0].data();
     }
   }
-  return dit.forward(stack(x), same_row ? rows[0] : stack(rows), lanes);
+  return session.forward(stack(x), same_row ? rows[0] : stack(rows), lanes);
 }
 
-Tensor sample(const EchoDit& dit, ModulationCache& modulations, Trajectory& trajectory) {
+Tensor sample(DitSession& session, ModulationCache& modulations, Trajectory& trajectory) {
   Trajectory* const batch[] = {&trajectory};
-  while (!trajectory.finished()) trajectory.apply(velocities(dit, modulations, batch));
+  while (!trajectory.finished()) trajectory.apply(velocities(session, modulations, batch));
   return trajectory.latent();
 }
 

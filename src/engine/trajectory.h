@@ -33,7 +33,7 @@ class Trajectory {
  public:
   // parameters: validated. Errors: kInvalidArgument when continuation and blocks together pass
   // kMaxFrames, or when blocks after a prefix are asked of a model without its blockwise part.
-  Trajectory(const EchoDit& dit, const SamplerParameters& parameters, NoiseSource noise,
+  Trajectory(DitSession& session, const SamplerParameters& parameters, NoiseSource noise,
              Conditions conditions);
 
   bool finished() const { return block_ == block_sizes_.size(); }
@@ -63,7 +63,7 @@ class Trajectory {
   void resize();
   void begin_block();
 
-  const EchoDit& dit_;
+  DitSession& session_;
   SamplerParameters parameters_;
   NoiseSource noise_;
   Conditions conditions_;
@@ -81,10 +81,10 @@ class Trajectory {
 };
 
 // The velocities of the next step of each, one after the other, from one forward pass.
-Tensor velocities(const EchoDit& dit, ModulationCache& modulations,
+Tensor velocities(DitSession& session, ModulationCache& modulations,
                   std::span<Trajectory* const> batch);
 
 // Runs a trajectory to its end and returns its latents.
-Tensor sample(const EchoDit& dit, ModulationCache& modulations, Trajectory& trajectory);
+Tensor sample(DitSession& session, ModulationCache& modulations, Trajectory& trajectory);
 
 }  // namespace echo

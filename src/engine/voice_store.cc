@@ -1,12 +1,11 @@
 #include "engine/voice_store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <random>
 
+#include "base/atomic_file.h"
 #include "engine/content_hash.h"
 #include "models/echo_dit.h"
 
@@ -16,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".voice";
-constexpr std::string_view kTemporaryMark = ".voice.";
-constexpr auto kTemporaryLifetime = std::chrono::hours(1);
 
 // The beginning of a file, as it lies on disk; the latents follow, all little-endian.
 struct Header {
@@ -35,6 +32,13 @@ Header header_of(std::span<const float> latents, int64_t latent_size) {
   header.frames = latents.size() / header.latent_size;
   header.hash = sha256(std::as_bytes(latents));
   return header;
+}
+
+// "SHA-256.voice"
+bool is_ours(std::string_view name) {
+  constexpr size_t kHashDigits = 64;
+  return name.size() == kHashDigits + kSuffix.size() && name.ends_with(kSuffix) &&
+         name.find_first_not_of("0123456789abcdef") == kHashDigits;
 }
 
 }  // namespace
@@ -80,23 +84,12 @@ bool VoiceStore::save(std::string_view key, std::span<const float> latents) cons
   std::error_code error;
   fs::create_directories(folder_, error);
   const fs::path path = path_of(key);
-  // Other machines may write to the folder too, so process numbers would not do.
-  std::random_device random;
-  const fs::path temporary =
-      path.string() + "." + std::to_string((uint64_t{random()} << 32) | random());
   const Header header = header_of(latents, latent_size_);
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file.write(reinterpret_cast<const char*>(&header), sizeof header);
-    file.write(reinterpret_cast<const char*>(latents.data()),
-               static_cast<std::streamsize>(latents.size_bytes()));
-    file.close();
-    if (!file) error = std::make_error_code(std::errc::io_error);
-  }
-  if (!error) fs::rename(temporary, path, error);
-  if (error) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
+  AtomicFile file;
+  if (file.create(path) != 0 ||
+      file.write({reinterpret_cast<const char*>(&header), sizeof header}) != 0 ||
+      file.write({reinterpret_cast<const char*>(latents.data()), latents.size_bytes()}) != 0 ||
+      file.commit(Durability::kNone) != 0) {  // load() checks it
     return false;
   }
   remove_oldest();
@@ -112,19 +105,13 @@ void VoiceStore::remove_oldest() const {
   std::vector<File> files;
   uintmax_t total = 0;
   std::error_code error;
-  const auto now = fs::file_time_type::clock::now();
   for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
+    if (!is_ours(it->path().filename().string())) continue;
     std::error_code gone;  // another process may remove files meanwhile
     const File file = {it->last_write_time(gone), it->file_size(gone), it->path()};
     if (gone) continue;
-    if (it->path().extension() == kSuffix) {
-      files.push_back(file);
-      total += file.bytes;
-    } else if (name.find(kTemporaryMark) != std::string::npos &&
-               now - file.time > kTemporaryLifetime) {
-      fs::remove(file.path, gone);
-    }
+    files.push_back(file);
+    total += file.bytes;
   }
   std::sort(files.begin(), files.end(), [](auto& a, auto& b) { return a.time < b.time; });
   for (const File& file : files) {

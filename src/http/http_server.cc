@@ -11,8 +11,8 @@
 namespace echo::http {
 namespace {
 
-// Connections over the limit that still get their 503; beyond these they are just closed.
-constexpr std::size_t kRefusedConnections = 64;
+// Connections over the limit that are heard; of more the oldest is closed.
+constexpr std::size_t kSurplusConnections = 64;
 constexpr Milliseconds kAcceptPause{100};  // when descriptors have run out
 
 }  // namespace
@@ -86,28 +86,37 @@ void HttpServer::Impl::accept() {
     }
     ErrorStatus ignored;
     socket->set_option(tcp::no_delay(true), ignored);
-    std::shared_ptr<HttpSession> session;
-    bool over_limit = false;
+    std::shared_ptr<HttpSession> session, leaving;
     {
       const std::lock_guard lock(mutex);
       if (stopped) return;
-      over_limit = sessions.size() - refused >= options.max_connections;
-      if (!over_limit || refused < kRefusedConnections) {
-        session = std::make_shared<HttpSession>(std::move(*socket), shared_from_this(), over_limit);
-        sessions.emplace(session.get(), session);
-        if (over_limit) ++refused;
+      bool over_limit = sessions.size() - surplus.size() >= options.max_connections;
+      if (over_limit && !idle.empty()) {
+        leaving = sessions[idle.front()].lock();
+        idle.pop_front();
+        over_limit = false;
+      } else if (over_limit && surplus.size() >= kSurplusConnections) {
+        leaving = sessions[surplus.front()].lock();
+        surplus.pop_front();
       }
+      session = std::make_shared<HttpSession>(std::move(*socket), shared_from_this(), over_limit);
+      sessions.emplace(session.get(), session);
+      if (over_limit) surplus.push_back(session.get());
     }
-    if (session) {
-      asio::post(session->strand(), [session] { session->start(); });
+    if (leaving) {
+      asio::post(leaving->strand(), [leaving] {
+        leaving->over_limit() ? leaving->close() : leaving->close_if_idle();
+      });
     }
+    asio::post(session->strand(), [session] { session->start(); });
     accept();
   });
 }
 
 void HttpServer::Impl::remove(HttpSession* session) {
   const std::lock_guard lock(mutex);
-  if (session->over_limit()) --refused;
+  idle.remove(session);
+  surplus.remove(session);
   sessions.erase(session);
   if (sessions.empty()) changed.notify_all();
 }
@@ -137,6 +146,17 @@ void HttpServer::Impl::for_each_session(const std::function<void(HttpSession&)>&
   for (const auto& session : all) {
     asio::post(session->strand(), [session, work_item] { work_item(*session); });
   }
+}
+
+bool HttpServer::Impl::crowded() {
+  const std::lock_guard lock(mutex);
+  return sessions.size() - surplus.size() > options.max_connections;
+}
+
+void HttpServer::Impl::set_idle(HttpSession& session, bool is_idle) {
+  const std::lock_guard lock(mutex);
+  idle.remove(&session);
+  if (is_idle) idle.push_back(&session);
 }
 
 bool HttpServer::Impl::reserve(std::size_t bytes) {
@@ -187,6 +207,10 @@ void HttpServer::stop() {
   impl_->work.reset();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
+}
+
+Response HttpService::refusal(const Request&, int status, std::string_view text) {
+  return error_response(status, text);
 }
 
 std::string_view reason_phrase(int status) {

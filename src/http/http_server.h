@@ -1,5 +1,14 @@
 // An HTTP/1.1 server: a few threads for any number of connections, limits on everything that a
 // client can do, and answers that may come later from any thread.
+//
+//   class Clock final : public HttpService {
+//     Admission admit(const Request&) override { return {std::nullopt, /*body_limit=*/0, "clock"}; }
+//     void handle(Request, Reply reply) override { reply.send({200, {}, "It is noon."}); }
+//   } service;
+//   HttpServer server({.port = 8080}, service);  // clients can connect from here on
+//   server.serve();                              // and are answered from here on
+//   ...
+//   server.drain(std::chrono::seconds(5));       // those at hand are answered, then it stops
 #pragma once
 
 #include <chrono>
@@ -11,6 +20,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/http_client.h"
 
@@ -22,12 +32,18 @@ struct Request {
   std::string query;   // what follows the first '?'
   HttpHeaders headers;
   std::string body;
-  std::stop_token gone;  // requested when the client closes the connection
+  std::string id;  // as Admission::request_id
+  std::stop_token gone;  // requested when the client closes the connection, or its direction of it
+  // Requested when nobody can be there any more who reads the answer. A client that closed its own
+  // direction alone still waits for one; of one that is gone it takes a minute to know.
+  std::stop_token lost;
 
   std::optional<std::string_view> header(std::string_view name) const {
     return find_header(headers, name);
   }
 };
+
+struct Response;
 
 // A body that is made or read while it is sent.
 class BodyProducer {
@@ -39,6 +55,14 @@ class BodyProducer {
   // Asks for the next piece. `ready` is called once, now or later, from any thread. Must not block.
   // A source that may be silent for long should end when the request's client is gone.
   virtual void next(Ready ready) = 0;
+
+  // Asked once, before the head of an answer that waited for its first piece (Response::head_after)
+  // is written: headers that are known only now.
+  virtual std::vector<HttpHeader> headers() { return {}; }
+  // Asked when next() gave nothing and the head was not written yet: what to answer instead.
+  virtual std::optional<Response> failure();
+  // Told, on the server's threads, whenever a piece has been taken by the network.
+  virtual void sent() {}
 };
 
 struct Response {
@@ -47,7 +71,19 @@ struct Response {
   std::string body;
   std::shared_ptr<BodyProducer> producer;  // instead of body
   std::optional<std::uint64_t> length;     // bytes that the producer gives; nothing: unknown
+
+  // What follows is for producers of unknown length.
+  // How long the head waits for the first piece, so that a failure before it can still be a status.
+  std::chrono::milliseconds head_after{0};
+  // Sent each time that the producer has been silent for `idle_interval`; 0: never.
+  std::string idle_text = {};
+  std::chrono::milliseconds idle_interval{0};
+  // The connection breaks off after this time in which the client took not one byte, instead of
+  // HttpServerOptions::write_timeout for each piece; 0: it does not.
+  std::chrono::milliseconds stall_timeout{0};
 };
+
+inline std::optional<Response> BodyProducer::failure() { return std::nullopt; }
 
 // Takes the answer to one request. When the last copy goes without an answer, the client gets 500.
 // Threads: any; may outlive the server.
@@ -67,6 +103,9 @@ struct Admission {
   std::optional<Response> refusal;  // answered at once, the body is not read
   std::uint64_t body_limit = 0;     // bytes
   std::string label;                // for answered()
+  bool vital = false;  // answered although there are too many connections: a health check
+  HttpHeaders headers = {};         // of whatever the answer will be
+  std::string request_id = {};      // names the request in logs
 };
 
 // Called on the server's own threads, several at a time, so nothing here may block.
@@ -75,6 +114,9 @@ class HttpService {
   virtual ~HttpService() = default;
   virtual Admission admit(const Request& head) = 0;
   virtual void handle(Request request, Reply reply) = 0;
+  // The answer to a request that the server itself refuses: 400, 408, 413, 431, 500, 503, 505. Of
+  // the head there is what was understood, perhaps nothing.
+  virtual Response refusal(const Request& head, int status, std::string_view text);
   // After the answer was sent or broke off. Requests that admit() never saw have no label.
   virtual void answered(const std::string& label, const std::string& method, int status,
                         std::chrono::duration<double> time) {}
@@ -84,11 +126,14 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";  // address or name
   int port = 0;                    // 0: any free one
   int threads = 2;
-  std::size_t max_connections = 256;  // more are answered with 503
+  // When there are more, the one that has been idle for longest is closed; where none is idle, what
+  // is not vital is answered with 503.
+  std::size_t max_connections = 256;
   std::size_t max_header_bytes = 16 << 10;
-  std::size_t max_buffered_bytes = std::size_t{256} << 20;  // of all bodies being read
+  std::size_t max_buffered_bytes = std::size_t{256} << 20;  // of all bodies being read or sent
   std::chrono::milliseconds idle_timeout{75'000};           // between requests
   std::chrono::milliseconds header_timeout{10'000};
+  std::chrono::milliseconds crowded_timeout{2'000};  // for a head, over max_connections
   std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds write_timeout{30'000};  // for each kWritePiece of an answer
   std::chrono::milliseconds linger_timeout{2'000};  // for a client to read a last answer

@@ -1,10 +1,15 @@
 #include "http/http_session.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <algorithm>
 
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/buffer_traits.hpp>
 #include <boost/beast/http/read.hpp>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -17,6 +22,9 @@ namespace echo::http {
 namespace {
 
 constexpr std::size_t kLingerBytes = std::size_t{32} << 20;
+constexpr std::size_t kSmallAnswer = 64 << 10;  // bytes; larger ones are counted as bodies are
+constexpr Milliseconds kWatchPause{250};        // where unread bytes hide the end of a connection
+constexpr int kProbeSeconds = 15;               // of a client that has closed its direction
 
 std::string http_date() {
   const std::time_t now = std::time(nullptr);
@@ -60,10 +68,12 @@ void HttpSession::close() {
   if (answering_) report(0);
   ErrorStatus ignored;
   timer_.cancel();
+  watch_timer_.cancel();
   socket_.close(ignored);
   release();
   response_ = {};
   gone_.request_stop();
+  lost_.request_stop();
 }
 
 void HttpSession::release() { server_->buffered -= std::exchange(reserved_, 0); }
@@ -86,6 +96,12 @@ void HttpSession::on_timer() {
     socket_.cancel();
   } else if (phase_ != Phase::kHandling) {
     close();
+  } else if (!asked_ || writing_) {
+    return;
+  } else if (!head_made_) {
+    write({});  // the head has waited for long enough
+  } else {
+    write(response_.idle_text);
   }
 }
 
@@ -99,8 +115,10 @@ void HttpSession::wait_for_request() {
   admission_ = {};
   admitted_ = false;
   keep_alive_ = false;
-  enter(Phase::kIdle, server_->options.idle_timeout);
   if (buffer_.size() > 0) return read_head();
+  enter(Phase::kIdle,
+        over_limit_ ? server_->options.crowded_timeout : server_->options.idle_timeout);
+  if (!over_limit_) server_->set_idle(*this, true);
   wait_for_bytes();
 }
 
@@ -114,7 +132,9 @@ void HttpSession::wait_for_bytes() {
 }
 
 void HttpSession::read_head() {
-  enter(Phase::kHead, server_->options.header_timeout);
+  if (phase_ == Phase::kIdle && !over_limit_) server_->set_idle(*this, false);
+  enter(Phase::kHead,
+        over_limit_ ? server_->options.crowded_timeout : server_->options.header_timeout);
   begun_ = std::chrono::steady_clock::now();
   beast::async_read_header(socket_, buffer_, *parser_,
                            bound([this](ErrorStatus error, std::size_t) { on_head(error); }));
@@ -149,6 +169,10 @@ void HttpSession::on_head(ErrorStatus error) {
     request_.headers.push_back({text(field.name_string()), text(field.value())});
   }
   request_.gone = gone_.get_token();
+  request_.lost = lost_.get_token();
+  if (const std::string_view problem = framing_problem(); !problem.empty()) {
+    return refuse(400, "bad_request: " + std::string(problem));
+  }
   if (!split_target(text(message.target()), &request_)) {
     return refuse(400, "bad_request: the target is no path");
   }
@@ -158,6 +182,8 @@ void HttpSession::on_head(ErrorStatus error) {
     return refuse(500, "internal: the request could not be looked at");
   }
   admitted_ = true;
+  request_.id = admission_.request_id;
+  if (over_limit_ && !admission_.vital) return refuse(503, "server_busy: too many connections");
   if (admission_.refusal) {
     keep_alive_ = parser_->is_done() && parser_->keep_alive() && version_1_1_;
     return respond(std::move(*admission_.refusal));
@@ -171,6 +197,30 @@ void HttpSession::on_head(ErrorStatus error) {
   reserved_ = expected;
   parser_->body_limit(admission_.body_limit);
   read_body();
+}
+
+// What makes it doubtful where the request ends or whom it is for (RFC 9112, 3.2 and 6): guesses
+// differ from program to program, and a request could be hidden from one of them. "" if nothing.
+std::string_view HttpSession::framing_problem() const {
+  int hosts = 0, encodings = 0, lengths = 0;
+  for (const HttpHeader& header : request_.headers) {
+    const auto is = [&](std::string_view name) { return find_header({header}, name).has_value(); };
+    hosts += is("Host");
+    lengths += is("Content-Length");
+    encodings += is("Transfer-Encoding");
+  }
+  if (hosts > 1) return "more than one Host";
+  if (hosts == 0 && version_1_1_) return "no Host";
+  if (encodings == 0) return lengths > 1 ? "more than one Content-Length" : "";
+  if (encodings > 1) return "more than one Transfer-Encoding";
+  if (lengths > 0) return "both Transfer-Encoding and Content-Length";
+  if (!version_1_1_) return "a Transfer-Encoding in HTTP/1.0";
+  const std::string_view coding = *request_.header("Transfer-Encoding");
+  constexpr std::string_view kChunked = "chunked";
+  const bool chunked =
+      std::equal(coding.begin(), coding.end(), kChunked.begin(), kChunked.end(),
+                 [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
+  return chunked ? "" : "a Transfer-Encoding that is not chunked";
 }
 
 void HttpSession::read_body() {
@@ -208,15 +258,51 @@ void HttpSession::on_body(ErrorStatus error) {
 
 // Finds out that the client closes the connection while its answer is being made.
 void HttpSession::watch() {
-  if (watching_ || buffer_.size() > 0) return;  // the next request may be here already
+  if (watching_ || gone_.stop_requested()) return;
   watching_ = true;
   socket_.async_wait(Socket::wait_read, bound([this](ErrorStatus error) {
                        watching_ = false;
                        if (error || phase_ != Phase::kHandling) return;
-                       const Arrival arrival = arrived();
-                       if (arrival == Arrival::kEnd) gone_.request_stop();
-                       if (arrival == Arrival::kNothing) watch();
+                       if (peer_has_closed()) {
+                         // Whoever makes a body for the client alone learns it from the close.
+                         if (asked_) return close();
+                         watch_for_loss();
+                         gone_.request_stop();
+                       } else if (arrived() == Arrival::kBytes) {
+                         watch_later();
+                       } else {
+                         watch();
+                       }
                      }));
+}
+
+// The next request is here already, and a wait for bytes would end at once.
+void HttpSession::watch_later() {
+  watching_ = true;
+  watch_timer_.expires_after(kWatchPause);
+  watch_timer_.async_wait(bound([this](ErrorStatus error) {
+    watching_ = false;
+    if (!error && phase_ == Phase::kHandling) watch();
+  }));
+}
+
+// A client that has closed its direction may wait for the answer, or be gone: then its system says
+// so when it is asked, once it has forgotten the connection.
+void HttpSession::watch_for_loss() {
+  const int on = 1;
+  const int socket = socket_.native_handle();
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &kProbeSeconds, sizeof kProbeSeconds);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kProbeSeconds, sizeof kProbeSeconds);
+  socket_.async_wait(Socket::wait_error, bound([this](ErrorStatus error) {
+                       if (!error) lost_.request_stop();
+                     }));
+}
+
+// Also when bytes that were not read yet come before the end.
+bool HttpSession::peer_has_closed() {
+  pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0;
 }
 
 // A wait may end for bytes that were read meanwhile, so it says nothing by itself.
@@ -237,34 +323,55 @@ void HttpSession::send_later(Response response) {
 
 void HttpSession::refuse(int status, std::string_view text) {
   keep_alive_ = false;
-  respond(error_response(status, text));
+  try {
+    respond(server_->service.refusal(request_, status, text));
+  } catch (const std::exception&) {
+    respond(error_response(status, text));
+  }
 }
 
 void HttpSession::respond(Response response) {
   response_ = std::move(response);
+  // Of the answers, too, a client that does not read them may make no more be held than this.
+  if (response_.body.size() > kSmallAnswer) {
+    if (server_->reserve(response_.body.size())) {
+      reserved_ += response_.body.size();
+    } else {
+      response_ = error_response(503, "server_busy: too many large answers are being sent");
+    }
+  }
   const int status = response_.status;
   if (server_->draining) keep_alive_ = false;
   const bool empty = status == 204 || status == 304 || (status >= 100 && status < 200);
-  std::optional<std::uint64_t> length = response_.length;
-  if (!response_.producer) length = response_.body.size();
-  chunked_ = !length && version_1_1_;
-  if (!length && !version_1_1_) keep_alive_ = false;
+  if (!response_.producer) response_.length = response_.body.size();
+  chunked_ = !response_.length && version_1_1_;
+  if (!response_.length && !version_1_1_) keep_alive_ = false;
+  has_body_ = method_ != "HEAD" && !empty;
+  offset_ = 0;
+  last_piece_ = head_made_ = false;
+  answering_ = true;
+  write_next();
+}
+
+void HttpSession::make_head() {
+  head_made_ = true;
+  const int status = response_.status;
+  if (response_.producer && response_.head_after.count() > 0) {
+    for (HttpHeader& header : response_.producer->headers()) {
+      response_.headers.push_back(std::move(header));
+    }
+  }
 
   head_ = "HTTP/1.1 " + std::to_string(status) + " " + std::string(reason_phrase(status)) + "\r\n";
   for (const HttpHeader& header : response_.headers) add_header(head_, header.name, header.value);
+  for (const HttpHeader& header : admission_.headers) add_header(head_, header.name, header.value);
   add_header(head_, "Date", http_date());
-  if (!empty) {
-    if (length) add_header(head_, "Content-Length", std::to_string(*length));
+  if (status >= 200 && status != 204 && status != 304) {
+    if (response_.length) add_header(head_, "Content-Length", std::to_string(*response_.length));
     if (chunked_) add_header(head_, "Transfer-Encoding", "chunked");
   }
   if (!keep_alive_) add_header(head_, "Connection", "close");
   head_ += "\r\n";
-  response_.length = length;
-  has_body_ = method_ != "HEAD" && !empty;
-  offset_ = 0;
-  last_piece_ = false;
-  answering_ = true;
-  write_next();
 }
 
 void HttpSession::write_next() {
@@ -277,18 +384,27 @@ void HttpSession::write_next() {
     last_piece_ = rest.size() <= kWritePiece;
     return write(rest.substr(0, kWritePiece));
   }
+  // The head goes out before the first piece is there, unless it is to wait for it.
+  if (!head_made_ && !response_.length && response_.head_after.count() == 0) return write({});
+  if (arrived_) return take_piece(*std::exchange(arrived_, std::nullopt));
+  if (!asked_) ask_producer();
+  wait_for_piece();
+}
+
+void HttpSession::ask_producer() {
+  asked_ = true;
   const auto ready = [self = shared_from_this()](std::optional<std::string> piece) {
     auto shared = std::make_shared<std::optional<std::string>>(std::move(piece));
     self->server_->post(self->strand_, [self, shared] {
-      if (!self->closed_) self->take_piece(std::move(*shared));
+      if (self->closed_) return;
+      self->asked_ = false;
+      if (self->writing_) {
+        self->arrived_ = std::move(*shared);
+      } else {
+        self->take_piece(std::move(*shared));
+      }
     });
   };
-  // The head goes out before the first piece is there.
-  if (!head_.empty() && !response_.length) return write({});
-  // A live source may be silent for long: only a write is limited in time.
-  phase_ = Phase::kHandling;
-  timer_.cancel();
-  watch();
   try {
     response_.producer->next(ready);
   } catch (const std::exception&) {
@@ -296,7 +412,23 @@ void HttpSession::write_next() {
   }
 }
 
+// A live source may be silent for long: the client is watched meanwhile, and may be told something.
+void HttpSession::wait_for_piece() {
+  if (closed_) return;
+  phase_ = Phase::kHandling;
+  timer_.cancel();
+  const Milliseconds limit = head_made_ ? response_.idle_interval : response_.head_after;
+  if (limit.count() > 0) enter(Phase::kHandling, limit);
+  watch();
+}
+
 void HttpSession::take_piece(std::optional<std::string> piece) {
+  if (!piece && !head_made_) {
+    if (auto instead = response_.producer->failure()) {
+      instead->producer = nullptr;
+      return respond(std::move(*instead));
+    }
+  }
   if (!piece) return close();
   last_piece_ = piece->empty();
   if (response_.length) {
@@ -305,11 +437,13 @@ void HttpSession::take_piece(std::optional<std::string> piece) {
     last_piece_ = piece->size() == rest;
   }
   piece_ = std::move(*piece);
+  piece_written_ = !piece_.empty();
   write(piece_);
 }
 
 void HttpSession::write(std::string_view body) {
-  enter(Phase::kWriting, server_->options.write_timeout);
+  if (!head_made_) make_head();
+  writing_ = true;
   offset_ += body.size();
   std::vector<asio::const_buffer> buffers{asio::buffer(head_)};
   prefix_.clear();
@@ -327,14 +461,25 @@ void HttpSession::write(std::string_view body) {
   buffers.push_back(asio::buffer(prefix_));
   buffers.push_back(asio::buffer(body.data(), body.size()));
   buffers.push_back(asio::buffer(suffix.data(), suffix.size()));
-  asio::async_write(socket_, buffers, bound([this](ErrorStatus error, std::size_t) {
-                      if (error) return close();
-                      on_written();
-                    }));
+  unwritten_ = boost::beast::buffers_suffix<std::vector<asio::const_buffer>>(std::move(buffers));
+  enter(Phase::kWriting, server_->options.write_timeout);
+  write_some();
+}
+
+void HttpSession::write_some() {
+  if (response_.stall_timeout.count() > 0) enter(Phase::kWriting, response_.stall_timeout);
+  socket_.async_write_some(unwritten_, bound([this](ErrorStatus error, std::size_t taken) {
+                             if (error) return close();
+                             unwritten_.consume(taken);
+                             if (boost::beast::buffer_bytes(unwritten_) > 0) return write_some();
+                             on_written();
+                           }));
 }
 
 void HttpSession::on_written() {
+  writing_ = false;
   head_.clear();
+  if (std::exchange(piece_written_, false)) response_.producer->sent();
   if (last_piece_) return finish_response();
   write_next();
 }
@@ -342,11 +487,17 @@ void HttpSession::on_written() {
 void HttpSession::finish_response() {
   report(response_.status);
   response_ = {};
+  release();
   piece_.clear();
+  asked_ = false;
+  arrived_.reset();
   phase_ = Phase::kIdle;
   ErrorStatus ignored;
   socket_.cancel(ignored);  // the watch
-  if (keep_alive_ && !gone_.stop_requested()) return wait_for_request();
+  watch_timer_.cancel();
+  if (keep_alive_ && !over_limit_ && !gone_.stop_requested() && !server_->crowded()) {
+    return wait_for_request();
+  }
   linger();
 }
 

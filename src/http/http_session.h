@@ -8,10 +8,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <condition_variable>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -44,6 +46,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // Runs on the session's strand, unless the server has stopped.
   void post(const Strand& strand, std::function<void()> work);
   bool reserve(std::size_t bytes);
+  // Whether there are more connections than there should be.
+  bool crowded();
+  // What a session tells of itself, so that idle ones can make room for others.
+  void set_idle(HttpSession& session, bool idle);
 
   const HttpServerOptions options;
   HttpService& service;
@@ -60,7 +66,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   std::mutex mutex;  // guards what follows
   std::condition_variable changed;
   std::unordered_map<HttpSession*, std::weak_ptr<HttpSession>> sessions;
-  std::size_t refused = 0;  // of the sessions: those over the limit
+  std::list<HttpSession*> idle;     // the longest idle first
+  std::list<HttpSession*> surplus;  // those over the limit, the oldest first
   bool stopped = false;
 };
 
@@ -71,6 +78,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
       : strand_(socket.get_executor()),
         socket_(std::move(socket)),
         timer_(strand_),
+        watch_timer_(strand_),
         server_(std::move(server)),
         over_limit_(over_limit),
         buffer_(server_->options.max_header_bytes + (64 << 10)) {}
@@ -81,14 +89,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   const Strand& strand() const { return strand_; }
   bool over_limit() const { return over_limit_; }
-  void start() {
-    if (over_limit_) {
-      refuse(503, "server_busy: too many connections");
-    } else {
-      wait_for_request();
-    }
-  }
-  void begin_drain() {
+  void start() { wait_for_request(); }
+  void begin_drain() { close_if_idle(); }
+  void close_if_idle() {
     if (phase_ == Phase::kIdle) close();
   }
   void close();
@@ -114,15 +117,23 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void read_body();
   void on_body(ErrorStatus error);
   void on_read_error(ErrorStatus error);
+  std::string_view framing_problem() const;
   void watch();
+  void watch_later();
+  void watch_for_loss();
+  bool peer_has_closed();
   enum class Arrival { kBytes, kNothing, kEnd };
   Arrival arrived();
   void send_later(Response response);
   void refuse(int status, std::string_view text);
   void respond(Response response);
+  void make_head();
   void write_next();
+  void ask_producer();
+  void wait_for_piece();
   void take_piece(std::optional<std::string> piece);
   void write(std::string_view body);
+  void write_some();
   void on_written();
   void finish_response();
   void linger();
@@ -132,6 +143,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Strand strand_;
   Socket socket_;
   asio::steady_timer timer_;
+  asio::steady_timer watch_timer_;
   std::shared_ptr<HttpServer::Impl> server_;
   const bool over_limit_;
   boost::beast::flat_buffer buffer_;
@@ -140,7 +152,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   bool closed_ = false;
   bool timed_out_ = false;
   bool watching_ = false;
-  std::stop_source gone_;
+  std::stop_source gone_, lost_;
   std::size_t reserved_ = 0;
   std::size_t lingered_ = 0;
 
@@ -156,11 +168,17 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   // The answer on its way out.
   Response response_;
   std::string head_, prefix_, piece_;
+  boost::beast::buffers_suffix<std::vector<asio::const_buffer>> unwritten_;
   std::uint64_t offset_ = 0;  // bytes of the body that were written
   bool answering_ = false;
   bool has_body_ = true;
   bool chunked_ = false;
   bool last_piece_ = false;
+  bool head_made_ = false;
+  bool asked_ = false;  // the producer, which has not answered yet
+  bool writing_ = false;
+  bool piece_written_ = false;  // what is being written came from the producer
+  std::optional<std::optional<std::string>> arrived_;  // a piece that came during a write
 };
 
 }  // namespace echo::http

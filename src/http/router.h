@@ -28,6 +28,7 @@ struct Route {
   std::function<void(Call)> handler;    // must not block
   std::uint64_t body_limit = 64 << 10;  // bytes
   bool open = false;                    // needs no API key
+  bool vital = false;                   // answered also when there are too many connections
 };
 
 struct RouteMatch {

@@ -13,7 +13,7 @@ namespace {
 JobOutcome unexpected(const std::exception& error, const Job& job, Logger& logger,
                       const ExceptionReport& report) {
   logger.error("Captured Handler Exception | " + exception_type(error), {job.id(), job.batch_id()});
-  return {nullptr, report(error), false};
+  return JobFailure{"", report(error), false, nullptr};
 }
 
 }  // namespace

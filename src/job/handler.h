@@ -4,11 +4,9 @@
 #include <chrono>
 #include <functional>
 #include <stop_token>
-#include <string>
-#include <string_view>
 
-#include "base/error.h"
 #include "job/job.h"
+#include "job/outcome.h"
 
 namespace echo {
 
@@ -36,28 +34,8 @@ class JobContext {
   virtual std::chrono::steady_clock::time_point deadline() const = 0;
 };
 
-// How a job ended.
-struct JobOutcome {
-  Json value;         // the return value; an object's keys `error` and `refresh_worker` are special
-  std::string error;  // not empty: the job failed with this text, which the client sees
-  bool fatal = false;  // the device or process is broken: report this job, then end the process
-
-  static JobOutcome success(Json value) { return {std::move(value), "", false}; }
-
-  // "kind: text". Kinds are stable words: invalid_input, voice_not_found, storage_unavailable, ...
-  static JobOutcome failure(std::string_view kind, std::string_view text) {
-    return {nullptr, std::string(kind) + ": " + std::string(text), false};
-  }
-  static JobOutcome failure(const Error& error) {
-    JobOutcome outcome = failure(error_kind(error.code()), error.what());
-    outcome.fatal = error.code() == ErrorCode::kInternal;
-    return outcome;
-  }
-};
-
-// Does one job. May throw: an echo::Error becomes JobOutcome::failure(error), anything else the
-// exception report of result_body.h. Threads: called from several threads at once when the worker
-// runs several jobs.
+// Does one job. May throw; call_handler() says what becomes of that. Threads: called from several
+// threads at once when the worker runs several jobs.
 using Handler = std::function<JobOutcome(const Job&, JobContext&)>;
 
 }  // namespace echo

@@ -13,14 +13,18 @@ std::string error_text(const Json& error) {
 
 ShapedResult shape_result(const JobOutcome& outcome) {
   ShapedResult result;
-  result.error = outcome.error;
-  if (!outcome.value.is_object()) {
-    if (outcome.error.empty() || !outcome.value.is_null()) result.output = outcome.value;
+  if (const JobFailure* failure = outcome.failed()) {
+    result.error = failure->message();
+    if (!failure->detail.is_null()) result.output = failure->detail;
     return result;
   }
-  Json output = outcome.value;
+  Json output = outcome.result()->output;
+  if (!output.is_object()) {
+    result.output = std::move(output);
+    return result;
+  }
   if (const auto error = output.find("error"); error != output.end()) {
-    if (result.error.empty() && truthy(*error)) result.error = error_text(*error);
+    if (truthy(*error)) result.error = error_text(*error);
     output.erase(error);
   }
   if (const auto refresh = output.find("refresh_worker"); refresh != output.end()) {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "job/handler.h"
+#include "job/outcome.h"
 
 namespace echo {
 
@@ -15,10 +15,10 @@ struct ShapedResult {
   bool stop_pod = false;
 };
 
-// Returns the outcome in those terms. An object loses its keys `error` and `refresh_worker`; a
-// truthy `error` fails the job (other types than text become JSON text), a truthy `refresh_worker`
-// sets stop_pod; what remains is the output, absent if empty. Every other value is the output as it
-// is, null included.
+// Returns the outcome in those terms. Of a result, an object loses its keys `error` and
+// `refresh_worker`; a truthy `error` fails the job (other types than text become JSON text), a
+// truthy `refresh_worker` sets stop_pod; what remains is the output, absent if empty. Every other
+// value is the output as it is, null included.
 ShapedResult shape_result(const JobOutcome& outcome);
 
 }  // namespace echo

@@ -25,24 +25,14 @@ namespace {
 
 const Histogram::BucketBoundaries kRequestSeconds{0.05, 0.1, 0.25, 0.5, 1,   2.5, 5,
                                                   10,   20,  40,   60,  120, 300, 600};
+const Histogram::BucketBoundaries kFirstAudioSeconds{0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1,
+                                                     1.5,  2.5,  5,   10,  20,  40,  120,  600};
 const Histogram::BucketBoundaries kStageSeconds{0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5,
                                                 1,     2.5,   5,    10,   30,  120};
 const Histogram::BucketBoundaries kAnswerSeconds{0.001, 0.005, 0.01, 0.05, 0.1, 0.5,
                                                  1,     5,     10,   30,   90,  300};
 const Histogram::BucketBoundaries kRealTimeFactor{0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5,
                                                   0.75, 1,    1.5,  2.5, 5,   10};
-
-constexpr const char* kFormats[] = {"ogg", "opus", "mp3", "wav", "flac", "m4a", "aac", "pcm"};
-
-std::string format_of(const Json& output) {
-  const auto name = output.is_object() ? output.find("filename") : output.end();
-  if (name == output.end() || !name->is_string()) return "none";
-  const auto& text = name->get_ref<const std::string&>();
-  for (const char* format : kFormats) {
-    if (text.ends_with(std::string(".") + format)) return format;
-  }
-  return "other";
-}
 
 }  // namespace
 
@@ -79,9 +69,9 @@ struct Metrics::Families {
   Family<Histogram>& http_seconds =
       histogram("echotts_http_request_duration_seconds", "Time to answer an HTTP request.");
 
-  Histogram& first_audio =
-      histogram("echotts_time_to_first_audio_seconds", "From acceptance to the first audio.")
-          .Add({}, kRequestSeconds);
+  Family<Histogram>& first_audio =
+      histogram("echotts_time_to_first_audio_seconds",
+                "From acceptance to the first audio: for listeners, when its bytes left.");
   Counter& audio =
       counter("echotts_audio_generated_seconds_total", "Length of all audio made.").Add({});
   Histogram& real_time_factor =
@@ -124,18 +114,17 @@ void Metrics::cold_start(const ColdStart& start) {
 
 void Metrics::request_finished(const std::string& route, const std::string& format,
                                const std::string& status, double seconds) {
-  families_->requests.Add({{"route", route}, {"format", format}, {"status", status}}).Increment();
+  families_->requests
+      .Add({{"route", route}, {"format", format.empty() ? "none" : format}, {"status", status}})
+      .Increment();
   families_->request_seconds.Add({{"route", route}}, kRequestSeconds).Observe(seconds);
-}
-
-void Metrics::job_finished(const std::string& route, const std::string& status, double seconds,
-                           const Json& output) {
-  request_finished(route, format_of(output), status, seconds);
 }
 
 void Metrics::speech_finished(const JobReport& report) {
   const StageTimings& times = report.timings;
-  if (report.first_audio_seconds) first_audio(*report.first_audio_seconds);
+  if (report.first_audio_seconds) {
+    first_audio(report.route, std::string(format_name(report.format)), *report.first_audio_seconds);
+  }
   if (report.audio_seconds > 0) {
     stage("queue", times.queue);
     stage("speaker", times.voice);
@@ -159,7 +148,10 @@ void Metrics::speech_finished(const JobReport& report) {
   if (report.kind == job_kind::kStorageUnavailable) upload_failed();
 }
 
-void Metrics::first_audio(double seconds) { families_->first_audio.Observe(seconds); }
+void Metrics::first_audio(const std::string& route, const std::string& format, double seconds) {
+  families_->first_audio.Add({{"route", route}, {"format", format}}, kFirstAudioSeconds)
+      .Observe(seconds);
+}
 
 void Metrics::stage(const std::string& stage, double seconds) {
   families_->stage_seconds.Add({{"stage", stage}}, kStageSeconds).Observe(seconds);

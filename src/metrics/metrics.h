@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "base/cold_start.h"
-#include "base/json.h"
 #include "speech/job_report.h"
 
 namespace echo {
@@ -28,17 +27,15 @@ class Metrics {
   void cold_start(const ColdStart& start);
 
   // A request for speech that is over. `route`: "run", "runsync", "realtime", "queue", ...;
-  // `format`: "ogg", "none", ...; `status`: "completed", "failed", "cancelled", "timed_out".
+  // `format`: "ogg", ..., empty: none; `status`: "completed", "failed", "cancelled", "timed_out".
   void request_finished(const std::string& route, const std::string& format,
                         const std::string& status, double seconds);
-  // The same for a job that is over, whose `output` may name the file.
-  void job_finished(const std::string& route, const std::string& status, double seconds,
-                    const Json& output);
   // Everything that a speech job tells of itself: stages, audio, chunks, voice cache, upload.
   // Beside request_finished(), which counts it.
   void speech_finished(const JobReport& report);
 
-  void first_audio(double seconds);
+  // `route`: "job", "openai"; `format`: "ogg", ...
+  void first_audio(const std::string& route, const std::string& format, double seconds);
   // "queue", "speaker", "text", "diffusion", "decode", "encode", "upload"
   void stage(const std::string& stage, double seconds);
   // Audio that was made, and the time that this took: the real-time factor is their quotient.

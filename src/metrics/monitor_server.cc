@@ -27,7 +27,7 @@ MonitorServer::MonitorServer(http::HttpServerOptions options, Metrics& metrics)
 MonitorServer::~MonitorServer() { server_->stop(); }
 
 http::Admission MonitorServer::admit(const http::Request& head) {
-  http::Admission admission{std::nullopt, 1024, "monitor"};
+  http::Admission admission{std::nullopt, 1024, "monitor", /*vital=*/true};
   if (head.method != "GET" && head.method != "HEAD") {
     admission.refusal = http::detail_response(405, "Method Not Allowed");
     admission.refusal->headers.push_back({"Allow", "GET"});

@@ -99,7 +99,27 @@ DitBlock::DitBlock(const LayerContext& context, const Weights& w)
     : attention(context, w["attention"]),
       mlp(context, w["mlp"]),
       attention_adaln(context.wide(), w["attention_adaln"]),
-      mlp_adaln(context.wide(), w["mlp_adaln"]) {}
+      mlp_adaln(context.wide(), w["mlp_adaln"]),
+      precision(context.precision) {}
+
+void DitBlock::operator()(const Tensor& h, std::span<const Tensor> table, const Tensor& rotary,
+                          const Lanes& lanes, std::span<const Sections> sections,
+                          const std::string& stage, const Probe& probe) const {
+  Tensor y = modulate(h, table[0], table[1], kNormEps, lanes, precision);
+  show(probe, stage + "attention_adaln.x_norm", y);
+  show(probe, stage + "attention_adaln.gate", table[2]);
+  const Tensor attended = attention(y, rotary, lanes, sections);
+  show(probe, stage + "attention", attended);
+  add_gated(attended, table[2], lanes, h);
+
+  y = modulate(h, table[3], table[4], kNormEps, lanes, precision);
+  show(probe, stage + "mlp_adaln.x_norm", y);
+  show(probe, stage + "mlp_adaln.gate", table[5]);
+  const Tensor hidden = mlp(y);
+  show(probe, stage + "mlp", hidden);
+  add_gated(hidden, table[5], lanes, h);
+  show(probe, stage + "out", h);
+}
 
 LatentPrefix::LatentPrefix(const LayerContext& context, const Weights& w, int64_t narrow_blocks)
     : encoder(context, w["latent_encoder"], kMaxLatentFrames, true),
@@ -136,7 +156,6 @@ EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, 
     blocks_.emplace_back(i < narrow_blocks_ ? context : context.wide(), w["blocks"][i]);
   }
   if (blockwise) blockwise_ = w;
-  steps_ = backend_.make_repeater();
   rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),
                          kRotaryTheta, false);
 }
@@ -197,18 +216,9 @@ KeyValueCache EchoDit::encode_speaker(const Tensor& latent, int64_t valid_frames
                           probe);
 }
 
-const LatentPrefix& EchoDit::latent_prefix() const {
+std::unique_ptr<LatentPrefix> EchoDit::read_latent_prefix() const {
   if (!blockwise_) throw_internal("the model was loaded without its blockwise tensors");
-  if (!latent_prefix_) {
-    latent_prefix_ = std::make_unique<LatentPrefix>(context_, *blockwise_, narrow_blocks_);
-  }
-  return *latent_prefix_;
-}
-
-KeyValueCache EchoDit::encode_latent_prefix(const Tensor& latent, const Probe& probe) const {
-  const LatentPrefix& prefix = latent_prefix();
-  return patches_to_cache(latent, latent.rows() / patch_, prefix.in_proj, prefix.encoder,
-                          prefix.norm, &prefix, probe);
+  return std::make_unique<LatentPrefix>(context_, *blockwise_, narrow_blocks_);
 }
 
 Tensor EchoDit::modulation(std::span<const float> t, const Probe& probe) const {
@@ -269,21 +279,6 @@ WorkKey EchoDit::key_of(std::span<const DitLane> lanes) const {
   return key;
 }
 
-Tensor EchoDit::forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
-                        const Probe& probe) const {
-  for (const DitLane& lane : lanes) {
-    if (lane.start_pos + lane.rows > kMaxLatentFrames) {
-      throw_invalid("frames: " + std::to_string(lane.start_pos + lane.rows) + " found, at most " +
-                    std::to_string(kMaxLatentFrames) + " expected");
-    }
-  }
-  if (probe) return compute(x, modulation, lanes, probe);
-  const Tensor inputs[] = {x, modulation};
-  return steps_->run(key_of(lanes), inputs, [&](std::span<const Tensor> current) {
-    return compute(current[0], current[1], lanes, {});
-  });
-}
-
 Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
                         const Probe& probe) const {
   Lanes rows;
@@ -294,31 +289,40 @@ Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation, std::span<con
   const Tensor h = in_proj_(x, DType::kFloat32);
   show(probe, "in_proj", h);
   for (int64_t i = 0; i < layers(); ++i) {
-    const DitBlock& block = blocks_[static_cast<size_t>(i)];
-    const Tensor* table = &tables[static_cast<size_t>(i) * 6];
-    const std::string stage = probe ? "block" + std::to_string(i) + "." : std::string();
     for (size_t lane = 0; lane < lanes.size(); ++lane) {
       sections[lane] = sections_of(lanes[lane], i);
     }
-
-    Tensor y = modulate(h, table[0], table[1], kNormEps, rows, precision_);
-    show(probe, stage + "attention_adaln.x_norm", y);
-    show(probe, stage + "attention_adaln.gate", table[2]);
-    const Tensor attended = block.attention(y, rotary_, rows, sections);
-    show(probe, stage + "attention", attended);
-    add_gated(attended, table[2], rows, h);
-
-    y = modulate(h, table[3], table[4], kNormEps, rows, precision_);
-    show(probe, stage + "mlp_adaln.x_norm", y);
-    show(probe, stage + "mlp_adaln.gate", table[5]);
-    const Tensor hidden = block.mlp(y);
-    show(probe, stage + "mlp", hidden);
-    add_gated(hidden, table[5], rows, h);
-    show(probe, stage + "out", h);
+    const size_t layer = static_cast<size_t>(i);
+    const std::string stage = probe ? "block" + std::to_string(i) + "." : std::string();
+    blocks_[layer](h, std::span(tables).subspan(layer * 6, 6), rotary_, rows, sections, stage,
+                   probe);
   }
   const Tensor y = rms_norm(h, out_norm_, kNormEps, precision_);
   show(probe, "out_norm", y);
   return out_proj_(y, DType::kFloat32);
+}
+
+DitSession::DitSession(const EchoDit& dit) : dit_(dit), steps_(dit.backend().make_repeater()) {}
+
+KeyValueCache DitSession::encode_latent_prefix(const Tensor& latent, const Probe& probe) {
+  if (!prefix_) prefix_ = dit_.read_latent_prefix();
+  return dit_.patches_to_cache(latent, latent.rows() / dit_.patch(), prefix_->in_proj,
+                               prefix_->encoder, prefix_->norm, prefix_.get(), probe);
+}
+
+Tensor DitSession::forward(const Tensor& x, const Tensor& modulation,
+                           std::span<const DitLane> lanes, const Probe& probe) {
+  for (const DitLane& lane : lanes) {
+    if (lane.start_pos + lane.rows > kMaxLatentFrames) {
+      throw_invalid("frames: " + std::to_string(lane.start_pos + lane.rows) + " found, at most " +
+                    std::to_string(kMaxLatentFrames) + " expected");
+    }
+  }
+  if (probe) return dit_.compute(x, modulation, lanes, probe);
+  const Tensor inputs[] = {x, modulation};
+  return steps_->run(dit_.key_of(lanes), inputs, [&](std::span<const Tensor> current) {
+    return dit_.compute(current[0], current[1], lanes, {});
+  });
 }
 
 }  // namespace echo

@@ -9,16 +9,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "checkpoint/limits.h"
 #include "models/transformer.h"
 
 namespace echo {
-
-// What the model was trained on; longer inputs are refused (kInvalidArgument).
-inline constexpr int64_t kMaxLatentFrames = 640;
-inline constexpr int64_t kMaxTextRows = 768;
-inline constexpr int64_t kMaxSpeakerFrames = 6400;
 
 // Keys and values of one conditioning sequence, for every layer of the DiT.
 struct KeyValueCache {
@@ -66,9 +63,18 @@ struct LowRankAdaLn {
 struct DitBlock {
   // A narrow type is not for the adaptive norms: they are computed once for all.
   DitBlock(const LayerContext& context, const Weights& w);
+
+  // One layer, in place on the float32 residual stream h (N, C). table: the six tensors of this
+  // layer that modulation() gives, in its order. Stages, after `stage`: "attention_adaln.x_norm",
+  // "attention_adaln.gate", "attention", the same three of "mlp", "out".
+  void operator()(const Tensor& h, std::span<const Tensor> table, const Tensor& rotary,
+                  const Lanes& lanes, std::span<const Sections> sections,
+                  const std::string& stage = {}, const Probe& probe = {}) const;
+
   JointAttention attention;
   Mlp mlp;
   LowRankAdaLn attention_adaln, mlp_adaln;
+  DType precision;
 };
 
 // What only blockwise generation needs: the encoder of the latents before a block, and what makes
@@ -82,7 +88,8 @@ struct LatentPrefix {
   std::vector<LinearGroup> wk_wv;
 };
 
-// Const after construction; one thread at a time (the backend's rule).
+// The model, which never changes after its construction. Its passes go through a DitSession. One
+// thread at a time (the backend's rule).
 class EchoDit {
  public:
   // w: the checkpoint's root, its layout checked; with `blockwise` its file stays open, and the
@@ -103,26 +110,19 @@ class EchoDit {
   // `valid_frames` frames become keys. Stages: "in_proj", "block0", ..., "state".
   KeyValueCache encode_speaker(const Tensor& latent, int64_t valid_frames,
                                const Probe& probe = {}) const;
-  // What was generated before the next block: latent (T, 80), T a multiple of patch(); kInternal
-  // unless blockwise().
-  KeyValueCache encode_latent_prefix(const Tensor& latent, const Probe& probe = {}) const;
-
   // Everything that depends on the timestep alone, a row for each t: (n, L * 6 * C) float32, for
   // each layer shift, scale, tanh(gate) of the attention, then of the MLP. Stages: "embedding",
   // "cond_embed".
   Tensor modulation(std::span<const float> t, const Probe& probe = {}) const;
 
-  // x (N, 80) float32, the lanes stacked; modulation: a row for each lane, or one for all.
-  // Returns the velocity v (N, 80) float32. Stages: "in_proj", "block0.attention_adaln.x_norm",
-  // "block0.attention", "block0.mlp_adaln.x_norm", "block0.mlp", "block0.out", ..., "out_norm".
-  Tensor forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
-                 const Probe& probe = {}) const;
-
  private:
+  friend class DitSession;
+
   KeyValueCache patches_to_cache(const Tensor& latent, int64_t rows, const Linear& in_proj,
                                  const Encoder& encoder, const Tensor& norm,
                                  const LatentPrefix* prefix, const Probe& probe) const;
-  const LatentPrefix& latent_prefix() const;
+  // Reads the tensors of blockwise generation; kInternal unless blockwise().
+  std::unique_ptr<LatentPrefix> read_latent_prefix() const;
   Sections sections_of(const DitLane& lane, int64_t layer) const;
   // What compute() depends on beside x and the modulation.
   WorkKey key_of(std::span<const DitLane> lanes) const;
@@ -132,8 +132,7 @@ class EchoDit {
   LayerContext context_;
   Backend& backend_;
   DType precision_;
-  std::optional<Weights> blockwise_;                     // where the latent prefix is read from
-  mutable std::unique_ptr<LatentPrefix> latent_prefix_;  // once it was used
+  std::optional<Weights> blockwise_;  // where the latent prefix is read from
   int64_t narrow_blocks_ = 0;
   int64_t patch_;
   Tensor text_embedding_;  // (256, C) float32
@@ -146,7 +145,34 @@ class EchoDit {
   Tensor out_norm_;
   Linear out_proj_;
   Tensor rotary_;
+};
+
+// A model in use: the recordings of its passes (a CUDA graph for each shape that comes again) and
+// the tensors of blockwise generation, read when they are first needed. One thread at a time.
+//
+//   DitSession session(dit);
+//   const Tensor v = session.forward(x, dit.modulation(t), lanes);
+class DitSession {
+ public:
+  // `dit` must outlive the session.
+  explicit DitSession(const EchoDit& dit);
+
+  const EchoDit& dit() const { return dit_; }
+
+  // Returns keys and values of what was generated before the next block: latent (T, 80), T a
+  // multiple of patch(). Throws kInternal unless the model is blockwise().
+  KeyValueCache encode_latent_prefix(const Tensor& latent, const Probe& probe = {});
+
+  // Returns the velocity v (N, 80) float32. x (N, 80) float32, the lanes stacked; modulation: a row
+  // for each lane, or one for all. Throws kInvalidArgument for more than kMaxLatentFrames frames.
+  // Stages: "in_proj", those of DitBlock after "block0.", ..., "out_norm".
+  Tensor forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+                 const Probe& probe = {});
+
+ private:
+  const EchoDit& dit_;
   std::unique_ptr<Repeater> steps_;
+  std::unique_ptr<LatentPrefix> prefix_;  // once it was used
 };
 
 }  // namespace echo

@@ -3,14 +3,15 @@
 
 #include <span>
 
+#include "checkpoint/limits.h"
 #include "models/codec.h"
 
 namespace echo {
 
 struct SpeakerLatentOptions {
   // The codec starts anew after so many frames: what the transformer was trained on.
-  int64_t chunk_frames = 640;
-  int64_t max_frames = 6400;
+  int64_t chunk_frames = kMaxLatentFrames;
+  int64_t max_frames = kMaxSpeakerFrames;
   int64_t patch = 4;  // the result's rows are a multiple of it
 };
 

@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "checkpoint/limits.h"
 #include "nn/layers.h"
 
 namespace echo {
 
-inline constexpr float kNormEps = 1e-5f;
 inline constexpr float kRotaryTheta = 10000.0f;
 
 // w2(silu(w1 x) * w3 x).

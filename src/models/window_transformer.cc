@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "checkpoint/limits.h"
 #include "checkpoint/s1_dac_layout.h"
 
 namespace echo {
@@ -60,15 +61,15 @@ Tensor WindowTransformer::operator()(const Tensor& x, State& state) const {
   copy(x, h);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    const Tensor a = rms_norm(h, layer.attention_norm, kDacNormEps, layer.wqkv.dtype());
+    const Tensor a = rms_norm(h, layer.attention_norm, kNormEps, layer.wqkv.dtype());
     add_gated(attention(layer, a, state.rows, state.layers[i]), layer.attention_layer_scale, lanes,
               h);
-    const Tensor f = rms_norm(h, layer.ffn_norm, kDacNormEps, layer.w2.dtype());
+    const Tensor f = rms_norm(h, layer.ffn_norm, kNormEps, layer.w2.dtype());
     const std::vector<Tensor> y = layer.w1_w3(f, layer.w2.dtype());
     add_gated(layer.w2(silu_mul(y[0], y[1]), DType::kFloat32), layer.ffn_layer_scale, lanes, h);
   }
   state.rows += x.rows();
-  return rms_norm(h, norm_, kDacNormEps, DType::kFloat32);
+  return rms_norm(h, norm_, kNormEps, DType::kFloat32);
 }
 
 Tensor WindowTransformer::attention(const Layer& layer, const Tensor& x, int64_t first_row,

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/letter_case.h"
+#include "net/url.h"
 
 namespace echo {
 namespace {
@@ -24,13 +26,6 @@ std::vector<fs::path> sorted_folders(const fs::path& parent) {
   }
   std::sort(folders.begin(), folders.end());
   return folders;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 // The child of that name, or one that differs in case only.
@@ -61,6 +56,31 @@ std::optional<fs::path> find_in_plain_cache(const fs::path& root, const HubRepos
   return std::nullopt;
 }
 
+// What people paste instead of a name.
+void refuse_addresses(const std::string& text) {
+  constexpr std::string_view kExpected =
+      ", expected ORG/NAME or ORG/NAME@REVISION, for instance jordand/echo-tts-base";
+  const auto mark = text.find("://");
+  if (mark != std::string::npos) {
+    const std::string rest = text.substr(mark + 3);
+    const auto slash = rest.find('/');
+    std::string name = slash == std::string::npos ? "" : rest.substr(slash + 1);
+    // Of the address of a page only its first two parts are the name.
+    if (const auto first = name.find('/'); first != std::string::npos) {
+      name = name.substr(0, name.find_first_of("/?#", first + 1));
+    }
+    throw_invalid("found the web address " +
+                  percent_encode_illegal(url_for_display(text)).substr(0, 100) +
+                  std::string(kExpected) +
+                  (name.empty() ? "" : "; is it " + percent_encode_illegal(name) + "?"));
+  }
+  if (text.starts_with("/") || text.starts_with("./") || text.starts_with("../") ||
+      text.starts_with("~")) {
+    throw_invalid("found the path " + percent_encode_illegal(text).substr(0, 100) +
+                  std::string(kExpected) + "; ECHO_MODEL_DIR and --model take a directory");
+  }
+}
+
 }  // namespace
 
 std::optional<fs::path> find_cached_model(const CachedModelPlaces& places,
@@ -77,6 +97,7 @@ std::optional<fs::path> find_cached_model(const CachedModelPlaces& places,
 }
 
 HubRepository parse_repository(const std::string& text, std::vector<std::string> files) {
+  refuse_addresses(text);
   const auto mark = text.find_first_of("@:");
   HubRepository repository;
   repository.name = text.substr(0, mark);

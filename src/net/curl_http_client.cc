@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "net/curl_lanes.h"
 #include "net/curl_transfer.h"
+#include "net/proxy.h"
+#include "net/public_address.h"
 #include "net/url.h"
 
 namespace echo {
@@ -63,11 +65,6 @@ class CurlHttpClient final : public HttpClient {
     Url url = parse_url(request.url);
     HttpRequest hop = request;
     HttpResponse response;
-    if (request.public_hosts_only && !options_.proxy.empty()) {
-      response.error = TransportError::kForbiddenHost;
-      response.error_text = "behind a proxy nobody can tell whether the host is public";
-      return response;
-    }
     for (int redirects = 0;; ++redirects) {
       milliseconds left = request.timeouts.total;
       if (left > milliseconds::zero()) {
@@ -76,10 +73,19 @@ class CurlHttpClient final : public HttpClient {
       }
       response = HttpResponse();
       response.final_url = url.text();
+      response.redirects = redirects;
+      CurlRoute route;
+      if (!find_route(hop, url, route, response)) return response;
       // A kept connection was checked for the requests that made it only.
       auto lane = lanes_.take((hop.public_hosts_only ? "public " : "") + url.origin());
-      run_curl_transfer(*lane, options_, hop, url, left, response);
+      run_curl_transfer(*lane, options_, route, hop, url, left, response);
       lanes_.give_back(std::move(lane));
+      if (!route.proxy.empty() && response.error == TransportError::kNone &&
+          response.status == 407) {
+        response.error = TransportError::kProxy;
+        response.error_text = "the proxy " + proxy_for_display(route.proxy) +
+                              " wants a user name and a password (status 407)";
+      }
 
       const auto location = response.header("Location");
       if (response.error != TransportError::kNone || !is_redirect(response.status) || !location ||
@@ -98,6 +104,20 @@ class CurlHttpClient final : public HttpClient {
   static void refuse(HttpResponse& response, std::string text) {
     response.error = TransportError::kRedirect;
     response.error_text = std::move(text);
+  }
+
+  // Whether the request may go on, and how.
+  bool find_route(const HttpRequest& hop, const Url& url, CurlRoute& route,
+                  HttpResponse& response) const {
+    route.proxy = proxy_for(options_.proxies, url);
+    if (route.proxy.empty() || !hop.public_hosts_only) return true;
+    const auto address = public_address_of(url.host, response.error_text);
+    if (!address) {
+      response.error = TransportError::kForbiddenHost;
+      return false;
+    }
+    route.address = *address;
+    return true;
   }
 
   // Turns `hop` and `url` into the request that the redirect asks for.

@@ -6,13 +6,14 @@
 #include <string>
 
 #include "net/http_client.h"
+#include "net/proxy.h"
 
 namespace echo {
 
 struct HttpClientOptions {
-  std::string ca_file;   // PEM; empty: the system's certificates
-  std::string proxy;     // address of a proxy for every request; empty: none
-  std::string no_proxy;  // comma-separated hosts that are reached without it
+  // Certificates of authorities as PEM text, trusted beside the system's.
+  std::string ca_certificates;
+  ProxyOptions proxies;
   std::chrono::seconds max_idle{
       30};  // a kept connection that was idle for longer is not used again
 };

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "net/proxy.h"
 #include "net/public_address.h"
 
 namespace echo {
@@ -56,10 +57,10 @@ TransportError classify(CURLcode code) {
   }
 }
 
-// Header lines in libcurl's form, which has its own signs for "no value" and "not at all".
-class HeaderList {
+// Lines in libcurl's form, which has its own signs for headers with "no value" and "not at all".
+class LineList {
  public:
-  ~HeaderList() { curl_slist_free_all(list_); }
+  ~LineList() { curl_slist_free_all(list_); }
   void add(const std::string& line) {
     curl_slist* longer = curl_slist_append(list_, line.c_str());
     if (longer == nullptr) throw_internal("libcurl: out of memory");
@@ -108,16 +109,15 @@ class SpeedWatch {
 
 class Transfer {
  public:
-  Transfer(CurlLane& lane, const HttpRequest& request, HttpResponse& response)
-      : lane_(lane), request_(request), response_(response) {}
+  Transfer(CurlLane& lane, const CurlRoute& route, const HttpRequest& request,
+           HttpResponse& response)
+      : lane_(lane), route_(route), request_(request), response_(response) {}
 
   void configure(const HttpClientOptions& options, const Url& url, milliseconds total) {
     CURL* easy = lane_.easy;
     curl_easy_reset(easy);  // keeps connections, names and TLS sessions
     set(CURLOPT_URL, url.text().c_str());
     set(CURLOPT_PATH_AS_IS, 1L);
-    // With a proxy libcurl has to write the whole address itself.
-    if (options.proxy.empty()) set(CURLOPT_REQUEST_TARGET, url.target().c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(CURLOPT_NOSIGNAL, 1L);
@@ -127,10 +127,6 @@ class Transfer {
     set(CURLOPT_OPENSOCKETDATA, this);
     set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_socket_close);
     set(CURLOPT_CLOSESOCKETDATA, &lane_);  // outlives the transfer, as its connections do
-    set(CURLOPT_PROXY, options.proxy.c_str());
-    set(CURLOPT_NOPROXY, options.no_proxy.c_str());
-    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.timeouts.connect.count()));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(total.count()));
     set(CURLOPT_ERRORBUFFER, error_buffer_);
@@ -139,6 +135,8 @@ class Transfer {
     set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
     set(CURLOPT_WRITEDATA, this);
     if (request_.accept_compressed) set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+    configure_route(url);
+    configure_trust(options.ca_certificates);
     configure_method();
     configure_headers();
   }
@@ -184,6 +182,29 @@ class Transfer {
     }
   }
 
+  void configure_route(const Url& url) {
+    set(CURLOPT_PROXY, route_.proxy.c_str());
+    set(CURLOPT_NOPROXY, "");  // which host needs none was decided before
+    set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    const bool plain_proxy = !route_.proxy.empty() && route_.address.empty() &&
+                             url.scheme == "http" &&
+                             proxy_for_display(route_.proxy).starts_with("http");
+    // What a plain proxy is asked for is the whole address.
+    set(CURLOPT_REQUEST_TARGET, plain_proxy ? url.text().c_str() : url.target().c_str());
+    if (route_.address.empty()) return;
+    connect_to_.add("::" + route_.address + ":" + std::to_string(url.port));
+    set(CURLOPT_CONNECT_TO, connect_to_.get());
+    set(CURLOPT_HTTPPROXYTUNNEL, 1L);  // in the tunnel the host still gets its name
+  }
+
+  // libcurl keeps the system's folder of certificates beside these.
+  void configure_trust(const std::string& certificates) {
+    if (certificates.empty()) return;
+    curl_blob blob{const_cast<char*>(certificates.data()), certificates.size(), CURL_BLOB_NOCOPY};
+    set(CURLOPT_CAINFO_BLOB, &blob);
+    set(CURLOPT_PROXY_CAINFO_BLOB, &blob);
+  }
+
   void configure_method() {
     if (request_.method == "HEAD") {
       set(CURLOPT_NOBODY, 1L);
@@ -227,10 +248,27 @@ class Transfer {
       response_.error = classify(code);
       if (code != CURLE_OK) {
         response_.error_text = error_buffer_[0] ? error_buffer_ : curl_easy_strerror(code);
+        blame_the_proxy();
       }
       return true;
     }
     return false;
+  }
+
+  // A proxy that refuses to open a tunnel looks like a lost connection otherwise.
+  void blame_the_proxy() {
+    if (route_.proxy.empty()) return;
+    long status = 0;
+    curl_easy_getinfo(lane_.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status < 300) {
+      response_.error_text += " (through the proxy " + proxy_for_display(route_.proxy) + ")";
+      return;
+    }
+    response_.error = status < 500 ? TransportError::kProxy : TransportError::kConnect;
+    response_.error_text = "the proxy " + proxy_for_display(route_.proxy) +
+                           " answers with status " + std::to_string(status) +
+                           " instead of connecting";
+    if (status == 407) response_.error_text += ": it wants a user name and a password";
   }
 
   // The peer may have sent its answer just now. So the connection is closed in one direction first:
@@ -261,7 +299,9 @@ class Transfer {
   // Called with the address that is about to be connected to, whatever name it came from.
   static curl_socket_t on_socket(void* self, curlsocktype, curl_sockaddr* address) {
     auto& transfer = *static_cast<Transfer*>(self);
-    if (transfer.request_.public_hosts_only && !is_public_address(address->addr)) {
+    // A proxy may be anywhere; what it is to reach was looked at before.
+    if (transfer.request_.public_hosts_only && transfer.route_.proxy.empty() &&
+        !is_public_address(address->addr)) {
       transfer.stop_with(TransportError::kForbiddenHost, "the host's address is not a public one");
       return CURL_SOCKET_BAD;
     }
@@ -366,9 +406,11 @@ class Transfer {
   }
 
   CurlLane& lane_;
+  const CurlRoute& route_;
   const HttpRequest& request_;
   HttpResponse& response_;
-  HeaderList headers_;
+  LineList headers_;
+  LineList connect_to_;
   char error_buffer_[CURL_ERROR_SIZE] = {};
   std::size_t header_bytes_ = 0;
   std::uint64_t body_size_ = 0;
@@ -379,9 +421,10 @@ class Transfer {
 
 }  // namespace
 
-void run_curl_transfer(CurlLane& lane, const HttpClientOptions& options, const HttpRequest& request,
-                       const Url& url, milliseconds total, HttpResponse& response) {
-  Transfer transfer(lane, request, response);
+void run_curl_transfer(CurlLane& lane, const HttpClientOptions& options, const CurlRoute& route,
+                       const HttpRequest& request, const Url& url, milliseconds total,
+                       HttpResponse& response) {
+  Transfer transfer(lane, route, request, response);
   transfer.configure(options, url, total);
   transfer.run();
 }

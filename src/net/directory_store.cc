@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/atomic_file.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file_io.h"
@@ -93,7 +94,7 @@ std::filesystem::path DirectoryStore::path_of(const std::string& key) const {
 
 void DirectoryStore::put(const std::string& name, std::string_view data, const std::string&,
                          std::stop_token) {
-  write_file_atomically(path_of(key(name)), data);
+  write_file_atomically(path_of(key(name)), data, Durability::kDurable);
 }
 
 std::string DirectoryStore::get(const std::string& name, std::stop_token) {

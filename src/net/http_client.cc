@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "net/url.h"
+
 namespace echo {
 namespace {
 
@@ -46,6 +48,8 @@ std::string_view transport_error_name(TransportError error) {
       return "answer too large";
     case TransportError::kForbiddenHost:
       return "host not allowed";
+    case TransportError::kProxy:
+      return "refused by the proxy";
     case TransportError::kRedirect:
       return "bad redirect";
     case TransportError::kCancelled:
@@ -73,6 +77,13 @@ bool is_transient(const HttpResponse& response) {
   if (response.error != TransportError::kNone) return is_transient(response.error);
   if (response.status == 408 || response.status == 429) return true;
   return response.status >= 500 && response.status != 501 && response.status != 505;
+}
+
+std::string answering_host(std::string_view asked, const HttpResponse& response) {
+  const std::string first = parse_url(asked).origin();
+  if (response.redirects == 0 || response.final_url.empty()) return first;
+  return parse_url(response.final_url).origin() + " (redirect " +
+         std::to_string(response.redirects) + " of " + first + ")";
 }
 
 std::chrono::milliseconds retry_after(const HttpResponse& response) {

@@ -34,6 +34,7 @@ enum class TransportError {
   kProtocol,        // what came is not HTTP, or does not decode
   kTooLarge,        // the answer is larger than the caller allows
   kForbiddenHost,   // the host is not public, and public_hosts_only was set
+  kProxy,           // the proxy refuses to reach the host
   kRedirect,        // too many redirects, or one that must not be followed
   kCancelled,       // stop was requested
   kSinkStopped,     // the sink returned false
@@ -55,6 +56,7 @@ struct HttpResponse {
   HttpHeaders headers;
   std::string body;       // empty if a sink took it
   std::string final_url;  // after redirects
+  int redirects = 0;      // that were followed
 
   bool ok() const { return error == TransportError::kNone && status >= 200 && status < 300; }
   std::optional<std::string_view> header(std::string_view name) const {
@@ -65,6 +67,10 @@ struct HttpResponse {
 // Whether the same request may fare better later: a transient transport error, 408, 429, or a 5xx
 // that does not say "never".
 bool is_transient(const HttpResponse& response);
+
+// Who gave the answer, or failed to: "https://host", after redirects "https://other (redirect 1 of
+// https://host)". For messages; `asked` is the address of the request.
+std::string answering_host(std::string_view asked, const HttpResponse& response);
 
 // What the peer asks for in Retry-After, in whole seconds; zero if it does not.
 std::chrono::milliseconds retry_after(const HttpResponse& response);
@@ -98,7 +104,9 @@ struct HttpRequest {
   std::size_t max_body = std::size_t{16} << 20;  // bytes after decoding, where no sink takes them
   int max_redirects = 10;                        // 0: a redirect is handed back as the answer it is
   bool accept_compressed = true;                 // asks for gzip and deflate, and decodes them
-  bool public_hosts_only = false;  // refuses to connect to anything private, redirects included
+  // Refuses to connect to anything private, redirects included. Through a proxy, the name is looked
+  // up here, and the proxy is told the address.
+  bool public_hosts_only = false;
   std::stop_token stop;
   // For answers that hand over something which must not get lost: a stop request that finds the
   // answer already begun lets it come to its end. Otherwise the connection is closed in our

@@ -41,8 +41,8 @@ std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) 
 
 }  // namespace
 
-IncompleteBlob::IncompleteBlob(std::filesystem::path path, std::string etag)
-    : path_(std::move(path)), etag_(std::move(etag)) {
+IncompleteBlob::IncompleteBlob(std::filesystem::path path, std::string etag, Leftover leftover)
+    : path_(std::move(path)), etag_(std::move(etag)), leftover_(leftover) {
   std::error_code error;
   std::filesystem::create_directories(path_.parent_path(), error);
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -56,7 +56,9 @@ IncompleteBlob::IncompleteBlob(std::filesystem::path path, std::string etag)
 }
 
 IncompleteBlob::~IncompleteBlob() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  if (leftover_ == Leftover::kRemoved) ::unlink(path_.c_str());
 }
 
 void IncompleteBlob::fail(const std::string& what) const {
@@ -126,9 +128,8 @@ std::optional<std::string> IncompleteBlob::defect() {
 
 void IncompleteBlob::move_to(const std::filesystem::path& blob) {
   if (::fdatasync(descriptor_) != 0) fail("write");
-  const int descriptor = std::exchange(descriptor_, -1);
-  if (::close(descriptor) != 0) fail("write");
   if (::rename(path_.c_str(), blob.c_str()) != 0) fail("rename");
+  ::close(std::exchange(descriptor_, -1));
 }
 
 }  // namespace echo

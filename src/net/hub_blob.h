@@ -16,9 +16,12 @@ namespace echo {
 // of a git blob; any other says nothing about them.
 class IncompleteBlob {
  public:
+  // Whether what is there at the end without move_to() stays for the next to go on with.
+  enum class Leftover { kKept, kRemoved };
+
   // Opens the file, or makes it, and reads what is there. Throws kUnavailable naming the path and
   // the system's reason, as every member does.
-  IncompleteBlob(std::filesystem::path path, std::string etag);
+  IncompleteBlob(std::filesystem::path path, std::string etag, Leftover leftover = Leftover::kKept);
   ~IncompleteBlob();
   IncompleteBlob(const IncompleteBlob&) = delete;
   IncompleteBlob& operator=(const IncompleteBlob&) = delete;
@@ -32,7 +35,8 @@ class IncompleteBlob {
 
   // What is wrong with the whole, or nothing.
   std::optional<std::string> defect();
-  // Gives the file its final name, once the bytes are on the disk.
+  // Gives the file its final name, once the bytes are on the disk. Killed before, the next to
+  // download goes on with what is there.
   void move_to(const std::filesystem::path& blob);
 
  private:
@@ -42,6 +46,7 @@ class IncompleteBlob {
 
   std::filesystem::path path_;
   std::string etag_;
+  Leftover leftover_;
   int descriptor_ = -1;
   std::uint64_t size_ = 0;
   Digest sha256_{DigestKind::kSha256};

@@ -1,19 +1,28 @@
 #include "net/hub_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <fstream>
 #include <string_view>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kBlock = size_t{1} << 20;
+constexpr std::string_view kIncomplete = ".incomplete";
+constexpr std::chrono::hours kStale{7 * 24};
 
 bool is_name_byte(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
@@ -31,13 +40,6 @@ std::string folder_name(const std::string& repository) {
   std::string name = "models--" + repository;
   if (const auto slash = name.find('/'); slash != std::string::npos) name.replace(slash, 1, "--");
   return name;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 // The folder of that name, or else the first that differs in case only: platforms that keep
@@ -65,6 +67,21 @@ void make_folders(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw_unavailable("cannot create folder " + folder.string() + ": " + error.message());
+}
+
+// Returns 0 or the system's error number.
+int copy_file_atomically(const fs::path& from, const fs::path& to) {
+  AtomicFile copy;
+  if (const int error = copy.create(to)) return error;
+  std::ifstream file(from, std::ios::binary);
+  std::string block(kBlock, '\0');
+  while (file) {
+    file.read(block.data(), static_cast<std::streamsize>(block.size()));
+    const auto got = static_cast<size_t>(file.gcount());
+    if (const int error = copy.write(std::string_view(block).substr(0, got))) return error;
+  }
+  if (!file.eof()) return EIO;
+  return copy.commit(Durability::kWhole);
 }
 
 bool no_symlinks_here(int error_number) {
@@ -114,7 +131,7 @@ HubCache::HubCache(fs::path root, const std::string& repository)
 fs::path HubCache::blob(const std::string& etag) const { return folder_ / "blobs" / etag; }
 
 fs::path HubCache::incomplete(const std::string& etag) const {
-  return folder_ / "blobs" / (etag + ".incomplete");
+  return folder_ / "blobs" / (etag + std::string(kIncomplete));
 }
 
 fs::path HubCache::lock(const std::string& etag) const {
@@ -152,40 +169,49 @@ std::optional<fs::path> HubCache::find(const std::string& revision,
   return snapshot(*commit);
 }
 
+void HubCache::remove_stale(const std::string& etag) const {
+  std::error_code error;
+  remove_abandoned(folder_ / "blobs");
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator it(folder_ / "blobs", error), end; !error && it != end;
+       it.increment(error)) {
+    const fs::path path = it->path();
+    std::error_code gone;
+    if (path.extension() != kIncomplete || path.stem() == etag ||
+        now - fs::last_write_time(path, gone) < kStale || gone) {
+      continue;
+    }
+    const int owner = ::open(lock(path.stem()).c_str(), O_RDWR | O_CLOEXEC);
+    const bool held = owner >= 0 && ::flock(owner, LOCK_EX | LOCK_NB) != 0;
+    if (!held) fs::remove(path, gone);
+    if (owner >= 0) ::close(owner);
+  }
+}
+
 void HubCache::write_ref(const std::string& revision, const std::string& commit) const {
   if (revision == commit) return;
   const fs::path path = folder_ / "refs" / revision;
   std::error_code error;
-  if (fs::is_regular_file(path, error) && read_file(path) == commit) return;
+  // Whoever wrote it may have ended it in a line break.
+  if (fs::is_regular_file(path, error) && trimmed(read_file(path)) == commit) return;
   write_file_atomically(path, commit);
 }
 
 void HubCache::mark_absent(const std::string& commit, const std::string& file) const {
-  write_file_atomically(folder_ / ".no_exist" / commit / file, "");
+  write_file_atomically(folder_ / ".no_exist" / commit / file, "", Durability::kNone);
 }
 
 void HubCache::link_blob(const std::string& etag, const std::string& commit,
                          const std::string& file) const {
-  static std::atomic<unsigned> counter{0};
   const fs::path link = snapshot(commit) / file;
   std::error_code error;
   if (fs::is_regular_file(link, error)) return;
   make_folders(link.parent_path());
   const fs::path target = fs::relative(blob(etag), link.parent_path(), error);
-  const fs::path temporary = link.parent_path() / (".echo-" + std::to_string(::getpid()) + "-" +
-                                                   std::to_string(++counter));
-  if (::symlink(target.c_str(), temporary.c_str()) != 0) {
-    if (!no_symlinks_here(errno)) {
-      throw_unavailable("cannot create " + link.string() + ": " + system_reason(errno));
-    }
-    fs::copy_file(blob(etag), temporary, error);
-    if (error) throw_unavailable("cannot create " + link.string() + ": " + error.message());
-  }
-  if (::rename(temporary.c_str(), link.c_str()) != 0) {
-    const int reason = errno;
-    ::unlink(temporary.c_str());
+  int reason = replace_symlink(target, link);
+  if (no_symlinks_here(reason)) reason = copy_file_atomically(blob(etag), link);
+  if (reason != 0)
     throw_unavailable("cannot create " + link.string() + ": " + system_reason(reason));
-  }
 }
 
 }  // namespace echo

@@ -38,6 +38,10 @@ class HubCache {
   std::optional<std::filesystem::path> find(const std::string& revision,
                                             const std::vector<std::string>& files) const;
 
+  // Removes what downloads left that nobody will go on with: of other files than this, not written
+  // to for a week, and locked by nobody.
+  void remove_stale(const std::string& etag) const;
+
   void write_ref(const std::string& revision, const std::string& commit) const;
   void mark_absent(const std::string& commit, const std::string& file) const;
   // Makes the snapshot's file point to the blob; where the disk knows no symlinks, copies it.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "net/download.h"
 #include "net/file_lock.h"
@@ -110,6 +111,7 @@ fs::path ModelHub::download(const HubRepository& repository, const Progress& pro
   }
 
   std::string commit;
+  bool fetched = false;
   try {
     for (const std::string& file : repository.files) {
       // All files from the commit that the first one came from.
@@ -118,6 +120,7 @@ fs::path ModelHub::download(const HubRepository& repository, const Progress& pro
       commit = info.commit;
       std::error_code error;
       if (fs::is_regular_file(cache.snapshot(commit) / file, error)) continue;
+      fetched = true;
       fetch(repository, file, info, progress, stop);
       cache.link_blob(info.etag, commit, file);
     }
@@ -126,7 +129,12 @@ fs::path ModelHub::download(const HubRepository& repository, const Progress& pro
     return *cached;
   }
   // Last, so that the name never stands for a snapshot that is not whole.
-  cache.write_ref(repository.revision, commit);
+  try {
+    cache.write_ref(repository.revision, commit);
+  } catch (const Error&) {
+    // In a cache that cannot be written, what is there will do.
+    if (fetched) throw;
+  }
   return cache.snapshot(commit);
 }
 
@@ -161,9 +169,7 @@ ModelHub::FileInfo ModelHub::look_up(const HubRepository& repository, const std:
       if (is_transient(response) && backoff.wait(stop, retry_after(response))) continue;
       if (response.status == 404 && response.header("X-Error-Code") == "EntryNotFound") {
         const std::string commit(response.header("X-Repo-Commit").value_or(""));
-        if (is_plain_name(commit)) {
-          HubCache(options_.cache, repository.name).mark_absent(commit, file);
-        }
+        if (is_plain_name(commit)) remember_absent(repository.name, commit, file);
       }
       fail(repository, file, response);
     }
@@ -192,6 +198,15 @@ ModelHub::FileInfo ModelHub::look_up(const HubRepository& repository, const std:
   return info;
 }
 
+// The error to come matters more than a cache that cannot be written.
+void ModelHub::remember_absent(const std::string& repository, const std::string& commit,
+                               const std::string& file) const {
+  try {
+    HubCache(options_.cache, repository).mark_absent(commit, file);
+  } catch (const Error&) {
+  }
+}
+
 void ModelHub::fetch(const HubRepository& repository, const std::string& file, const FileInfo& info,
                      const Progress& progress, const std::stop_token& stop) const {
   const HubCache cache(options_.cache, repository.name);
@@ -202,11 +217,14 @@ void ModelHub::fetch(const HubRepository& repository, const std::string& file, c
   });
   // Another process may have finished it meanwhile.
   if (fs::is_regular_file(cache.blob(info.etag), error)) return;
+  cache.remove_stale(info.etag);
   // Where nothing can be locked, nobody else may write to the same file.
-  const std::string owner = lock.held() ? "" : "." + std::to_string(::getpid());
-  IncompleteBlob blob(cache.incomplete(info.etag + owner), info.etag);
+  const fs::path whole = cache.blob(info.etag);
+  IncompleteBlob blob(
+      lock.held() ? cache.incomplete(info.etag) : temporary_beside(whole), info.etag,
+      lock.held() ? IncompleteBlob::Leftover::kKept : IncompleteBlob::Leftover::kRemoved);
   fetch_into(blob, repository, file, info, progress, stop);
-  blob.move_to(cache.blob(info.etag));
+  blob.move_to(whole);
 }
 
 void ModelHub::fetch_into(IncompleteBlob& blob, const HubRepository& repository,
@@ -256,13 +274,17 @@ void ModelHub::fetch_into(IncompleteBlob& blob, const HubRepository& repository,
 void ModelHub::fail(const HubRepository& repository, const std::string& file,
                     const HttpResponse& response) const {
   const std::string where = repository.name + " at " + options_.endpoint;
+  const std::string host = answering_host(options_.endpoint, response);
+  const bool elsewhere = !response.final_url.empty() && parse_url(response.final_url).origin() !=
+                                                            parse_url(options_.endpoint).origin();
+  const std::string at_host = elsewhere ? ", at " + host : "";
   if (response.error == TransportError::kCancelled) {
     throw Error(ErrorCode::kCancelled, "hub: cancelled while downloading " + repository.name);
   }
   if (response.error != TransportError::kNone) {
     const std::string text = "hub: file " + file + " of " + where + ": " +
                              std::string(transport_error_name(response.error)) + " (" +
-                             response.error_text + ")";
+                             response.error_text + ")" + at_host;
     if (response.status >= 200 && response.status < 300 &&
         response.error == TransportError::kProtocol) {
       throw_corrupt(text);
@@ -272,6 +294,15 @@ void ModelHub::fail(const HubRepository& repository, const std::string& file,
   }
 
   const std::string status = " (status " + std::to_string(response.status) + ")";
+  if (elsewhere && response.status < 500) {
+    // The token was not sent there, so it is not to blame.
+    throw_unavailable("hub: file " + file + " of " + where +
+                      ": the host that the hub names for "
+                      "its content, " +
+                      host + ", refuses the link" + status +
+                      "; a proxy or firewall on the way may refuse that host, or the link is no "
+                      "longer valid");
+  }
   const std::string_view code = response.header("X-Error-Code").value_or("");
   switch (response.status) {
     case 401:
@@ -293,7 +324,7 @@ void ModelHub::fail(const HubRepository& repository, const std::string& file,
       throw_unavailable("hub: " + where + ": too many requests" + status);
     default:
       if (response.status >= 500) {
-        throw OutOfReach(ErrorCode::kUnavailable, "hub: " + where + " fails" + status);
+        throw OutOfReach(ErrorCode::kUnavailable, "hub: " + where + " fails" + status + at_host);
       }
       throw_unavailable("hub: file " + file + " of " + where + ": unexpected answer" + status);
   }

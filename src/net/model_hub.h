@@ -63,6 +63,8 @@ class ModelHub {
                       const std::string& revision, const std::string& file) const;
   FileInfo look_up(const HubRepository& repository, const std::string& revision,
                    const std::string& file, const std::stop_token& stop) const;
+  void remember_absent(const std::string& repository, const std::string& commit,
+                       const std::string& file) const;
   void fetch(const HubRepository& repository, const std::string& file, const FileInfo& info,
              const Progress& progress, const std::stop_token& stop) const;
   void fetch_into(IncompleteBlob& blob, const HubRepository& repository, const std::string& file,

@@ -1,4 +1,9 @@
 // Where results go: put an object, hand out a link to it.
+//
+//   S3Store store(options, http);  // or DirectoryStore, or a ForwardingStore around either
+//   store.put("anna.ogg", bytes, "audio/ogg", stop);
+//   send(store.link("anna.ogg", std::chrono::hours(1)));
+//   store.remove("anna.ogg");
 #pragma once
 
 #include <chrono>

@@ -1,12 +1,14 @@
 #include "net/public_address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 
 namespace echo {
 namespace {
@@ -67,6 +69,32 @@ bool is_public_address(const sockaddr& address) {
     return is_public6(bytes);
   }
   return false;
+}
+
+std::optional<std::string> public_address_of(const std::string& host, std::string& problem) {
+  const bool bracketed = host.size() > 2 && host.front() == '[';
+  const std::string name = bracketed ? host.substr(1, host.size() - 2) : host;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (const int error = ::getaddrinfo(name.c_str(), nullptr, &hints, &list); error != 0) {
+    problem = "the name " + host + " cannot be looked up here (" + ::gai_strerror(error) +
+              "), so nobody can tell whether it is public";
+    return std::nullopt;
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
+  for (const addrinfo* one = list; one; one = one->ai_next) {
+    if (is_public_address(*one->ai_addr)) continue;
+    problem = "the host's address is not a public one";
+    return std::nullopt;
+  }
+  char text[NI_MAXHOST] = {};
+  if (::getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    problem = "the host has no address";
+    return std::nullopt;
+  }
+  return list->ai_family == AF_INET6 ? "[" + std::string(text) + "]" : std::string(text);
 }
 
 }  // namespace echo

@@ -3,10 +3,13 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "net/s3_redirect.h"
+#include "net/url.h"
 #include "net/xml.h"
 
 namespace echo {
@@ -19,6 +22,8 @@ using std::chrono::system_clock;
 // Services refuse signatures that are 15 minutes off; less than this is not worth learning.
 constexpr seconds kSkew{240};
 constexpr std::size_t kMaxMessage = 200;
+constexpr std::size_t kMaxRoot = 200;  // bytes of a body that its first element is looked for in
+constexpr int kMostRedirects = 3;
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string out;
@@ -39,7 +44,34 @@ std::string error_code(const HttpResponse& response) {
 bool is_worth_another_try(const HttpResponse& response) {
   if (is_transient(response)) return true;
   const std::string code = error_code(response);
-  return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted";
+  return code == "RequestTimeout" || code == "SlowDown" || code == "OperationAborted" ||
+         code == "InternalError" || code == "ServiceUnavailable";
+}
+
+// Some services begin to answer before they know the end, and say in the body of a 200 that it
+// failed; others in the way answer with a page of their own. Objects may be anything, so only what
+// answers a change is looked at.
+bool is_refusal(const S3Request& request, const HttpResponse& response) {
+  if (request.method == "GET" || request.method == "HEAD") return false;
+  std::string_view body = response.body;
+  const auto skip_space = [&] {
+    body.remove_prefix(std::min(body.find_first_not_of(" \t\r\n\xef\xbb\xbf"), body.size()));
+  };
+  skip_space();
+  if (body.starts_with("<?xml")) {
+    body.remove_prefix(std::min(body.find('>'), body.size() - 1) + 1);
+    skip_space();
+  }
+  std::string root = xml_without_prefixes(body.substr(0, kMaxRoot));
+  std::transform(root.begin(), root.end(), root.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return root.starts_with("<error") || root.starts_with("<!doctype html") ||
+         root.starts_with("<html");
+}
+
+bool is_signed_redirect(const HttpResponse& response) {
+  return response.error == TransportError::kNone &&
+         (response.status == 301 || response.status == 307 || response.status == 308);
 }
 
 // What to do about the errors that a wrong setting causes.
@@ -67,7 +99,7 @@ S3Client::S3Client(const S3Options& options, HttpClient& http, Clock& clock)
       clock_(clock) {
   const auto problems = s3_problems(options);
   if (!problems.empty()) throw_invalid("storage: " + joined(problems));
-  scope_.region = s3_region(options);
+  target_ = options;
 }
 
 std::string S3Client::describe() const {
@@ -79,25 +111,42 @@ system_clock::time_point S3Client::service_time() const {
 }
 
 std::string S3Client::presigned_get(const std::string& key, seconds ttl) const {
-  const S3Address address = s3_address(options_, key);
+  const S3Options target = this->target();
+  const S3Address address = s3_address(target, key);
   SigV4Request signed_request;
   signed_request.host = address.authority;
   signed_request.path = address.path;
   // What Amazon's own clients put into their links.
   signed_request.query = {{"X-Amz-Content-Sha256", std::string(SigV4Request::kUnsigned)},
                           {"x-id", "GetObject"}};
-  return address.url(presign_query(signed_request, keys_, scope_, service_time(), ttl));
+  return address.url(
+      presign_query(signed_request, keys_, {s3_region(target)}, service_time(), ttl));
 }
 
 HttpResponse S3Client::send(const S3Request& request) {
   Backoff backoff(options_.retry, clock_);
+  S3Options target = this->target();
   bool learned = false;
+  int redirects = 0;
   while (true) {
     milliseconds timeout = options_.attempt_timeout;
     if (const auto left = backoff.time_left())
       timeout = std::clamp(*left, milliseconds(1), timeout);
-    HttpResponse response = send_once(request, timeout);
-    if (response.ok()) return response;
+    HttpResponse response = send_once(target, request, timeout);
+    response.redirects = redirects;
+    const bool refused = response.ok() && is_refusal(request, response);
+    if (response.ok() && !refused) return response;
+    if (is_signed_redirect(response) && redirects < kMostRedirects) {
+      if (auto next = read_s3_redirect(target, request.key, response).options) {
+        target = std::move(*next);
+        ++redirects;
+        if (response.status != 307) {
+          const std::scoped_lock lock(mutex_);
+          target_ = target;
+        }
+        continue;
+      }
+    }
     if (response.status == 404 && response.error == TransportError::kNone &&
         request.missing_is_an_answer) {
       return response;
@@ -115,8 +164,14 @@ HttpResponse S3Client::send(const S3Request& request) {
   }
 }
 
-HttpResponse S3Client::send_once(const S3Request& request, milliseconds timeout) {
-  const S3Address address = s3_address(options_, request.key);
+S3Options S3Client::target() const {
+  const std::scoped_lock lock(mutex_);
+  return target_;
+}
+
+HttpResponse S3Client::send_once(const S3Options& target, const S3Request& request,
+                                 milliseconds timeout) {
+  const S3Address address = s3_address(target, request.key);
   SigV4Request to_sign;
   to_sign.method = request.method;
   to_sign.host = address.authority;
@@ -128,7 +183,7 @@ HttpResponse S3Client::send_once(const S3Request& request, milliseconds timeout)
   HttpRequest http;
   http.method = request.method;
   http.url = address.url(canonical_query(request.query));
-  http.headers = sign_headers(to_sign, keys_, scope_, service_time());
+  http.headers = sign_headers(to_sign, keys_, {s3_region(target)}, service_time());
   http.body = request.body;
   http.timeouts.connect = options_.connect_timeout;
   http.timeouts.total = timeout;
@@ -154,6 +209,15 @@ bool S3Client::learn_time(const HttpResponse& response) {
   if (!says_so && !(response.status == 403 && wrong_by > kSkew)) return false;
   skew_seconds_ = std::chrono::round<seconds>(*theirs - clock_.wall_now()).count();
   return true;
+}
+
+// What to set, where a redirect was not followed.
+std::string S3Client::address_hint(const S3Request& request, const HttpResponse& response) const {
+  const std::string address = read_s3_redirect(target(), request.key, response).address;
+  if (address.empty()) return "";
+  return " (the answer names " + address +
+         " as the bucket's address: set S3_ENDPOINT_URL to it if that is right; requests are "
+         "signed anew for hosts of the same service by https only)";
 }
 
 std::string S3Client::without_secrets(std::string text) const {
@@ -190,7 +254,15 @@ void S3Client::fail(const S3Request& request, const HttpResponse& response, int 
     if (!name.empty()) text += " " + without_secrets(name);
     if (!message.empty()) text += ": " + without_secrets(message);
     text += without_secrets(hint(name, response));
+    if (response.ok() && name.empty()) {
+      text += " with a web page: does S3_ENDPOINT_URL lead to the S3 API?";
+    }
+    if (is_redirect(response.status)) text += without_secrets(address_hint(request, response));
     if (response.status == 404) code = ErrorCode::kNotFound;
+  }
+  if (response.redirects > 0) {
+    text += ", from " + parse_url(response.final_url).origin() + " (redirect " +
+            std::to_string(response.redirects) + ")";
   }
   if (attempts > 1) text += ", after " + std::to_string(attempts) + " attempts";
   throw Error(code, text);

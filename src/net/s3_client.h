@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <stop_token>
 #include <string>
 
@@ -30,8 +31,9 @@ class S3Client {
   // Both outlive this. Throws kInvalidArgument with all s3_problems in one text.
   S3Client(const S3Options& options, HttpClient& http, Clock& clock);
 
-  // Transport errors, 5xx, 408, 429 and a clock that is wrong by the service's measure are tried
-  // again. Throws as ObjectStore says; what comes back is 2xx (or 404).
+  // A redirect to the same service is followed, signed anew; one that lasts is remembered, also
+  // for links. Transport errors, 5xx, 408, 429 and a clock that is wrong by the service's measure
+  // are tried again. Throws as ObjectStore says; what comes back is 2xx (or 404).
   HttpResponse send(const S3Request& request);
 
   // A link that stands for a GET of the object.
@@ -42,17 +44,21 @@ class S3Client {
   std::string describe() const;
 
  private:
-  HttpResponse send_once(const S3Request& request, std::chrono::milliseconds timeout);
+  HttpResponse send_once(const S3Options& target, const S3Request& request,
+                         std::chrono::milliseconds timeout);
+  S3Options target() const;
   // Takes the service's time if it says that ours is wrong. Returns whether it did.
   bool learn_time(const HttpResponse& response);
   std::chrono::system_clock::time_point service_time() const;
+  std::string address_hint(const S3Request& request, const HttpResponse& response) const;
   [[noreturn]] void fail(const S3Request& request, const HttpResponse& response,
                          int attempts) const;
   std::string without_secrets(std::string text) const;
 
   S3Options options_;
   SigV4Keys keys_;
-  SigV4Scope scope_;
+  mutable std::mutex mutex_;  // guards what follows
+  S3Options target_;          // options_, with the address where the bucket turned out to be
   HttpClient& http_;
   Clock& clock_;
   std::atomic<std::int64_t> skew_seconds_{0};  // the service's clock minus ours

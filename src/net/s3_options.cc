@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "net/s3_services.h"
 #include "net/url.h"
 
 namespace echo {
@@ -30,46 +31,28 @@ bool is_bucket(std::string_view bucket) {
          });
 }
 
-bool is_amazon(std::string_view host) {
-  return host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-}
-
 bool has_control_bytes(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-std::vector<std::string> labels_of(std::string_view host) {
-  std::vector<std::string> labels;
-  while (!host.empty()) {
-    const auto dot = std::min(host.find('.'), host.size());
-    labels.emplace_back(host.substr(0, dot));
-    host.remove_prefix(std::min(dot + 1, host.size()));
-  }
-  return labels;
-}
-
-// "s3.eu-west-1.amazonaws.com", "b.s3.fr-par.scw.cloud", "fra1.digitaloceanspaces.com",
-// "s3api-eu-ro-1.runpod.io": the region stands in the name.
-std::string region_in_host(const std::string& host) {
-  const auto labels = labels_of(host);
-  constexpr std::string_view kRunpod = "s3api-";
-  if (host.ends_with(".runpod.io") && host.starts_with(kRunpod)) {
-    return labels[0].substr(kRunpod.size());
-  }
-  if (host.ends_with(".digitaloceanspaces.com") && labels.size() >= 3) {
-    return labels[labels.size() - 3];
-  }
-  for (std::size_t i = 0; i + 3 < labels.size(); ++i) {
-    if (labels[i] == "s3") return labels[i + 1] == "dualstack" ? labels[i + 2] : labels[i + 1];
-  }
-  return "";
 }
 
 std::string normalised_prefix(std::string prefix) {
   while (prefix.starts_with("/")) prefix.erase(0, 1);
   if (!prefix.empty() && !prefix.ends_with("/")) prefix += '/';
   return prefix;
+}
+
+// A link with such a path would be asked for with another one, for which it was not signed.
+void check_stable(const std::string& variable, std::string_view path,
+                  std::vector<std::string>& problems) {
+  while (path.starts_with("/")) path.remove_prefix(1);
+  if (path.ends_with("/")) path.remove_suffix(1);
+  if (path.empty()) return;
+  if (const std::string found = unstable_segment(path); !found.empty()) {
+    problems.push_back(variable + " has " + found +
+                       ", expected a path without empty ones, \".\" and \"..\": whoever opens a "
+                       "link leaves them out, and the signature does not hold for the rest");
+  }
 }
 
 std::string text_field(const nlohmann::json& config, const char* name, bool required) {
@@ -110,13 +93,14 @@ std::vector<std::string> s3_problems(const S3Options& options) {
   }
   if (!options.endpoint_url.empty()) {
     try {
-      if (parse_url(options.endpoint_url).has_query) {
-        problems.push_back("S3_ENDPOINT_URL must not have a query");
-      }
+      const Url endpoint = parse_url(options.endpoint_url);
+      if (endpoint.has_query) problems.push_back("S3_ENDPOINT_URL must not have a query");
+      check_stable("S3_ENDPOINT_URL", percent_decode(endpoint.path), problems);
     } catch (const Error& error) {
       problems.push_back(std::string("S3_ENDPOINT_URL: ") + error.what());
     }
   }
+  check_stable("S3_KEY_PREFIX", options.key_prefix, problems);
   if (!options.bucket.empty() && !is_bucket(options.bucket)) {
     problems.push_back("S3_BUCKET_NAME is not the name of a bucket");
   }
@@ -141,7 +125,7 @@ std::vector<std::string> s3_problems(const S3Options& options) {
 
 std::string s3_region(const S3Options& options) {
   if (!options.region.empty()) return options.region;
-  const std::string named = region_in_host(parse_url(options.endpoint_url).host);
+  const std::string named = region_of_host(parse_url(options.endpoint_url).host);
   return named.empty() ? "us-east-1" : named;
 }
 
@@ -163,7 +147,6 @@ S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config,
         {"S3_ENDPOINT_URL", "s3Config.endpointUrl"},
         {"S3_ACCESS_KEY_ID", "s3Config.accessId"},
         {"S3_SECRET_ACCESS_KEY", "s3Config.accessSecret"},
-
         {"S3_BUCKET_NAME", "s3Config.bucketName"},
         {"S3_KEY_PREFIX", "s3Config.objectPath"},
     };
@@ -187,16 +170,21 @@ S3Address s3_address(const S3Options& options, std::string_view key) {
   const Url endpoint = parse_url(options.endpoint_url);
   S3Address address{endpoint.scheme, endpoint.authority(), endpoint.path};
   while (address.path.ends_with("/")) address.path.pop_back();
+  // An endpoint may name the bucket already, as the consoles of the services show it.
+  const std::string in_path = "/" + options.bucket;
+  if (address.path.ends_with(in_path)) address.path.resize(address.path.size() - in_path.size());
+  const bool own_host = is_host_of_bucket(endpoint.host, options.bucket);
+  const bool own_by_default =
+      is_amazon_host(endpoint.host) ? is_dns_label(options.bucket) : own_host;
   const bool virtual_host = options.addressing == S3Addressing::kVirtual ||
-                            (options.addressing == S3Addressing::kAuto &&
-                             is_amazon(endpoint.host) && is_dns_label(options.bucket));
-  // An endpoint may name the bucket already, as Amazon's console shows it.
-  const bool named_already = endpoint.host.starts_with(options.bucket + ".s3.") ||
-                             endpoint.host.starts_with(options.bucket + ".s3-");
+                            (options.addressing == S3Addressing::kAuto && own_by_default);
   if (virtual_host) {
+    const bool named_already = own_host || endpoint.host.starts_with(options.bucket + ".s3.") ||
+                               endpoint.host.starts_with(options.bucket + ".s3-");
     if (!named_already) address.authority = options.bucket + "." + address.authority;
   } else {
-    address.path += "/" + options.bucket;
+    if (own_host) address.authority.erase(0, options.bucket.size() + 1);
+    address.path += in_path;
   }
   if (!key.empty()) {
     address.path += "/" + percent_encode(key, "/");

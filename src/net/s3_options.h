@@ -24,15 +24,15 @@ struct S3Options {
   std::string secret_access_key;
   std::string session_token;  // may be empty
   std::string bucket;
-  std::string region;      // empty: what the endpoint's name says, else us-east-1
+  std::string region;      // empty: what a known service's name says, else us-east-1
   std::string key_prefix;  // may be empty
   S3Addressing addressing = S3Addressing::kAuto;
   std::chrono::seconds presign_ttl{3600};  // 1 ... 604800
 
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds attempt_timeout{60'000};
-  // Of all attempts together, and the waits between them.
-  RetryPolicy retry{.max_attempts = 6,
+  // As many attempts as fit: a service that is away for minutes costs no result.
+  RetryPolicy retry{.max_attempts = 0,
                     .first_delay = std::chrono::milliseconds(200),
                     .max_delay = std::chrono::milliseconds(10'000),
                     .total = std::chrono::milliseconds(180'000)};
@@ -59,7 +59,8 @@ S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config,
 // The prefix, made to end in '/', and the name.
 std::string s3_key(const S3Options& options, std::string_view name);
 
-// Host and path of the bucket or of an object in it.
+// Host and path of the bucket or of an object in it. An endpoint that names the bucket already, in
+// its path or in its host, is recognised.
 struct S3Address {
   std::string scheme;
   std::string authority;

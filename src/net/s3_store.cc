@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "net/url.h"
 #include "net/xml.h"
 
 namespace echo {
@@ -19,9 +20,13 @@ S3Store::S3Store(const S3Options& options, HttpClient& http, Clock& clock)
 
 std::string S3Store::key(const std::string& name) const {
   std::string whole = s3_key(client_.options(), name);
-  if (name.empty() || name.front() == '/' || whole.size() > kMaxKey) {
+  if (name.empty() || whole.size() > kMaxKey) {
     throw_invalid("storage: the name of an object must have 1 to " + std::to_string(kMaxKey) +
-                  " bytes with its prefix and not begin with '/'");
+                  " bytes with its prefix");
+  }
+  if (const std::string found = unstable_segment(name); !found.empty()) {
+    throw_invalid("storage: the name of an object has " + found +
+                  ", expected none that a client takes out of a link");
   }
   return whole;
 }
@@ -93,14 +98,17 @@ std::string S3Store::read_link(const std::string& url, std::stop_token stop) {
     throw Error(ErrorCode::kCancelled, text + "cancelled");
   if (response.error != TransportError::kNone) {
     throw_unavailable(text + std::string(transport_error_name(response.error)) + " (" +
-                      response.error_text + ")");
+                      response.error_text + "), at " + answering_host(url, response));
   }
   throw Error(response.status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-              text + "status " + std::to_string(response.status));
+              text + "status " + std::to_string(response.status) + " from " +
+                  answering_host(url, response));
 }
 
+std::string S3Store::key_prefix() const { return s3_key(client_.options(), ""); }
+
 std::string S3Store::lifecycle_id() const {
-  const std::string prefix = s3_key(client_.options(), "");
+  const std::string prefix = key_prefix();
   return "echo-tts " + (prefix.empty() ? "whole bucket" : prefix);
 }
 
@@ -120,7 +128,7 @@ void S3Store::set_lifecycle(int days) {
                   ", expected at least 1");
   auto rules = lifecycle_rules();
   std::erase_if(rules, [&](const LifecycleRule& rule) { return rule.id == lifecycle_id(); });
-  rules.push_back(make_expiration_rule(lifecycle_id(), s3_key(client_.options(), ""), days));
+  rules.push_back(make_expiration_rule(lifecycle_id(), key_prefix(), days));
   write_lifecycle(rules);
 }
 

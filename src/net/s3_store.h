@@ -30,6 +30,9 @@ class S3Store final : public ObjectStore {
   std::string read_link(const std::string& url, std::stop_token stop = {}) override;
   std::string describe() const override { return client_.describe(); }
 
+  // What all keys begin with, "tts/", or nothing.
+  std::string key_prefix() const;
+
   // The bucket's rules about old objects. The rule of this store is the one for its prefix; the
   // others stay as they are.
   std::vector<LifecycleRule> lifecycle_rules();

@@ -4,19 +4,13 @@
 #include <ctime>
 
 #include "base/digest.h"
+#include "base/letter_case.h"
 #include "net/url.h"
 
 namespace echo {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
 
 // Without spaces at the ends, and with single ones inside.
 std::string canonical_value(std::string_view value) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -23,14 +24,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
 }
 
 void append_encoded(std::string& out, char c) {
@@ -204,6 +197,17 @@ std::string percent_decode(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string unstable_segment(std::string_view path) {
+  while (true) {
+    const auto slash = path.find('/');
+    const std::string_view segment = path.substr(0, slash);
+    if (segment.empty()) return "an empty segment";
+    if (segment == "." || segment == "..") return "the segment \"" + std::string(segment) + "\"";
+    if (slash == std::string_view::npos) return "";
+    path.remove_prefix(slash + 1);
+  }
 }
 
 std::string url_for_display(std::string_view url) {

@@ -42,6 +42,11 @@ std::string percent_encode_illegal(std::string_view text);
 // %XX becomes a byte; a '%' without two hex digits stays as it is.
 std::string percent_decode(std::string_view text);
 
+// What of a path a client takes out before it asks for it: "an empty segment" or "the segment
+// ".."".
+// "" if it will ask for the very path. A slash at the beginning or the end makes an empty segment.
+std::string unstable_segment(std::string_view path);
+
 // The address without its query, for logs and errors: queries hold signatures.
 std::string url_for_display(std::string_view url);
 

@@ -1,6 +1,8 @@
 #include "net/xml.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace echo {
 namespace {
@@ -84,13 +86,48 @@ std::string unescape(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> xml_text(std::string_view xml, std::string_view element) {
+std::string xml_without_prefixes(std::string_view xml) {
+  std::string out;
+  out.reserve(xml.size());
+  for (std::size_t at = 0; at < xml.size();) {
+    // Comments, texts that are not parsed and instructions stay as they are.
+    const std::pair<std::string_view, std::string_view> verbatim[] = {
+        {"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}};
+    std::size_t skip = 0;
+    for (const auto& [begin, end] : verbatim) {
+      if (!xml.substr(at).starts_with(begin)) continue;
+      const auto found = xml.find(end, at + begin.size());
+      skip = (found == std::string_view::npos ? xml.size() : found + end.size()) - at;
+    }
+    if (skip == 0 && xml[at] != '<') skip = std::min(xml.find('<', at), xml.size()) - at;
+    if (skip > 0) {
+      out += xml.substr(at, skip);
+      at += skip;
+      continue;
+    }
+    out += xml[at++];
+    if (at < xml.size() && xml[at] == '/') out += xml[at++];
+    const auto name_end = std::min(xml.find_first_of(" \t\r\n/><", at), xml.size());
+    const auto colon = xml.substr(at, name_end - at).rfind(':');
+    if (colon != std::string_view::npos) at += colon + 1;
+    const auto tag_end = std::min(xml.find('>', at), xml.size());
+    out += xml.substr(at, tag_end - at);
+    at = tag_end;
+  }
+  return out;
+}
+
+std::optional<std::string> xml_text(std::string_view text, std::string_view element) {
+  const std::string whole = xml_without_prefixes(text);
+  const std::string_view xml = whole;
   const auto found = find_element(xml, element);
   if (!found) return std::nullopt;
   return unescape(xml.substr(found->inner_begin, found->inner_end - found->inner_begin));
 }
 
-std::vector<std::string> xml_elements(std::string_view xml, std::string_view element) {
+std::vector<std::string> xml_elements(std::string_view text, std::string_view element) {
+  const std::string whole = xml_without_prefixes(text);
+  const std::string_view xml = whole;
   std::vector<std::string> out;
   std::size_t from = 0;
   while (const auto found = find_element(xml, element, from)) {

@@ -121,7 +121,7 @@ LinearGroup::LinearGroup(const LayerContext& context, const Weights& w,
     scopes.push_back(w[name]);
     widths_.push_back(matrix_of(scopes.back()).shape[0]);
   }
-  if (context.backend.stacks_matrices()) {
+  if (context.backend.stacks_matrices(context.stored())) {
     products_.emplace_back(context, scopes);
   } else {
     for (const Weights& scope : scopes) products_.emplace_back(context, scope);

@@ -1,10 +1,8 @@
 #include "nn/safetensors_writer.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -18,13 +16,6 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A name of its own for each writer, beside the file so that rename() stays on one file system.
-fs::path temporary_name(const fs::path& path) {
-  static std::atomic<unsigned> counter{0};
-  return path.parent_path() / ("." + path.filename().string() + "." + std::to_string(::getpid()) +
-                               "." + std::to_string(counter++));
-}
 
 uint64_t tensor_bytes(const PlannedTensor& tensor) {
   const int64_t element = file_dtype_size(tensor.dtype);
@@ -45,10 +36,7 @@ uint64_t tensor_bytes(const PlannedTensor& tensor) {
 
 SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<PlannedTensor> tensors,
                                      const std::map<std::string, std::string>& metadata)
-    : path_(std::move(path)),
-      temporary_(temporary_name(path_)),
-      tensors_(std::move(tensors)),
-      ranges_(tensors_.size()) {
+    : path_(std::move(path)), tensors_(std::move(tensors)), ranges_(tensors_.size()) {
   // Wide elements first: then every tensor is aligned to its elements without a gap.
   std::vector<size_t> order(tensors_.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -84,27 +72,16 @@ SafetensorsWriter::SafetensorsWriter(fs::path path, std::vector<PlannedTensor> t
 
   header_ = text;
 
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw_errno("cannot create the file", errno);
-  try {
-    put(0, std::as_bytes(std::span(text)));
-    if (::ftruncate(fd_, static_cast<off_t>(bytes_)) != 0) throw_errno("cannot write", errno);
-  } catch (...) {
-    ::close(fd_);
-    ::unlink(temporary_.c_str());
-    throw;
+  if (const int error = file_.create(path_, 0666)) throw_errno("cannot create the file", error);
+  put(0, std::as_bytes(std::span(text)));
+  if (::ftruncate(file_.descriptor(), static_cast<off_t>(bytes_)) != 0) {
+    throw_errno("cannot write", errno);
   }
-}
-
-SafetensorsWriter::~SafetensorsWriter() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(temporary_.c_str());
 }
 
 void SafetensorsWriter::write(size_t tensor, uint64_t offset, std::span<const std::byte> bytes) {
   const Range& range = ranges_.at(tensor);
-  if (fd_ < 0 || offset > range.size || bytes.size() > range.size - offset) {
+  if (file_.descriptor() < 0 || offset > range.size || bytes.size() > range.size - offset) {
     throw_internal(path_.string() + ": " + std::to_string(bytes.size()) + " bytes at " +
                    std::to_string(offset) + " do not fit into tensor " +
                    quoted_name(tensors_[tensor].name));
@@ -114,7 +91,8 @@ void SafetensorsWriter::write(size_t tensor, uint64_t offset, std::span<const st
 
 void SafetensorsWriter::put(uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t written =
+        ::pwrite(file_.descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) throw_errno("cannot write", written < 0 ? errno : EIO);
     offset += static_cast<uint64_t>(written);
@@ -126,7 +104,7 @@ void SafetensorsWriter::replace_metadata(std::string_view key, std::string_view 
                                          std::string_view to) {
   const std::string entry = "\"" + std::string(key) + "\":\"";
   const size_t found = header_.find(entry + std::string(from) + "\"");
-  if (fd_ < 0 || from.size() != to.size() || found == std::string::npos) {
+  if (file_.descriptor() < 0 || from.size() != to.size() || found == std::string::npos) {
     throw_internal(path_.string() + ": metadata " + quoted_name(key) + " cannot be replaced");
   }
   header_.replace(found + entry.size(), to.size(), to);
@@ -134,22 +112,8 @@ void SafetensorsWriter::replace_metadata(std::string_view key, std::string_view 
 }
 
 void SafetensorsWriter::commit(bool durable) {
-  if (durable && ::fsync(fd_) != 0) throw_errno("cannot write", errno);
-  // Some file systems report a full disk only here.
-  const int fd = fd_;
-  fd_ = -1;
-  if (::close(fd) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary_.c_str());
-    throw_errno("cannot finish the file", error);
-  }
-  if (!durable) return;
-  // The new name is on the disk when its directory is; not every file system can do that.
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return;
-  ::fsync(directory);
-  ::close(directory);
+  const int error = file_.commit(durable ? Durability::kDurable : Durability::kNone);
+  if (error != 0) throw_errno("cannot finish the file", error);
 }
 
 void SafetensorsWriter::throw_errno(const char* what, int error) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "nn/safetensors_header.h"
 
 namespace echo {
@@ -30,7 +31,7 @@ class SafetensorsWriter {
   // written.
   SafetensorsWriter(std::filesystem::path path, std::vector<PlannedTensor> tensors,
                     const std::map<std::string, std::string>& metadata);
-  ~SafetensorsWriter();
+  ~SafetensorsWriter() = default;
   SafetensorsWriter(const SafetensorsWriter&) = delete;
   SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
 
@@ -58,12 +59,12 @@ class SafetensorsWriter {
   void put(uint64_t offset, std::span<const std::byte> bytes);
   [[noreturn]] void throw_errno(const char* what, int error) const;
 
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_;
   std::string header_;
   std::vector<PlannedTensor> tensors_;
   std::vector<Range> ranges_;
   uint64_t bytes_ = 0;
-  int fd_ = -1;
+  AtomicFile file_;
 };
 
 }  // namespace echo

@@ -89,6 +89,7 @@ void check_sizes(const json& config, const Weights& checkpoint, Report& report) 
 }
 
 void check_conditioning(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   for (const std::string& name : cases_of(run.set, "conditioning", "", ".ids")) {
     run.attempt("text encoder", kFile + name, [&] { check_text(run, name, dit); });
   }
@@ -106,8 +107,8 @@ void check_conditioning(const Comparison& run, const EchoDit& dit) {
     const std::string prefix = kFile + ("latent" + name) + ".";
     run.attempt("latent encoder", prefix + "latent", [&] {
       const KeyValueCache cache =
-          dit.encode_latent_prefix(latent_of(run.set, prefix + "latent", dit.backend()),
-                                   run.probe("latent encoder", prefix));
+          session.encode_latent_prefix(latent_of(run.set, prefix + "latent", dit.backend()),
+                                       run.probe("latent encoder", prefix));
       run.compare_cache("latent keys and values", prefix, cache);
     });
   }

@@ -55,15 +55,15 @@ Probe stages_of(const Comparison& run, const std::string& prefix) {
 }
 
 // Lanes in the recorded order: all conditions, text masked, speaker masked; or the first of them.
-void check_pass(const Comparison& run, const EchoDit& dit, const std::string& prefix,
+void check_pass(const Comparison& run, DitSession& session, const std::string& prefix,
                 const Tensor& x, const Pass& pass, int64_t count) {
   DitLane lane{x.rows(), pass.start_pos, pass.text.get(), pass.speaker.get(), pass.latent.get()};
   std::vector<DitLane> lanes(static_cast<size_t>(count), lane);
   if (count > 1) lanes.at(1).text = nullptr;
   if (count > 2) lanes.at(2).speaker = nullptr;
   const Probe stages = stages_of(run, prefix);
-  const Tensor modulation = dit.modulation(std::span(&pass.t, 1), stages);
-  const Tensor v = dit.forward(stacked(x, count), modulation, lanes, stages);
+  const Tensor modulation = session.dit().modulation(std::span(&pass.t, 1), stages);
+  const Tensor v = session.forward(stacked(x, count), modulation, lanes, stages);
   run.compare(kVelocityRow, prefix + "v", v);
 }
 
@@ -86,6 +86,7 @@ float rounded(float t) { return bfloat16_to_float(float_to_bfloat16(t)); }
 }  // namespace
 
 void check_forward(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   const GoldenSet& set = run.set;
   for (const auto& item : set.manifest().at("dit_forward").items()) {
     const std::string prefix = "dit_forward/" + item.key() + ".";
@@ -101,15 +102,16 @@ void check_forward(const Comparison& run, const EchoDit& dit) {
           set, "conditioning/speaker_" + entry.at("speaker").get<std::string>() + ".", dit);
       if (entry.contains("prefix")) {
         const auto name = "dit_forward/" + entry.at("prefix").get<std::string>();
-        pass.latent = shared(dit.encode_latent_prefix(latent_of(set, name, dit.backend())));
+        pass.latent = shared(session.encode_latent_prefix(latent_of(set, name, dit.backend())));
       }
-      check_pass(run, dit, prefix, latent_of(set, prefix + "x", dit.backend()), pass,
+      check_pass(run, session, prefix, latent_of(set, prefix + "x", dit.backend()), pass,
                  lanes_of(set, prefix + "v"));
     });
   }
 }
 
 void check_real_slice(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   const GoldenSet& set = run.set;
   const std::string file = "real_slice/";
   Pass conditions;
@@ -132,8 +134,8 @@ void check_real_slice(const Comparison& run, const EchoDit& dit) {
   });
   run.attempt("latent encoder", file + "latent.prefix", [&] {
     conditions.latent =
-        shared(dit.encode_latent_prefix(latent_of(set, file + "latent.prefix", dit.backend()),
-                                        run.probe("latent encoder", file + "latent.")));
+        shared(session.encode_latent_prefix(latent_of(set, file + "latent.prefix", dit.backend()),
+                                            run.probe("latent encoder", file + "latent.")));
     run.compare_cache("latent keys and values", file + "latent.", *conditions.latent);
   });
   const Comparison timed = run.bfloat16() ? run.variant("rounded t") : run;
@@ -147,13 +149,14 @@ void check_real_slice(const Comparison& run, const EchoDit& dit) {
       pass.start_pos = integer_of(entry, "start_pos", 0, kMaxLatentFrames);
       if (!entry.contains("prefix")) pass.latent = nullptr;
       // The recordings share one input.
-      check_pass(timed, dit, prefix, latent_of(set, file + "fwd.x", dit.backend()), pass,
+      check_pass(timed, session, prefix, latent_of(set, file + "fwd.x", dit.backend()), pass,
                  lanes_of(set, prefix + "v"));
     });
   }
 }
 
 void check_bf16_checkpoint(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   const GoldenSet& set = run.set;
   Pass conditions;
   run.attempt("text encoder", "outputs/f32.text.state", [&] {
@@ -188,7 +191,7 @@ void check_bf16_checkpoint(const Comparison& run, const EchoDit& dit) {
                         "0.75.v");
         }
         if (round) pass.t = rounded(pass.t);
-        check_pass(of_kind, dit, prefix, latent_of(set, "outputs/x", dit.backend()), pass,
+        check_pass(of_kind, session, prefix, latent_of(set, "outputs/x", dit.backend()), pass,
                    lanes_of(set, prefix + "v"));
       });
     }

@@ -75,9 +75,9 @@ std::string step_name(const std::string& prefix, int64_t step) {
   return prefix + (step < 10 ? ".step0" : ".step") + std::to_string(step) + ".v_lanes";
 }
 
-void check_trajectory(const Comparison& run, const EchoDit& dit, ModulationCache& modulations,
+void check_trajectory(const Comparison& run, DitSession& session, ModulationCache& modulations,
                       const RecordedTrajectory& recorded) {
-  Trajectory trajectory(dit, recorded.parameters, recorded_noise(run.set, recorded.noises),
+  Trajectory trajectory(session, recorded.parameters, recorded_noise(run.set, recorded.noises),
                         recorded.conditions);
   Trajectory* const batch[] = {&trajectory};
   const bool states_recorded = run.set.has(recorded.prefix + ".x_t");
@@ -87,7 +87,7 @@ void check_trajectory(const Comparison& run, const EchoDit& dit, ModulationCache
       const std::vector<float> x = trajectory.x().to_host();
       states.insert(states.end(), x.begin(), x.end());
     }
-    const Tensor v = velocities(dit, modulations, batch);
+    const Tensor v = velocities(session, modulations, batch);
     const std::string name = step_name(recorded.prefix, step);
     if (run.set.has(name)) {
       const auto lanes = recorded_lanes(trajectory, v, static_cast<size_t>(axis(run.set, name, 0)));
@@ -115,6 +115,7 @@ Conditions conditions_of(const GoldenSet& set, const json& entry, const EchoDit&
 }  // namespace
 
 void check_trajectories(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   const GoldenSet& set = run.set;
   ModulationCache modulations(dit, false);
   for (const char* file : {"sampler", "blockwise"}) {
@@ -135,13 +136,14 @@ void check_trajectories(const Comparison& run, const EchoDit& dit) {
           }
         }
         check_noise_of_seed(set, entry.at("seed").get<uint64_t>(), recorded.noises, run.report);
-        check_trajectory(run, dit, modulations, recorded);
+        check_trajectory(run, session, modulations, recorded);
       });
     }
   }
 }
 
 void check_real_slice_trajectories(const Comparison& precision, const EchoDit& dit) {
+  DitSession session(dit);
   const bool round = precision.bfloat16();
   const Comparison run = round ? precision.variant("rounded t") : precision;
   const GoldenSet& set = run.set;
@@ -169,12 +171,13 @@ void check_real_slice_trajectories(const Comparison& precision, const EchoDit& d
       if (!round) {
         check_noise_of_seed(set, entry.at("seed").get<uint64_t>(), recorded.noises, run.report);
       }
-      check_trajectory(run, dit, modulations, recorded);
+      check_trajectory(run, session, modulations, recorded);
     });
   }
 }
 
 void check_bf16_trajectories(const Comparison& run, const EchoDit& dit) {
+  DitSession session(dit);
   const GoldenSet& set = run.set;
   const json& manifest = set.manifest();
   std::shared_ptr<const KeyValueCache> speaker;
@@ -209,7 +212,7 @@ void check_bf16_trajectories(const Comparison& run, const EchoDit& dit) {
           if (!round) {
             check_noise_of_seed(set, entry.at("seed").get<uint64_t>(), recorded.noises, run.report);
           }
-          check_trajectory(of_kind, dit, modulations, recorded);
+          check_trajectory(of_kind, session, modulations, recorded);
         });
       }
     }

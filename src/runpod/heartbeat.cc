@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "base/clock.h"
-
 namespace echo::runpod {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kRetries = 3;
 constexpr size_t kReasonLimit = 256;  // characters
@@ -32,12 +28,14 @@ std::string first_characters(std::string_view text, size_t limit) {
 }  // namespace
 
 Heartbeat::Heartbeat(const PlatformClient& client, const Endpoints& endpoints,
-                     const WorkerOptions& options, const JobTable& table, Logger& logger)
+                     const WorkerOptions& options, const JobTable& table, Logger& logger,
+                     Clock& clock)
     : client_(client),
       endpoints_(endpoints),
       options_(options),
       table_(table),
       logger_(logger),
+      clock_(clock),
       outage_(logger, "Ping failed.", options.timing.failure_summary) {}
 
 void Heartbeat::start() {
@@ -58,15 +56,15 @@ void Heartbeat::stop() {
 }
 
 void Heartbeat::run(std::stop_token stop) {
-  auto next = SteadyClock::now();
+  auto next = clock_.now();
   while (!stop.stop_requested()) {
     ping(stop);
     // Beats that a slow answer or a frozen container missed are not made up for.
-    const auto now = SteadyClock::now();
+    const auto now = clock_.now();
     do next += options_.ping_interval;
     while (next <= now);
     const auto wait = std::chrono::ceil<Milliseconds>(next - now);
-    if (!real_clock().sleep_for(wait, stop)) return;
+    if (!clock_.sleep_for(wait, stop)) return;
   }
 }
 
@@ -83,7 +81,7 @@ void Heartbeat::ping(std::stop_token stop) {
     if (attempt == kRetries) return;
     const Milliseconds wait = std::max(attempt * options_.timing.ping_retry_step,
                                        retry_after(response, options_.timing.retry_after_cap));
-    if (!real_clock().sleep_for(wait, stop)) return;
+    if (!clock_.sleep_for(wait, stop)) return;
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "runpod/endpoints.h"
 #include "runpod/job_table.h"
@@ -19,7 +20,7 @@ class Heartbeat {
  public:
   // The referenced objects must outlive the heartbeat.
   Heartbeat(const PlatformClient& client, const Endpoints& endpoints, const WorkerOptions& options,
-            const JobTable& table, Logger& logger);
+            const JobTable& table, Logger& logger, Clock& clock = real_clock());
   ~Heartbeat() { stop(); }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
@@ -38,6 +39,7 @@ class Heartbeat {
   const WorkerOptions& options_;
   const JobTable& table_;
   Logger& logger_;
+  Clock& clock_;
   OutageLog outage_;
   std::jthread thread_;
 };

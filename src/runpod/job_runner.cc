@@ -88,9 +88,11 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   outbox.finish();
 
   JobEnd end;
-  end.fatal = outcome.fatal;
   end.cancelled = job.cancel_reason();
-  if (end.fatal) end.fatal_reason = outcome.error.substr(0, outcome.error.find('\n'));
+  if (const JobFailure* failure = outcome.failed(); failure && failure->fatal) {
+    end.fatal = true;
+    end.fatal_reason = failure->reason();
+  }
   if (job.silenced()) {
     if (job.cancel_reason() == CancelReason::kStopped) {
       logger_.info("Job stopped.", job.scope);
@@ -123,7 +125,7 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   end.failed = !result.error.empty();
   // A time that was up does not matter to a handler that made it.
   if (!timed_out || !end.failed) end.cancelled = CancelReason::kNone;
-  if (result.output) end.output = std::move(*result.output);
+  if (!end.failed && outcome.result()) end.format = outcome.result()->format;
   return end;
 }
 

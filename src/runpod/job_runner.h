@@ -20,7 +20,7 @@ struct JobEnd {
   std::string fatal_reason;  // for the unhealthy report: free of user text
   bool failed = false;       // an error was posted
   CancelReason cancelled = CancelReason::kNone;
-  Json output;  // what was posted beside an error; null without
+  std::string format;  // of the audio that the posted output names; empty: none
 };
 
 // Threads: any number of jobs at once.

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "net/url.h"
 
 namespace echo::runpod {
 namespace {
@@ -96,8 +97,13 @@ HttpResponse PlatformClient::ping(const std::string& url, Milliseconds timeout,
 }
 
 std::string describe(const HttpResponse& response) {
-  if (response.error == TransportError::kNone) return "HTTP " + std::to_string(response.status);
-  return std::string(transport_error_name(response.error));
+  const std::string what = response.error == TransportError::kNone
+                               ? "HTTP " + std::to_string(response.status)
+                               : std::string(transport_error_name(response.error));
+  if (response.final_url.empty()) return what;
+  const std::string hop =
+      response.redirects > 0 ? " (redirect " + std::to_string(response.redirects) + ")" : "";
+  return what + " at " + parse_url(response.final_url).origin() + hop;
 }
 
 Milliseconds retry_after(const HttpResponse& response, Milliseconds cap) {

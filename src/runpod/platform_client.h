@@ -38,7 +38,8 @@ class PlatformClient {
   WorkerTiming timing_;
 };
 
-// "HTTP 503", "cannot connect", ...: for logs and for telling one failure from another.
+// "HTTP 503 at https://host", "cannot connect at https://host (redirect 1)", ...: for logs and for
+// telling one failure from another.
 std::string describe(const HttpResponse& response);
 
 // The pause a Retry-After header asks for, in seconds or as a date, at most `cap`; zero without

@@ -20,15 +20,15 @@ constexpr Milliseconds kFrozenAfter{5'000};  // a look this late means the proce
 FinishedJob finished_job(const JobEnd& end, double seconds) {
   switch (end.cancelled) {
     case CancelReason::kStopped:
-      return {"cancelled", "platform", seconds, end.output};
+      return {"cancelled", "platform", seconds, end.format};
     case CancelReason::kShutdown:
-      return {"cancelled", "shutdown", seconds, end.output};
+      return {"cancelled", "shutdown", seconds, end.format};
     case CancelReason::kDeadline:
-      return {"timed_out", "timeout", seconds, end.output};
+      return {"timed_out", "timeout", seconds, end.format};
     case CancelReason::kNone:
       break;
   }
-  return {end.failed ? "failed" : "completed", "", seconds, end.output};
+  return {end.failed ? "failed" : "completed", "", seconds, end.format};
 }
 
 }  // namespace

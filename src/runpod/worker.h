@@ -30,7 +30,7 @@ struct FinishedJob {
   const char* status;  // "completed", "failed", "cancelled", "timed_out"
   const char* cause;   // of the last two: "platform", "shutdown", "timeout"; else empty
   double seconds = 0;  // from its receipt to the resolved result
-  const Json& output;  // what was posted; null without
+  std::string format;  // of the audio that was posted about; empty: none
 };
 
 // How a worker becomes ready, in this order.

@@ -5,6 +5,8 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/letter_case.h"
+#include "base/uuid.h"
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
@@ -12,19 +14,19 @@
 namespace echo::server {
 namespace {
 
-// Lower case, for labels: "completed".
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 ServerOptions checked(ServerOptions options) {
   if (!options.health_path.starts_with('/') || options.health_path.find('{') != std::string::npos) {
     throw_invalid("the health check path must begin with '/' and have no braces");
   }
   while (options.public_url.ends_with('/')) options.public_url.pop_back();
-  if (!options.public_url.empty()) parse_url(options.public_url);
+  if (!options.public_url.empty()) {
+    const Url url = parse_url(options.public_url);
+    // Clients would ask for another path than the links name.
+    if (const std::string found = url.path == "/" ? "" : unstable_segment(url.path.substr(1));
+        !found.empty()) {
+      throw_invalid("ECHO_PUBLIC_URL: its path has " + found);
+    }
+  }
   return options;
 }
 
@@ -43,6 +45,19 @@ bool names_this_machine(std::string_view host) {
   host = host.substr(0, host.rfind(':'));
   if (host == "localhost" || host.ends_with(".localhost")) return true;
   return host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+// Without its port, in small letters.
+std::string host_of(std::string_view authority) {
+  const size_t bracket = authority.rfind(']');
+  const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  std::string host = lower(authority.substr(0, colon));
+  if (host.ends_with('.')) host.pop_back();
+  return host;
+}
+
+bool is_local_address(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
@@ -67,7 +82,9 @@ class ApiServer::HealthService final : public http::HttpService {
  public:
   explicit HealthService(const ApiServer& server) : server_(server) {}
 
-  http::Admission admit(const http::Request&) override { return {std::nullopt, 1024, "health"}; }
+  http::Admission admit(const http::Request&) override {
+    return {std::nullopt, 1024, "health", /*vital=*/true};
+  }
   void handle(http::Request request, http::Reply reply) override {
     const bool known = request.path == server_.options_.health_path;
     reply.send(known ? server_.ping() : http::detail_response(404, "Not Found"));
@@ -78,7 +95,10 @@ class ApiServer::HealthService final : public http::HttpService {
 };
 
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
-    : options_(checked(std::move(options))), parts_(std::move(parts)), work_(options_.work) {
+    : options_(checked(std::move(options))),
+      parts_(std::move(parts)),
+      cross_origin_(options_.cross_origins),
+      work_(options_.work) {
   for (const std::string& key : options_.api_keys) {
     if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
   }
@@ -93,9 +113,12 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                                    }},
                                     work_, parts_.logger, parts_.clock);
   job_routes_ = std::make_unique<JobRoutes>(options_.routes, *jobs_, webhooks_.get(), parts_.clock);
+  openai_ = std::make_unique<OpenAiRoutes>(
+      options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); }, parts_.metrics);
   large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
+  openai_->add_to(router_);
   if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
 
   ApiDescription description = options_.description;
@@ -195,11 +218,46 @@ bool ApiServer::foreign(const http::Request& head) const {
   const std::string_view known = authority(options_.public_url);
   if (const auto origin = head.header("Origin"); origin && head.method != "GET") {
     const std::string_view site = authority(*origin);
-    if (site.empty() || (site != host && site != known)) return true;
+    const bool same = !site.empty() && (site == host || site == known);
+    if (!same && !cross_origin_.allows(*origin)) return true;
   }
-  const bool local = options_.http.host == "localhost" || options_.http.host == "::1" ||
-                     options_.http.host.starts_with("127.");
-  return local && !host.empty() && host != known && !names_this_machine(host);
+  return !known_host(host);
+}
+
+// An address cannot be made to point here by someone else's name server; any name can.
+bool ApiServer::known_host(std::string_view authority_given) const {
+  if (authority_given.empty() || names_this_machine(authority_given)) return true;
+  const std::string host = host_of(authority_given);
+  if (host == host_of(authority(options_.public_url)) || host == lower(options_.http.host)) {
+    return true;
+  }
+  return std::any_of(
+      options_.allowed_hosts.begin(), options_.allowed_hosts.end(),
+      [&](const std::string& allowed) {
+        const std::string name = host_of(allowed);
+        return name == "*" || name == host ||
+               (name.starts_with('.') && (host.ends_with(name) || host == name.substr(1)));
+      });
+}
+
+std::string ApiServer::openness() const {
+  const std::string keys =
+      key_digests_.empty() ? "without an API key"
+                           : "who has one of " + std::to_string(key_digests_.size()) + " API keys";
+  if (is_local_address(options_.http.host)) return "Open to this machine alone, " + keys;
+  std::string line = "Open to everybody who reaches " + options_.http.host + ":" +
+                     std::to_string(port()) + ", " + keys;
+  if (key_digests_.empty()) {
+    line += "; set ECHO_API_KEYS unless somebody else asks for one before";
+    for (const std::string& allowed : options_.allowed_hosts) {
+      if (allowed == "*") return line;
+    }
+    line += "; by addresses";
+    for (const std::string& allowed : options_.allowed_hosts) line += ", " + allowed;
+    if (!options_.public_url.empty()) line += ", " + std::string(authority(options_.public_url));
+    line += " and the names of this machine only (ECHO_ALLOWED_HOSTS)";
+  }
+  return line;
 }
 
 http::Admission ApiServer::admit(const http::Request& head) {
@@ -208,31 +266,60 @@ http::Admission ApiServer::admit(const http::Request& head) {
   if (match.route != nullptr) {
     admission.label = match.route->pattern;
     admission.body_limit = match.route->body_limit;
+    admission.vital = match.route->vital;
   }
+  if (is_openai_path(head.path)) {
+    admission.request_id = "req_" + random_uuid();
+    admission.headers.push_back({"x-request-id", admission.request_id});
+  }
+  if (const auto origin = head.header("Origin"); origin && cross_origin_.allows(*origin)) {
+    for (HttpHeader& header : cross_origin_.headers(*origin)) {
+      admission.headers.push_back(std::move(header));
+    }
+    if (http::CrossOrigin::is_preflight(head)) {
+      admission.refusal = http::CrossOrigin::preflight(head);
+      return admission;
+    }
+  }
+  admission.refusal = refuse_head(head, match);
+  return admission;
+}
+
+std::optional<http::Response> ApiServer::refuse_head(const http::Request& head,
+                                                     const http::RouteMatch& match) const {
+  const auto refused = [&](int status, http::Response otherwise) {
+    if (!is_openai_path(head.path)) return otherwise;
+    return openai_refusal(status, head.method, head.path).response();
+  };
   const bool open = match.route != nullptr && match.route->open;
   if (!key_digests_.empty() && !open) {
     if (!allowed(head)) {
-      admission.refusal = http::error_response(401, "unauthorized: a valid API key is needed");
-      return admission;
+      return refused(401, http::error_response(401, "unauthorized: a valid API key is needed"));
     }
   } else if (!open && foreign(head)) {
-    admission.refusal =
-        http::error_response(403, "forbidden: a request from a page of another site");
-    return admission;
+    const std::string_view host = head.header("Host").value_or("");
+    return refused(
+        403, http::error_response(
+                 403, known_host(host)
+                          ? "forbidden: a request from a page of another site"
+                          : "forbidden: the name in the header Host is not one of this server's; "
+                            "ECHO_ALLOWED_HOSTS names more, and with an API key every name will "
+                            "do"));
   }
-  if (match.route == nullptr) {
-    if (match.allowed.empty()) {
-      admission.refusal = http::detail_response(404, "Not Found");
-    } else {
-      admission.refusal = http::detail_response(405, "Method Not Allowed");
-      std::string methods;
-      for (const std::string& method : match.allowed) {
-        methods += (methods.empty() ? "" : ", ") + method;
-      }
-      admission.refusal->headers.push_back({"Allow", methods});
-    }
+  if (match.route != nullptr) return std::nullopt;
+  if (match.allowed.empty()) return refused(404, http::detail_response(404, "Not Found"));
+  http::Response response = refused(405, http::detail_response(405, "Method Not Allowed"));
+  std::string methods;
+  for (const std::string& method : match.allowed) {
+    methods += (methods.empty() ? "" : ", ") + method;
   }
-  return admission;
+  response.headers.push_back({"Allow", methods});
+  return response;
+}
+
+http::Response ApiServer::refusal(const http::Request& head, int status, std::string_view text) {
+  if (!is_openai_path(head.path)) return http::error_response(status, text);
+  return openai_refusal(status, head.method, head.path).response();
 }
 
 void ApiServer::handle(http::Request request, http::Reply reply) {
@@ -242,15 +329,17 @@ void ApiServer::handle(http::Request request, http::Reply reply) {
   if (!large) return match.route->handler(std::move(call));
   // Reading it as JSON takes long enough for a health check to be late.
   const http::Reply answer = call.reply;
+  http::Request head;
+  head.path = call.request.path;
   const auto shared = std::make_shared<http::Call>(std::move(call));
-  const bool taken = large_bodies_->post([route = match.route, shared] {
+  const bool taken = large_bodies_->post([this, head, route = match.route, shared] {
     try {
       route->handler(std::move(*shared));
     } catch (const std::exception&) {
-      shared->reply.send(http::error_response(500, "internal: the request could not be handled"));
+      shared->reply.send(refusal(head, 500, "internal: the request could not be handled"));
     }
   });
-  if (!taken) answer.send(http::error_response(503, "server_busy: too much is being uploaded"));
+  if (!taken) answer.send(refusal(head, 503, "server_busy: too much is being uploaded"));
 }
 
 void ApiServer::answered(const std::string& label, const std::string& method, int status,
@@ -260,12 +349,13 @@ void ApiServer::answered(const std::string& label, const std::string& method, in
 
 // ---- the service itself
 
-void ApiServer::add_get(const std::string& pattern, bool open,
+void ApiServer::add_get(const std::string& pattern, Access access,
                         std::function<http::Response()> answer) {
   http::Route route{"GET", pattern, [answer = std::move(answer)](const http::Call& call) {
                       call.reply.send(answer());
                     }};
-  route.open = open;
+  route.open = access != Access::kKey;
+  route.vital = access == Access::kVital;
   router_.add(std::move(route));
 }
 
@@ -283,21 +373,22 @@ void ApiServer::add_service_routes() {
     return response;
   };
   // First: it may be any path, also one of those below.
-  add_get(options_.health_path, true, [this] { return ping(); });
-  if (options_.health_path != "/ping") add_get("/ping", true, [this] { return ping(); });
-  add_get("/ready", true, [this] { return ready(); });
-  add_get("/health", true, [this] {
+  add_get(options_.health_path, Access::kVital, [this] { return ping(); });
+  if (options_.health_path != "/ping") add_get("/ping", Access::kVital, [this] { return ping(); });
+  add_get("/ready", Access::kVital, [this] { return ready(); });
+  add_get("/health", Access::kVital, [this] {
     Json body = health();
     constexpr const char* kNames[] = {"loading", "ready", "broken", "draining"};
     body["status"] = kNames[static_cast<int>(state_.load())];
     return http::json_response(200, body);
   });
-  add_get("/v2/{endpoint}/health", true, [this] { return http::json_response(200, health()); });
-  add_get("/", true, page);
-  add_get("/docs", true, page);
-  add_get("/openapi.json", true, [this] { return http::json_response(200, openapi_); });
+  add_get("/v2/{endpoint}/health", Access::kVital,
+          [this] { return http::json_response(200, health()); });
+  add_get("/", Access::kOpen, page);
+  add_get("/docs", Access::kOpen, page);
+  add_get("/openapi.json", Access::kOpen, [this] { return http::json_response(200, openapi_); });
   if (parts_.metrics == nullptr) return;
-  add_get("/metrics", false, [this] {
+  add_get("/metrics", Access::kKey, [this] {
     const WorkQueue::Counts counts = work_.counts();
     parts_.metrics->set_queue_depth(static_cast<double>(counts.waiting));
     parts_.metrics->set_in_flight(static_cast<double>(counts.running));
@@ -342,17 +433,48 @@ Json ApiServer::health() const {
   return job_routes_->health({state == State::kLoading, state == State::kBroken});
 }
 
+// It takes turns with the jobs, and its result is not kept.
+void ApiServer::submit_speech(SpeechWork speech) {
+  if (state_ == State::kBroken) {
+    throw OpenAiError(503, "The device or the process is broken.", "device_broken");
+  }
+  const auto shared = std::make_shared<SpeechWork>(std::move(speech));
+  const auto asked = std::chrono::steady_clock::now();
+  Work work;
+  work.run = [shared, asked](const std::stop_token& stop) {
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - asked;
+    shared->run(stop, waited.count());
+  };
+  work.refused = [this, shared](const std::string&) {
+    const bool broken = state_ == State::kBroken;
+    shared->refuse({503, broken ? "The device or the process is broken." : "The server ends.",
+                    broken ? "device_broken" : "draining"});
+  };
+  WorkQueue::Ticket ticket;
+  switch (work_.add(std::move(work), &ticket)) {
+    case Added::kYes:
+      break;
+    case Added::kFull:
+      throw OpenAiError(429, "Too many requests wait, try again later.", "queue_full");
+    case Added::kClosed:
+      throw OpenAiError(503, "The server is about to end.", "draining");
+  }
+  // Whoever has gone away gives the place in the queue to the others.
+  const std::weak_ptr<WorkQueue::Unit> unit = ticket;
+  const auto withdraw = [this, unit] {
+    if (const WorkQueue::Ticket waiting = unit.lock()) work_.withdraw(waiting);
+  };
+  shared->withdraw =
+      std::make_shared<std::stop_callback<decltype(withdraw)>>(shared->gone, withdraw);
+}
+
 void ApiServer::count(const JobView& job) {
   if (parts_.metrics == nullptr) return;
   const auto spent = job.delay.value_or(std::chrono::milliseconds(0)) +
                      job.execution.value_or(std::chrono::milliseconds(0));
-  Json output;
-  if (job.output && job.output->size() <= kLargestCountedOutput) {
-    output = Json::parse(*job.output, nullptr, /*allow_exceptions=*/false);
-  }
-  parts_.metrics->job_finished(std::string(job_kind_name(job.kind)),
-                               lower(job_state_name(job.state)),
-                               std::chrono::duration<double>(spent).count(), output);
+  parts_.metrics->request_finished(std::string(job_kind_name(job.kind)), job.format,
+                                   lower(job_state_name(job.state)),
+                                   std::chrono::duration<double>(spent).count());
   if (job.state == JobState::kCancelled) parts_.metrics->cancelled("client");
   if (job.state == JobState::kTimedOut) parts_.metrics->cancelled("timeout");
 }

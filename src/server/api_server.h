@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/background_thread.h"
+#include "http/cross_origin.h"
 #include "http/http_server.h"
 #include "http/router.h"
 #include "job/handler.h"
@@ -20,6 +21,7 @@
 #include "net/http_client.h"
 #include "server/job_book.h"
 #include "server/job_routes.h"
+#include "server/openai_routes.h"
 #include "server/openapi.h"
 #include "server/webhook_sender.h"
 
@@ -33,6 +35,10 @@ struct ServerOptions {
   std::string health_path = "/ping";  // 204 while loading, 200 when ready, 500 when broken
 
   std::vector<std::string> api_keys;  // empty: none is needed
+  // Without keys: the names, beside addresses, this machine's own, `public_url`'s and the one that
+  // is listened on, by which clients may call the server; ".example.org" stands for all below it,
+  // "*" for every name.
+  std::vector<std::string> allowed_hosts;
   // "https://host": where links point to, and a name under which clients know the server; empty:
   // host and port.
   std::string public_url;
@@ -40,6 +46,9 @@ struct ServerOptions {
   WorkQueueOptions work;
   JobBookOptions jobs;
   JobRouteOptions routes;
+  OpenAiOptions openai;
+  // Sites whose pages may use the API from a browser: "https://host", or "*" for all.
+  std::vector<std::string> cross_origins;
   WebhookOptions webhooks;
   ApiDescription description;  // endpoint_id, keys and files are filled in
 };
@@ -76,9 +85,14 @@ class ApiServer final : private http::HttpService {
   int port() const;
   int health_port() const;
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
+  // For the log at the start: who may call, and with what.
+  std::string openness() const;
 
   // Work is done from now on, at least `concurrency` units of it at once. Once.
   void set_ready(Handler handler, int concurrency = 0);
+  // Speech for listeners, OpenAI's API, is made by it from now on. It must outlive the server.
+  // Once.
+  void set_speech(LiveSpeech& speech) { openai_->set_ready(speech); }
   // No job will be done: those that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
 
@@ -96,25 +110,33 @@ class ApiServer final : private http::HttpService {
 
   http::Admission admit(const http::Request& head) override;
   void handle(http::Request request, http::Reply reply) override;
+  http::Response refusal(const http::Request& head, int status, std::string_view text) override;
   void answered(const std::string& label, const std::string& method, int status,
                 std::chrono::duration<double> time) override;
 
   bool allowed(const http::Request& head) const;
   bool foreign(const http::Request& head) const;
+  bool known_host(std::string_view authority) const;
   void add_service_routes();
-  void add_get(const std::string& pattern, bool open, std::function<http::Response()> answer);
+  enum class Access { kVital, kOpen, kKey };
+  void add_get(const std::string& pattern, Access access, std::function<http::Response()> answer);
   http::Response ping() const;
   http::Response ready() const;
   Json health() const;
   void count(const JobView& job);
+  std::optional<http::Response> refuse_head(const http::Request& head,
+                                            const http::RouteMatch& match) const;
+  void submit_speech(SpeechWork work);
 
   const ServerOptions options_;
   ServerParts parts_;
   std::atomic<State> state_{State::kLoading};
   std::string openapi_;
   std::vector<std::string> key_digests_;
+  const http::CrossOrigin cross_origin_;
   http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
+  std::unique_ptr<OpenAiRoutes> openai_;  // what runs in the queue uses it
   WorkQueue work_;
   std::unique_ptr<JobBook> jobs_;
   std::unique_ptr<JobRoutes> job_routes_;

@@ -128,6 +128,7 @@ Retried JobBook::retry(const std::string& id) {
   std::erase(finished_, found);
   found->output = nullptr;
   found->error.clear();
+  found->format.clear();
   found->pieces.clear();
   found->handed_out = found->piece_bytes = 0;
   found->streamed = found->started = false;
@@ -208,7 +209,7 @@ void JobBook::tick() {
     for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
       const bool gone = waiter->gone.stop_requested();
       if (gone || waiter->deadline <= now) {
-        if (!gone) wakes.push_back(std::move(waiter->wake));
+        release(*waiter, gone, wakes);
         waiter = waiters_.erase(waiter);
       } else {
         ++waiter;
@@ -258,6 +259,7 @@ JobView JobBook::view(const Record& record) const {
   }
   job.output = record.output;
   job.error = record.error;
+  job.format = record.format;
   job.retries = record.retries;
   job.streamed = record.streamed;
   return job;
@@ -342,10 +344,20 @@ void JobBook::drop(const std::shared_ptr<Record>& record, Wakes& wakes) {
   wake_waiters(record->id, wakes);
 }
 
+// Whatever a waiter holds goes without the lock too: its end may wait for somebody who waits for
+// it.
+void JobBook::release(Waiter& waiter, bool gone, Wakes& wakes) {
+  if (gone) {
+    wakes.push_back([unused = std::move(waiter.wake)] {});
+  } else {
+    wakes.push_back(std::move(waiter.wake));
+  }
+}
+
 void JobBook::wake_waiters(const std::string& id, Wakes& wakes) {
   for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
     if (waiter->id == id && satisfied(*waiter)) {
-      if (!waiter->gone.stop_requested()) wakes.push_back(std::move(waiter->wake));
+      release(*waiter, waiter->gone.stop_requested(), wakes);
       waiter = waiters_.erase(waiter);
     } else {
       ++waiter;

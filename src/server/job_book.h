@@ -30,7 +30,7 @@ struct JobBookOptions {
   using Milliseconds = std::chrono::milliseconds;
 
   size_t max_finished = 10'000;          // finished jobs that are remembered
-  size_t max_bytes = size_t{512} << 20;  // of all inputs and outputs held
+  size_t max_bytes = size_t{512} << 20;  // of all inputs and outputs, as they are held
   Milliseconds keep_run{30 * 60'000};    // a finished job's result is kept this long
   Milliseconds keep_runsync{60'000};
   Milliseconds execution_timeout{600'000};  // where the job does not say
@@ -47,7 +47,7 @@ struct Submission {
   JobKind kind = JobKind::kRun;
   std::string id;    // unique
   Json document;     // what the handler sees; with `id` and `input`
-  size_t bytes = 0;  // of the request
+  size_t bytes = 0;  // what the document takes (held_bytes)
   std::optional<std::chrono::milliseconds> execution_timeout, ttl;
   std::function<void(const JobView&)> finished;  // called each time that the job is over
 };
@@ -126,7 +126,7 @@ class JobBook {
   void leave();
   bool set_progress(Attempt& attempt, std::string text);
   bool add_piece(Attempt& attempt, const Json& piece);
-  void finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome);
+  void finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& outcome);
 
   // With mutex_ held.
   std::shared_ptr<Record> record(const std::string& id) const;
@@ -137,6 +137,7 @@ class JobBook {
   void stop_attempt(Record& record, Wakes& wakes);
   void drop(const std::shared_ptr<Record>& record, Wakes& wakes);
   void wake_waiters(const std::string& id, Wakes& wakes);
+  void release(Waiter& waiter, bool gone, Wakes& wakes);
   bool satisfied(const Waiter& waiter) const;
   bool current(const Attempt& attempt) const;
   void make_room(size_t bytes, Wakes& wakes);

@@ -24,6 +24,7 @@ struct JobBook::Record {
   bool started = false;
   JsonText output;
   std::string error;
+  std::string format;
   int retries = 0;
   bool streamed = false;
   std::vector<JsonText> pieces;

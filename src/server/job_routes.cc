@@ -157,7 +157,6 @@ void JobRoutes::run(const http::Call& call, Style style, JobKind kind) {
   if (body.refusal) return call.reply.send(std::move(*body.refusal));
   Submission submission;
   submission.kind = kind;
-  submission.bytes = call.request.body.size();
   if (hosted) {
     submission.id = (kind == JobKind::kRunSync ? "sync-" : "") + random_uuid() + "-u1";
   } else {
@@ -173,6 +172,7 @@ void JobRoutes::run(const http::Call& call, Style style, JobKind kind) {
       submission.document[name] = std::move(*found);
     }
   }
+  submission.bytes = held_bytes(submission.document);
   const std::string id = submission.id;
   std::optional<Deadline> until;
   if (kind == JobKind::kRunSync) {
@@ -192,9 +192,9 @@ void JobRoutes::realtime(const http::Call& call) {
   Submission submission;
   submission.kind = JobKind::kRealtime;
   submission.id = "realtime-" + random_uuid();
-  submission.bytes = call.request.body.size();
   submission.document = {{"id", std::move(body.document["id"])},
                          {"input", std::move(body.document["input"])}};
+  submission.bytes = held_bytes(submission.document);
   const std::string id = submission.id;
   if (auto refused = refusal(std::move(submission))) return call.reply.send(std::move(*refused));
   // Nobody else knows the job, so it ends with the connection.
@@ -225,7 +225,7 @@ std::optional<JobRoutes::Deadline> JobRoutes::deadline(const http::Call& call,
 
 void JobRoutes::answer_when_final(const http::Call& call, const std::string& id, Deadline deadline,
                                   Style style) {
-  book_.when(id, JobBook::Until::kFinal, deadline, call.request.gone,
+  book_.when(id, JobBook::Until::kFinal, deadline, call.request.lost,
              [this, id, style, reply = call.reply] {
                const auto job = book_.find(id);
                if (style == Style::kHosted) {
@@ -246,7 +246,7 @@ void JobRoutes::development_status(const http::Call& call) {
 void JobRoutes::development_stream(const http::Call& call) {
   const std::string id = call.parameter("id");
   book_.when(
-      id, JobBook::Until::kFinal, Deadline::max(), call.request.gone,
+      id, JobBook::Until::kFinal, Deadline::max(), call.request.lost,
       [this, id, reply = call.reply] {
         const auto job = book_.find(id);
         if (!job) return reply.send(lost_job(id));
@@ -273,8 +273,17 @@ void JobRoutes::stream(const http::Call& call) {
   }
   const auto until = deadline(call, otherwise);
   if (!until) return call.reply.send(http::error_response(400, "bad_request: wait is no number"));
-  book_.when(id, JobBook::Until::kPiecesOrFinal, *until, call.request.gone,
-             [this, id, reply = call.reply] {
+  // Whoever has closed its direction may be gone. Pieces are handed out once, so it gets none.
+  const std::stop_token gone = call.request.gone;
+  const auto answer_without = [this, id, reply = call.reply] {
+    const auto job = book_.find(id);
+    reply.send(job ? ok(stream_json(*job, /*with_id=*/false)) : unknown_job(id));
+  };
+  const auto guard =
+      std::make_shared<std::stop_callback<decltype(answer_without)>>(gone, answer_without);
+  book_.when(id, JobBook::Until::kPiecesOrFinal, *until, gone,
+             [this, id, gone, guard, reply = call.reply] {
+               if (gone.stop_requested()) return;
                const auto job = book_.take_pieces(id);
                reply.send(job ? ok(stream_json(*job, /*with_id=*/false)) : unknown_job(id));
              });

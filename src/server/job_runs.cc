@@ -129,9 +129,7 @@ bool JobBook::add_piece(Attempt& attempt, const Json& piece) {
   return true;
 }
 
-void JobBook::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome) {
-  const bool fatal = outcome.fatal;
-  const std::string reason = outcome.error.substr(0, outcome.error.find('\n'));
+void JobBook::finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& outcome) {
   ShapedResult result = shape_result(outcome);
   std::string output = result.output ? dump_json(*result.output) : "";
   Wakes wakes;
@@ -153,11 +151,13 @@ void JobBook::finish(const std::shared_ptr<Attempt>& attempt, JobOutcome outcome
       }
       record.output = output.empty() ? nullptr : share(std::move(output));
       const bool failed = !result.error.empty();
+      record.format = failed || !outcome.result() ? "" : outcome.result()->format;
       end(record, failed ? JobState::kFailed : JobState::kCompleted, result.error, wakes);
     }
   }
   run_all(wakes);
-  if (fatal && hooks_.fatal) hooks_.fatal(reason);
+  const JobFailure* failure = outcome.failed();
+  if (failure && failure->fatal && hooks_.fatal) hooks_.fatal(failure->reason());
 }
 
 }  // namespace echo::server

@@ -35,8 +35,9 @@ struct JobView {
   JobState state = JobState::kInQueue;
   std::optional<std::chrono::milliseconds> delay;      // in the queue; once started
   std::optional<std::chrono::milliseconds> execution;  // in the handler; once over
-  JsonText output;    // null: none; the newest progress update while the job runs
-  std::string error;  // of a failed job
+  JsonText output;     // null: none; the newest progress update while the job runs
+  std::string error;   // of a failed job
+  std::string format;  // of the audio that the output names; empty: none
   int retries = 0;
   bool streamed = false;         // the handler gave pieces
   std::vector<JsonText> pieces;  // JobBook::take_pieces alone fills it

@@ -12,8 +12,8 @@ constexpr size_t kLongestReason = 200;  // leaves room for the file's name in th
 // What became of the audio, for the end of a message.
 std::string keep(OutputDirectory& fallback, const std::string& name, std::string_view bytes) {
   try {
-    fallback.save(name, bytes);
-    return "; the audio is kept as " + in_quotes(name, 256) + " in the worker's output directory";
+    const std::string kept = fallback.save(name, bytes);
+    return "; the audio is kept as " + in_quotes(kept, 256) + " in the worker's output directory";
   } catch (const Error& error) {
     return std::string("; the audio is lost: ") + error.what();
   }

@@ -23,9 +23,9 @@ struct DeliveredAudio {
 };
 
 // Puts the file into the store and makes a link to it. When that fails for good, the bytes go to
-// `fallback` under the same name. Throws JobError storage_unavailable, saying why and under which
-// name the audio was kept, if it was; kCancelled when `stop` is requested (then nothing is kept).
-// `secrets` are hidden in the message.
+// `fallback` under the same name, or one like it. Throws JobError storage_unavailable, saying why
+// and under which name the audio was kept, if it was; kCancelled when `stop` is requested (then
+// nothing is kept). `secrets` are hidden in the message.
 DeliveredAudio deliver(ObjectStore& store, OutputDirectory& fallback, const std::string& name,
                        std::string_view bytes, const std::string& content_type,
                        std::span<const std::string> secrets, std::stop_token stop);

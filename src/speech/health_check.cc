@@ -65,6 +65,9 @@ HealthItem check_voices(const VoiceDirectory& voices) {
     }
     item.detail = counted(usable, "voice") + ", " + megabytes(bytes);
     if (bad > 0) item.detail += ", " + std::to_string(bad) + " not usable" + problems;
+    if (usable + bad >= VoiceDirectory::kMostEntries) {
+      item.detail += "; there may be more, only so many are looked at";
+    }
     if (usable == 0 || bad > 0) item.status = HealthStatus::kWarn;
   } catch (const Error& error) {
     item = {"voices", HealthStatus::kFail, error.what()};

@@ -43,16 +43,16 @@ JobFailure failure_of(const std::exception_ptr& exception, std::span<const std::
     std::rethrow_exception(exception);
   } catch (const JobError& error) {
     return {error.kind(), public_text(error.what(), secrets),
-            error.code() == ErrorCode::kInternal && error.kind() == job_kind::kInternal};
+            error.code() == ErrorCode::kInternal && error.kind() == job_kind::kInternal, nullptr};
   } catch (const Error& error) {
     return {std::string(kind_of(error.code())), public_text(error.what(), secrets),
-            error.code() == ErrorCode::kInternal};
+            error.code() == ErrorCode::kInternal, nullptr};
   } catch (const std::bad_alloc&) {
-    return {std::string(job_kind::kInternal), "out of memory", true};
+    return {std::string(job_kind::kInternal), "out of memory", true, nullptr};
   } catch (const std::exception& error) {
-    return {std::string(job_kind::kInternal), "unexpected " + type_name(error), true};
+    return {std::string(job_kind::kInternal), "unexpected " + type_name(error), true, nullptr};
   } catch (...) {
-    return {std::string(job_kind::kInternal), "unexpected exception", true};
+    return {std::string(job_kind::kInternal), "unexpected exception", true, nullptr};
   }
 }
 

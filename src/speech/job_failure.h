@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "job/outcome.h"
 
 namespace echo {
 
@@ -20,14 +21,6 @@ inline constexpr std::string_view kUnavailable = "unavailable";  // busy, a disk
 inline constexpr std::string_view kCancelled = "cancelled";
 inline constexpr std::string_view kInternal = "internal";
 }  // namespace job_kind
-
-struct JobFailure {
-  std::string kind;
-  std::string text;    // presentable, see public_text()
-  bool fatal = false;  // the device or the process is broken: better to start anew
-
-  std::string message() const { return kind + ": " + text; }
-};
 
 // An Error that already knows its kind, where the code alone would say less.
 class JobError : public Error {

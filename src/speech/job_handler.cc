@@ -11,17 +11,17 @@ Handler make_speech_handler(SpeechService& service) {
     speech.queue_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - job.received).count();
     speech.scope = {job.id(), job.batch_id()};
-    JobResult result = service.run(job.document(), speech);
-    JobOutcome outcome;
-    outcome.fatal = result.fatal;
-    if (result.failed()) {
-      outcome.error = result.value.at("error").get<std::string>();
-      result.value.erase("error");
-    }
-    // What else a failure says (checks, warnings) stays in the output beside the error.
-    if (!result.failed() || !result.value.empty()) outcome.value = std::move(result.value);
-    return outcome;
+    return service.run(job.document(), speech);
   };
+}
+
+Handler make_speech_handler(SpeechService& service, LiveSpeech& live,
+                            const StreamedJobOptions& options) {
+  return
+      [whole = make_speech_handler(service), &live, options](const Job& job, JobContext& context) {
+        if (asks_for_pieces(job)) return run_streamed_job(live, job, context, options);
+        return whole(job, context);
+      };
 }
 
 }  // namespace echo

@@ -152,13 +152,6 @@ class UnknownNames {
   size_t count_ = 0;
 };
 
-bool is_parameter(std::string_view name) {
-  const auto table = parameter_table();
-  return contains(kOtherParameters, name) ||
-         std::any_of(table.begin(), table.end(),
-                     [&](const ParameterInfo& info) { return info.name == name; });
-}
-
 JobAction parse_action(const Json& value) {
   if (value.is_null()) return JobAction::kSpeak;
   if (value == "health_check") return JobAction::kHealthCheck;
@@ -169,7 +162,7 @@ void warn_of_unknown_names(const Json& input, std::vector<std::string>& warnings
   UnknownNames unknown(warnings);
   for (const auto& item : input.items()) {
     if (contains(kInputNames, item.key())) continue;
-    unknown.add(item.key(), is_parameter(item.key())
+    unknown.add(item.key(), is_job_parameter(item.key())
                                 ? "ignored here, it belongs into \"parameters\""
                                 : "unknown and ignored");
   }
@@ -196,6 +189,13 @@ bool is_session_id(std::string_view id) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   });
+}
+
+bool is_job_parameter(std::string_view name) {
+  const auto table = parameter_table();
+  return contains(kOtherParameters, name) ||
+         std::any_of(table.begin(), table.end(),
+                     [&](const ParameterInfo& info) { return info.name == name; });
 }
 
 void check_job_text(std::string_view text, const SpeechParameters& parameters,
@@ -231,7 +231,7 @@ void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOp
 
   UnknownNames unknown(warnings);
   for (const auto& item : object.items()) {
-    if (!is_parameter(item.key())) unknown.add(item.key(), "unknown parameter, ignored");
+    if (!is_job_parameter(item.key())) unknown.add(item.key(), "unknown parameter, ignored");
   }
 }
 
@@ -243,9 +243,9 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
   job.action = parse_action(member(input, "action"));
   if (job.action == JobAction::kHealthCheck) return job;
 
+  job.parameters = limits.defaults;
   warn_of_unknown_names(input, job.warnings);
   const Json& seed = member(input, "seed");
-  job.parameters = parameters_of(limits.profile);
   const ParameterInfo& seed_info = parameter_table().front();
   set_from_json(job.parameters, seed_info, seed);
   const uint64_t outer_seed = job.parameters.seed;

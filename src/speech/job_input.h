@@ -30,8 +30,8 @@ struct JobInput {
 };
 
 struct JobLimits {
-  size_t max_text_chars = 4000;         // code points
-  Profile profile = Profile::kNatural;  // of jobs that name none
+  size_t max_text_chars = 4096;  // code points
+  SpeechParameters defaults;     // of what a job does not ask for
 };
 
 // Reads {"text", "speaker_voice", "parameters", "session_id", "seed"} or {"action"}. null is as
@@ -46,6 +46,9 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits = {});
 // before keeps what the object does not name; the caller validates it.
 void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOptions& output,
                       std::vector<std::string>& warnings);
+
+// Whether parse_parameters() knows the name.
+bool is_job_parameter(std::string_view name);
 
 // Throws kInvalidArgument unless the text can be spoken: UTF-8, not blank, without control
 // characters, of at most max_text_chars, and in chunks that the model can read.

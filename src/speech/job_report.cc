@@ -29,6 +29,15 @@ nlohmann::json voice_cache_of(const JobReport& report) {
   return report.voice_cache == VoiceCacheUse::kHit ? "hit" : "miss";
 }
 
+void count_chunks(const SpeechSummary& speech, JobReport& report) {
+  report.chunks = speech.chunks.size();
+  for (const SpokenChunk& chunk : speech.chunks) {
+    report.kept_chunks += chunk.reasons.empty() ? 0 : 1;
+    report.rerolls.insert(report.rerolls.end(), chunk.retake_reasons.begin(),
+                          chunk.retake_reasons.end());
+  }
+}
+
 std::string report_line(const JobReport& report) {
   const auto end = report.warnings.begin() +
                    static_cast<std::ptrdiff_t>(std::min(report.warnings.size(), kMostWarnings));
@@ -50,6 +59,16 @@ std::string report_line(const JobReport& report) {
                                  {"warnings", warnings}};
   if (report.first_audio_seconds) {
     line["timings"]["first_audio"] = rounded_seconds(*report.first_audio_seconds);
+  }
+  if (report.underrun_seconds) {
+    line["route"] = report.route;
+    line["underrun_seconds"] = rounded_seconds(*report.underrun_seconds);
+    if (report.audio_seconds > 0) {
+      const StageTimings& t = report.timings;
+      line["real_time_factor"] =
+          rounded_seconds((t.voice + t.text + t.diffusion + t.decode + report.encode_seconds) /
+                          report.audio_seconds);
+    }
   }
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

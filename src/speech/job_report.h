@@ -15,16 +15,19 @@ namespace echo {
 
 // What a job came to, for the operator: numbers and ids, never a word of the user.
 struct JobReport {
-  std::string kind;        // of the failure; empty: it succeeded
-  std::string job_id;      // the platform's
-  std::string session_id;  // empty when the input was refused
-  size_t text_chars = 0;   // code points
-  StageTimings timings;    // of the engine; queue and voice include what happens around it
+  std::string route = "job";  // how it came: "job", "openai"
+  std::string kind;           // of the failure; empty: it succeeded
+  std::string job_id;         // the platform's
+  std::string session_id;     // empty when the input was refused
+  size_t text_chars = 0;      // code points
+  StageTimings timings;       // of the engine; queue and voice include what happens around it
   double encode_seconds = 0;
   double upload_seconds = 0;
   double total_seconds = 0;                   // from the moment that the job was queued
   std::optional<double> first_audio_seconds;  // the same, to the first final samples
   double audio_seconds = 0;
+  // The longest that a listener who began with the first bytes had to wait for more.
+  std::optional<double> underrun_seconds;
   size_t bytes = 0;  // of the encoded file
   size_t chunks = 0;
   size_t kept_chunks = 0;  // of them, heard with a fault, since no take was better
@@ -35,6 +38,9 @@ struct JobReport {
   size_t input_warnings = 0;          // about the request and the recording: they quote names
   std::vector<std::string> warnings;  // about the speech itself
 };
+
+// Counts the chunks of a request, those that were kept with a fault, and the takes that were made anew.
+void count_chunks(const SpeechSummary& speech, JobReport& report);
 
 // {"event": "job", "id", "session_id", "status": "completed" or the failure's kind, "text_chars",
 // "chunks", "rerolls", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},

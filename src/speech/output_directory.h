@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
-#include "base/descriptor.h"
+#include "speech/kept_marks.h"
 
 namespace echo {
 
@@ -25,19 +27,20 @@ struct OutputDirectoryState {
   uint64_t free_bytes = 0;  // of the file system, for us
 };
 
-// Only files directly inside that end in .ogg, .wav, .flac or .mp3 count and are ever removed, so
-// the directory must hold nothing else of that kind: see overlaps().
-// Threads: every member may be called from any thread; several processes may share a directory.
+// Only files that this program wrote here, and nobody has changed since, count and are ever removed
+// or replaced (kept_marks.h). Threads: every member may be called from any thread; several
+// processes may share a directory.
 class OutputDirectory {
  public:
   explicit OutputDirectory(OutputDirectoryOptions options, Clock& clock = real_clock());
 
-  // Writes a file under its final name all at once or not at all, replacing one of that name, and
-  // makes the directory if need be. Older files make room for it. Throws kInvalidArgument for a
+  // Writes a file all at once or not at all, replacing one of that name which this program wrote,
+  // and makes the directory if need be. Older files make room for it. Returns its name: another
+  // ("a-2.ogg") when something else has the one that was asked for. Throws kInvalidArgument for a
   // name that is no plain file name with one of the suffixes; kUnavailable, naming the file and
   // never its directory, when it cannot be written: no directory, no permission, no space, or
   // larger than max_bytes.
-  void save(const std::string& name, std::string_view bytes);
+  std::string save(const std::string& name, std::string_view bytes);
 
   // Removes what is too old or too much, and half-written files that a killed process left. Returns
   // how many files went. Failures are not errors: there is always a next time.
@@ -47,19 +50,27 @@ class OutputDirectory {
   // be made in it.
   OutputDirectoryState check() const;
 
-  // Whether the directory of that path is this one, below it or above it: then cleaning might
-  // remove files of others. Neither has to exist yet.
-  bool overlaps(const std::string& path) const;
-
   const std::string& path() const { return options_.path; }
 
  private:
-  Descriptor open_folder(bool create) const;
-  uint64_t make_room(int folder, uint64_t wanted) const;
+  struct KeptFile;
+
+  // 0 or the system's error number.
+  int make_folder() const;
+  std::vector<KeptFile> kept_files() const;
+  std::string free_name(const std::string& name) const;
+  int write(const std::string& name, std::string_view bytes) const;
+  uint64_t make_room(uint64_t wanted) const;
 
   const OutputDirectoryOptions options_;
+  const std::filesystem::path folder_;
+  const KeptMarks marks_;
   Clock& clock_;
   mutable std::mutex mutex_;
 };
+
+// Whether one of two directories is the other, lies in it or above it. Neither has to exist yet; an
+// empty path overlaps none.
+bool directories_overlap(const std::string& one, const std::string& other);
 
 }  // namespace echo

@@ -84,6 +84,10 @@ std::string in_quotes(std::string_view value, size_t limit) {
   return '"' + one_line(value, limit) + '"';
 }
 
+bool hides_directories(std::string_view path) {
+  return path.starts_with('/') && std::none_of(path.begin(), path.end(), ends_path);
+}
+
 std::string public_text(std::string_view message, std::span<const std::string> secrets,
                         size_t limit) {
   std::string text(message);

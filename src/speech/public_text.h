@@ -21,4 +21,8 @@ inline constexpr size_t kLongestMessage = 500;
 std::string public_text(std::string_view message, std::span<const std::string> secrets = {},
                         size_t limit = kLongestMessage);
 
+// Whether public_text() leaves nothing of the folders of such an absolute path by itself: not where
+// a folder's name has what ends a path in a sentence, as a blank does.
+bool hides_directories(std::string_view path);
+
 }  // namespace echo

@@ -11,6 +11,7 @@
 #include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
+#include "speech/speech_metadata.h"
 
 namespace echo {
 namespace {
@@ -26,23 +27,6 @@ const Json& member(const Json& object, const char* name) {
   if (!object.is_object()) return kNull;
   const auto found = object.find(name);
   return found == object.end() ? kNull : *found;
-}
-
-std::string_view codec_name(AudioFormat format) {
-  switch (format) {
-    case AudioFormat::kOggOpus:
-      return "opus";
-    case AudioFormat::kFlac:
-      return "flac";
-    case AudioFormat::kMp3:
-      return "mp3";
-    case AudioFormat::kAac:
-      return "aac";
-    case AudioFormat::kWav:
-    case AudioFormat::kPcm:
-      break;
-  }
-  return "pcm_s16le";
 }
 
 void add_once(std::vector<std::string>& list, const std::vector<std::string>& more) {
@@ -76,20 +60,32 @@ void collect_strings(const Json& value, std::vector<std::string>& strings) {
   }
 }
 
+// Clients send an object with nothing in it where they mean none.
+bool says_something(const Json& config) {
+  if (!config.is_object()) return !config.is_null();
+  return std::any_of(config.begin(), config.end(),
+                     [](const Json& value) { return !value.is_null() && value != ""; });
+}
+
 }  // namespace
 
 SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts parts)
     : options_(std::move(options)), parts_(std::move(parts)), last_clean_(parts_.clock.now()) {
-  if (parts_.output.overlaps(parts_.voices.directory().path())) {
+  if (directories_overlap(parts_.output.path(), parts_.voices.directory().path())) {
     throw_invalid(
         "the output directory and the voices directory overlap, expected two apart from each "
-        "other: old output files are removed");
+        "other: what is kept would be taken for voices");
   }
   parts_.output.clean();
 }
 
 std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
-  std::vector<std::string> secrets = {parts_.voices.directory().path(), parts_.output.path()};
+  std::vector<std::string> secrets;
+  for (const std::string& path : {parts_.voices.directory().path(), parts_.output.path()}) {
+    // Every path loses its folders. To hide these ones in another way would tell whoever guesses that
+    // the guess was right.
+    if (!hides_directories(path)) secrets.push_back(path);
+  }
   const Json& config = member(job, "s3Config");
   for (const char* name : {"accessId", "accessSecret"}) {
     collect_strings(member(config, name), secrets);
@@ -102,7 +98,7 @@ std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
   return secrets;
 }
 
-JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
+JobOutcome SpeechService::run(const Json& job, const SpeechContext& context) {
   std::vector<std::string> secrets;
   JobReport report;
   report.job_id = context.scope.job_id;
@@ -110,11 +106,12 @@ JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   const Time start = parts_.clock.now();
   JobFailure failure;
   try {
-    if (member(member(job, "input"), "action") == "health_check") return {health(), false};
+    if (member(member(job, "input"), "action") == "health_check")
+      return JobOutcome::success(health());
     secrets = secrets_of(job);
     Json result = do_job(job, context, secrets, report);
     finish(report, nullptr, context.scope);
-    return {std::move(result), false};
+    return JobResult{std::move(result), std::string(format_name(report.format))};
   } catch (...) {
     failure = failure_of(std::current_exception(), secrets);
   }
@@ -122,7 +119,7 @@ JobResult SpeechService::run(const Json& job, const SpeechContext& context) {
   report.total_seconds =
       context.queue_seconds + std::chrono::duration<double>(parts_.clock.now() - start).count();
   finish(report, &failure, context.scope);
-  return {{{"error", failure.message()}}, failure.fatal};
+  return failure;
 }
 
 Json SpeechService::do_job(const Json& job, const SpeechContext& context,
@@ -141,7 +138,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.input_warnings = input.warnings.size();
   std::unique_ptr<ObjectStore> job_store;
   ObjectStore* store = parts_.store;
-  if (const Json& config = member(job, "s3Config"); !config.is_null()) {
+  if (const Json& config = member(job, "s3Config"); says_something(config)) {
     if (!parts_.job_stores) throw_invalid("s3Config: jobs may not choose their storage here");
     job_store = parts_.job_stores(config);
     store = job_store.get();
@@ -157,12 +154,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.timings.queue += context.queue_seconds;
   report.timings.voice += spoken.voice_seconds;
   report.audio_seconds = speech.seconds();
-  report.chunks = speech.chunks.size();
-  for (const SpokenChunk& chunk : speech.chunks) {
-    report.kept_chunks += chunk.reasons.empty() ? 0 : 1;
-    report.rerolls.insert(report.rerolls.end(), chunk.retake_reasons.begin(),
-                          chunk.retake_reasons.end());
-  }
+  count_chunks(speech, report);
   report.voice_cache = speech.voice_cache;
   report.input_warnings = spoken.input_warnings;
   for (size_t i = spoken.input_warnings; i < speech.warnings.size(); ++i) {
@@ -193,7 +185,8 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
           {"filename", input.file_name()},
           {"url", delivered.url},
           {"s3_key", delivered.key},
-          {"metadata", metadata_of(input, speech, report, secrets)}};
+          {"metadata",
+           speech_metadata(input, speech, report, options_.model, options_.device, secrets)}};
 }
 
 SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
@@ -236,47 +229,6 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
   check_samples(spoken.speech.samples);
   spoken.speech.warnings = std::move(warnings);
   return spoken;
-}
-
-Json SpeechService::metadata_of(const JobInput& input, const SpeechResult& speech,
-                                const JobReport& report,
-                                std::span<const std::string> secrets) const {
-  Json chunks = Json::array();
-  for (const SpokenChunk& chunk : speech.chunks) {
-    chunks.push_back({{"text_chars", chunk.text_chars},
-                      {"seed", chunk.seed},
-                      {"attempts", chunk.attempts},
-                      {"duration", rounded_seconds(chunk.seconds)},
-                      {"start_seconds", rounded_seconds(chunk.start_seconds)},
-                      {"end_seconds", rounded_seconds(chunk.end_seconds)},
-                      {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
-                      {"frames", chunk.window_frames},
-                      {"prefix_frames", chunk.prefix_frames},
-                      {"joined", chunk.joined},
-                      {"faults", chunk.reasons}});
-  }
-  Json warnings = Json::array();
-  for (const std::string& warning : speech.warnings) {
-    warnings.push_back(public_text(warning, secrets));
-  }
-  // Formats without a bit rate to choose have one all the same.
-  const long bitrate =
-      input.output.bitrate > 0
-          ? input.output.bitrate
-          : std::lround(8.0 * static_cast<double>(report.bytes) / speech.seconds());
-  return {{"sample_rate", input.output.sample_rate},
-          {"codec", codec_name(input.output.format)},
-          {"bitrate", bitrate},
-          {"duration", rounded_seconds(speech.seconds())},
-          {"seed", input.parameters.seed},
-          {"profile", profile_name(input.parameters.profile)},
-          {"rerolls", report.rerolls.size()},
-          {"device", options_.device},
-          {"model", options_.model},
-          {"chunks", std::move(chunks)},
-          {"voice_cache", voice_cache_of(report)},
-          {"warnings", std::move(warnings)},
-          {"timings", timings_of(report)}};
 }
 
 void SpeechService::finish(const JobReport& report, const JobFailure* failure,

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/outcome.h"
 #include "net/object_store.h"
 #include "speech/delivery.h"
 #include "speech/health_check.h"
@@ -58,15 +59,6 @@ struct SpeechServiceParts {
   Clock& clock = real_clock();
 };
 
-// A job's result object, or {"error": "kind: text"}. The texts hold no user text, no secret and no
-// path of the host.
-struct JobResult {
-  Json value;
-  bool fatal = false;  // the device or the process is broken: report this, then start anew
-
-  bool failed() const { return value.contains("error"); }
-};
-
 // Speech before it is encoded.
 struct SpokenJob {
   SpeechResult speech;        // warnings: everything that the client should know
@@ -78,11 +70,13 @@ struct SpokenJob {
 // Threads: every member may be called from any thread; jobs run on the threads of their callers.
 class SpeechService {
  public:
-  // Throws kInvalidArgument when the output directory, which is cleaned, overlaps the voices'.
+  // Throws kInvalidArgument when the output directory overlaps the voices'.
   SpeechService(SpeechServiceOptions options, SpeechServiceParts parts);
 
-  // Does a job: the whole object as a client sends it, {"input", "s3Config"?, ...}. Never throws.
-  JobResult run(const Json& job, const SpeechContext& context);
+  // Does a job: the whole object as a client sends it, {"input", "s3Config"?, ...}. Returns the
+  // result's document, or why there is none, in texts that hold no user text, no secret and no path
+  // of the host. Never throws.
+  JobOutcome run(const Json& job, const SpeechContext& context);
 
   // The part of run() from checked input to checked samples, for callers that deliver the audio
   // themselves. Throws Error; failure_of() makes it presentable.
@@ -97,8 +91,6 @@ class SpeechService {
  private:
   Json do_job(const Json& job, const SpeechContext& context, std::span<const std::string> secrets,
               JobReport& report);
-  Json metadata_of(const JobInput& input, const SpeechResult& speech, const JobReport& report,
-                   std::span<const std::string> secrets) const;
   void finish(const JobReport& report, const JobFailure* failure, const LogScope& scope);
   void clean_sometimes();
 

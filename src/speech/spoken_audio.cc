@@ -1,8 +1,11 @@
 #include "speech/spoken_audio.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "audio/silence.h"
+#include "audio/time_stretch.h"
 #include "engine/speech_failure.h"
 #include "speech/job_failure.h"
 
@@ -24,7 +27,10 @@ double seconds_since(Clock::time_point begin) {
 class Encoding {
  public:
   Encoding(const SpokenAudioOptions& options, const ByteSink& sink)
-      : sink_(sink), encoder_(options.encoding, options.mode, kModelRate) {}
+      : sink_(sink),
+        pushed_seconds_(options.pushed),
+        stretch_(options.speed, kModelRate),
+        encoder_(options.encoding, options.mode, kModelRate) {}
 
   // False when the sink wants no more.
   bool push(std::span<const float> samples) {
@@ -33,16 +39,18 @@ class Encoding {
       throw_no_sound("sample " + std::to_string(pushed_ + bad) +
                      " of the audio is not a finite number");
     }
-    if (pushed_ == 0) summary_.first_audio_seconds = seconds_since(begin_);
+    const double now = seconds_since(begin_);
+    if (pushed_ == 0) summary_.first_audio_seconds = now;
     pushed_ += samples.size();
-    const Clock::time_point begin = Clock::now();
-    encoder_.push(samples);
-    summary_.encode_seconds += seconds_since(begin);
+    const double played = now - *summary_.first_audio_seconds;
+    summary_.underrun_seconds = std::max(summary_.underrun_seconds, played - given_seconds());
+    encode([&](std::vector<float>& out) { stretch_.push(samples, out); });
     return send();
   }
 
   bool finish() {
     if (pushed_ == 0) throw_no_sound("the audio has no samples");
+    encode([&](std::vector<float>& out) { stretch_.finish(out); });
     const Clock::time_point begin = Clock::now();
     encoder_.finish();
     summary_.encode_seconds += seconds_since(begin);
@@ -53,6 +61,18 @@ class Encoding {
   SpokenAudioSummary& summary() { return summary_; }
 
  private:
+  double given_seconds() const { return static_cast<double>(given_) / kModelRate; }
+
+  void encode(const std::function<void(std::vector<float>&)>& stretch) {
+    const Clock::time_point begin = Clock::now();
+    std::vector<float> samples;
+    stretch(samples);
+    given_ += samples.size();
+    encoder_.push(samples);
+    summary_.encode_seconds += seconds_since(begin);
+    if (pushed_seconds_) pushed_seconds_(given_seconds());
+  }
+
   bool send() {
     const std::string bytes = encoder_.take_bytes();
     if (bytes.empty()) return true;
@@ -63,9 +83,12 @@ class Encoding {
   }
 
   const ByteSink& sink_;
+  const std::function<void(double)>& pushed_seconds_;
+  TimeStretch stretch_;
   AudioEncoder encoder_;
   const Clock::time_point begin_ = Clock::now();
-  size_t pushed_ = 0;
+  size_t pushed_ = 0;  // samples of the stream
+  size_t given_ = 0;   // samples after the change of speed
   SpokenAudioSummary summary_;
 };
 

@@ -31,6 +31,9 @@ struct SpokenAudioOptions {
   EncodeOptions encoding;
   // kStream: bytes as soon as there is sound for them. kWhole: one file at the end.
   AudioEncoder::Mode mode = AudioEncoder::Mode::kStream;
+  double speed = 1;  // see TimeStretch
+  // Told, before the bytes of the sound, where on the output's time line it ends. Seconds.
+  std::function<void(double)> pushed = {};
   // Of a request that is cancelled, end the file properly after what has been spoken.
   bool close_when_cancelled = false;
   // Bytes that may wait for a reader of SpokenAudio before the encoder waits.
@@ -44,6 +47,8 @@ struct SpokenAudioSummary {
   double encode_seconds = 0;
   // From the beginning to the first samples, and to the first bytes that the sink has taken.
   std::optional<double> first_audio_seconds, first_bytes_seconds;
+  // The longest that whoever plays from the first samples on has to wait for more.
+  double underrun_seconds = 0;
 };
 
 // Pulls the stream to its end and encodes it, on the calling thread. Throws what ended the request;

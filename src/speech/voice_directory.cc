@@ -11,10 +11,12 @@
 #include <memory>
 
 #include "audio/decode.h"
+#include "audio/voice.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "speech/public_text.h"
+#include "speech/unicode_name.h"
 
 namespace echo {
 namespace {
@@ -201,7 +203,15 @@ VoiceFile VoiceDirectory::open(const std::string& name) const {
   check_name(name);
   VoiceFile voice;
   voice.name_ = name;
-  voice.file_ = open_checked(open_root().get(), name);
+  const Descriptor root = open_root();
+  try {
+    voice.file_ = open_checked(root.get(), name);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    const auto equal = find_equal_name("/proc/self/fd/" + std::to_string(root.get()), name);
+    if (!equal) throw;
+    voice.file_ = open_checked(root.get(), *equal);
+  }
   voice.size_ = stamp_of(voice.file_.get()).size;
   voice.hash_ = hash_of(voice.file_.get(), name);
   return voice;
@@ -268,7 +278,9 @@ class VoiceDirectory::Walk {
     try {
       check_name(name);
       const Descriptor file = voices_.open_checked(root_, name);
-      entry.size = stamp_of(file.get()).size;
+      const Stamp stamp = stamp_of(file.get());
+      entry.size = stamp.size;
+      entry.modified = stamp.modified / 1'000'000'000;
       if (with_durations_) measure(file.get(), entry);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kCancelled) throw;
@@ -283,8 +295,9 @@ class VoiceDirectory::Walk {
     read_all(file, entry.name, [&](std::string_view piece) { bytes += piece; });
     DecodeOptions options;
     options.interrupted = interrupted_;
-    const DecodedAudio audio = decode_audio_bytes(bytes, entry.name, options);
-    entry.seconds = static_cast<double>(audio.samples.size()) / audio.sample_rate;
+    Voice voice = load_voice_bytes(bytes, "voice " + in_quotes(entry.name, 128), options);
+    entry.seconds = static_cast<double>(voice.samples.size()) / kModelRate;
+    entry.warnings = std::move(voice.warnings);
   }
 
   const VoiceDirectory& voices_;

@@ -39,10 +39,12 @@ class VoiceFile {
 };
 
 struct VoiceEntry {
-  std::string name;               // what a request calls it
-  uint64_t size = 0;              // bytes
-  std::optional<double> seconds;  // of sound, if asked for and it could be decoded
-  std::string problem;            // why it cannot be used; empty if nothing is known against it
+  std::string name;                   // what a request calls it
+  uint64_t size = 0;                  // bytes
+  int64_t modified = 0;               // seconds since 1970
+  std::optional<double> seconds;      // of sound, if asked for and it could be decoded
+  std::string problem;                // why it cannot be used; empty if nothing is known against it
+  std::vector<std::string> warnings;  // about the recording, as a job that uses it gets them
 };
 
 // Threads: every member may be called from any thread.
@@ -63,10 +65,11 @@ class VoiceDirectory {
   // touched.
   static void check_name(std::string_view name);
 
-  // Opens a voice. Symbolic links are followed as long as they end inside the directory; this is
-  // asked of the opened file itself, so that nothing can be exchanged in between. Throws
-  // kInvalidArgument as check_name() and for what is no regular file of at most kLargestFile bytes,
-  // leads outside or has links in a loop; kNotFound; kUnavailable when it cannot be read.
+  // Opens a voice, also under an equal name (unicode_name.h). Symbolic links are followed as long
+  // as they end inside the directory; this is asked of the opened file itself, so that nothing can
+  // be exchanged in between. Throws kInvalidArgument as check_name() and for what is no regular
+  // file of at most kLargestFile bytes, leads outside or has links in a loop; kNotFound;
+  // kUnavailable when it cannot be read.
   VoiceFile open(const std::string& name) const;
 
   // All voices below the directory, by name; hidden files and linked directories are left out.

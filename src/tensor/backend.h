@@ -132,7 +132,8 @@ class Backend {
   // float32 where the device has no fast bfloat16.
   virtual DType compute_dtype(DType wanted) const = 0;
   // Whether pack() keeps matrices in this type, which is narrower than what they are multiplied by:
-  // kInt8 with a scale for each output, kFloat8. Inputs are then bfloat16.
+  // kInt8 with a scale for each output, kFloat8. Inputs are then bfloat16; a backend may quantize
+  // each row of them likewise.
   virtual bool packs(DType narrow) const { return false; }
   // How many trajectories gain from advancing together.
   virtual int64_t batch_width() const = 0;
@@ -156,11 +157,11 @@ class Backend {
   // or what packs() affirms, for matrices only.
   virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
                                               int64_t dilation, DType precision) = 0;
-  // Whether one wide product is faster here than several of the same input, whose matrices should
-  // then be packed together.
-  virtual bool stacks_matrices() const { return false; }
+  // Whether one wide product of matrices kept in this type is faster here than several of the same
+  // input; they should then be packed together.
+  virtual bool stacks_matrices(DType precision) const { return false; }
   // One matrix of the parts' outputs, one part behind the other. Parts have the same `in`, one tap,
-  // no layout, and types of their own. Only where stacks_matrices().
+  // no layout, and types of their own. Only where stacks_matrices(precision).
   virtual std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                                       DType precision);
   // out = x w^T + bias (+ out). bias may be empty.

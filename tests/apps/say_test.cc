@@ -138,7 +138,10 @@ TEST_F(Say, RefusesTextsThatCannotBeSpoken) {
   expect_refusal({""}, "text: it is empty");
   expect_refusal({" \n\t "}, "text:");
   std::ofstream(file("hundred_thousand.txt")) << std::string(100000, 'a');
-  expect_refusal({"--file", file("hundred_thousand.txt")}, "20000 characters");
+  expect_refusal({"--file", file("hundred_thousand.txt"), "--max_text_chars", "99999"},
+                 "99999 characters");
+  std::ofstream(file("millions.txt")) << std::string(2'000'001, 'a');
+  expect_refusal({"--file", file("millions.txt")}, "2000000 characters");
   expect_refusal({"broken \xff\xfe bytes"}, "UTF-8");
   expect_refusal({"a bell \x07 rings"}, "control character");
   expect_refusal({"--file", file("missing.txt")}, "missing.txt", 1);

@@ -50,7 +50,7 @@ class NetWorkerProcess : public ::testing::Test {
   void SetUp() override {
     bucket_server_ = std::make_unique<ChildProcess>(std::vector<std::string>{
         "node", ECHO_SOURCE_DIR "/tests/js/s3_server.js", (dir_ / "bucket").string(), "tts"});
-    const auto port = bucket_server_->read_line(std::chrono::seconds(60));
+    const auto port = bucket_server_->read_line(std::chrono::minutes(4));
     ASSERT_TRUE(port) << "the S3 server did not start; run scripts/test-clients";
     const ProcessResult made = run_process({kProgram, "make-model", (dir_ / "model").string()});
     ASSERT_EQ(made.exit_code, 0) << made.err;

@@ -1,15 +1,18 @@
 #include "audio/decode.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 
 #include "audio/encode.h"
+#include "audio/silence.h"
 #include "audio/sounds.h"
 #include "audio/voice.h"
 #include "base/error.h"
@@ -18,6 +21,9 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 // The error of decoding a file as "kind: text"; "decoded" when there is none.
 std::string failure_of(const fs::path& path, const DecodeOptions& options = {}) {
@@ -127,6 +133,107 @@ TEST(Decode, ReadsIntegersOfEveryWidthToTheSameScale) {
     ASSERT_EQ(audio.samples.size(), sound.size());
     for (size_t i = 0; i < sound.size(); ++i) ASSERT_NEAR(audio.samples[i], sound[i], step);
   }
+}
+
+// A WAV file of samples that lie in `bytes` bytes each, of which the upper `bits` are theirs.
+std::string wide_wav(std::span<const float> sound, size_t bytes, unsigned bits, bool extensible,
+                     bool floats = false) {
+  std::string format, data;
+  const auto put = [](std::string& to, uint64_t value, size_t size) {
+    for (size_t i = 0; i < size; ++i) to.push_back(static_cast<char>(value >> (8 * i) & 0xFF));
+  };
+  const uint64_t kind = floats ? 3 : 1;
+  put(format, extensible ? 0xFFFE : kind, 2);
+  put(format, 1, 2);
+  put(format, 44100, 4);
+  put(format, 44100 * bytes, 4);
+  put(format, bytes, 2);
+  put(format, extensible ? bytes * 8 : bits, 2);
+  if (extensible) {
+    put(format, 22, 2);
+    put(format, bits, 2);
+    put(format, 4, 4);
+    put(format, kind, 2);
+    format += std::string("\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71", 14);
+  }
+  for (const float x : sound) {
+    if (floats) {
+      uint32_t word = 0;
+      std::memcpy(&word, &x, sizeof word);
+      put(data, word, 4);
+      continue;
+    }
+    const auto value = std::llrint(std::ldexp(x, static_cast<int>(bits) - 1));
+    const uint64_t shifted = static_cast<uint64_t>(value) << (bytes * 8 - bits);
+    put(data, bytes == 1 ? shifted + 128 : shifted, bytes);
+  }
+  std::string file = "RIFF";
+  put(file, 4 + 8 + format.size() + 8 + data.size(), 4);
+  file += "WAVEfmt ";
+  put(file, format.size(), 4);
+  file += format + "data";
+  put(file, data.size(), 4);
+  return file + data;
+}
+
+TEST(Decode, BitsThatAreFewerThanTheirBytesAreReadByTheBytes) {
+  const std::vector<float> sound = make_sound(20000, 44100);
+  const struct {
+    size_t bytes;
+    unsigned bits;
+    bool extensible, floats;
+  } cases[] = {{4, 24, true, false}, {4, 20, true, false},  {4, 16, true, false},
+               {3, 20, true, false}, {3, 16, true, false},  {2, 12, true, false},
+               {4, 24, true, true},  {4, 24, false, false}, {3, 20, false, false},
+               {4, 32, true, false}, {3, 24, true, false},  {2, 16, true, false},
+               {4, 32, true, true},  {4, 32, false, true},  {2, 16, false, false}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::to_string(c.bits) + " bits in " + std::to_string(c.bytes) + " bytes" +
+                 (c.floats ? ", floats" : "") + (c.extensible ? "" : ", plain"));
+    const DecodedAudio audio =
+        decode_audio_bytes(wide_wav(sound, c.bytes, c.bits, c.extensible, c.floats), "x.wav");
+    EXPECT_TRUE(audio.warnings.empty()) << audio.warnings[0];
+    ASSERT_EQ(audio.samples.size(), sound.size());
+    const double step = c.floats ? 1e-7 : std::ldexp(1.0, 1 - static_cast<int>(c.bits)) + 1e-7;
+    for (size_t i = 0; i < sound.size(); ++i) ASSERT_NEAR(audio.samples[i], sound[i], step) << i;
+  }
+}
+
+TEST(Decode, LengthsThatWritersIntoPipesLeaveAreNoCuts) {
+  const std::vector<float> sound = make_sound(20000, 44100);
+  for (const uint32_t data : {0U, 0x7FFFF000U, 0x7FFFFFFFU, 0x80000000U, 0xFFFFFFFFU}) {
+    const uint32_t riff = data == 0x7FFFF000U ? data + 36 : data;
+    std::string file = wide_wav(sound, 2, 16, false);
+    for (size_t i = 0; i < 4; ++i) {
+      file[4 + i] = static_cast<char>(riff >> (8 * i) & 0xFF);
+      file[40 + i] = static_cast<char>(data >> (8 * i) & 0xFF);
+    }
+    const DecodedAudio audio = decode_audio_bytes(file, "x.wav");
+    EXPECT_TRUE(audio.warnings.empty()) << std::hex << data << ": " << audio.warnings[0];
+    EXPECT_EQ(audio.samples.size(), sound.size()) << std::hex << data;
+  }
+}
+
+TEST(Decode, ChannelsThatCancelLeaveTheLoudestOne) {
+  const std::vector<float> sound = make_sound(20000, 44100);
+  std::vector<float> opposite(2 * sound.size());
+  for (size_t i = 0; i < sound.size(); ++i) {
+    opposite[i] = 0.9F * sound[i];
+    opposite[sound.size() + i] = -sound[i];
+  }
+  const DecodedAudio audio = decode_audio_bytes(float_wav(opposite, 2, 44100), "x.wav");
+  EXPECT_EQ(audio.channels, 2);
+  ASSERT_EQ(audio.samples.size(), sound.size());
+  for (size_t i = 0; i < sound.size(); ++i) ASSERT_EQ(audio.samples[i], -sound[i]) << i;
+  ASSERT_EQ(audio.warnings.size(), 1U);
+  EXPECT_EQ(audio.warnings[0], "its channels cancel each other out; channel 2 alone is used");
+
+  // A voice in one of many channels is no cancelling, nor is silence.
+  std::vector<float> one_of_eight(8 * sound.size());
+  std::copy(sound.begin(), sound.end(), one_of_eight.begin());
+  EXPECT_TRUE(decode_audio_bytes(float_wav(one_of_eight, 8, 44100), "x").warnings.empty());
+  EXPECT_TRUE(
+      decode_audio_bytes(float_wav(std::vector<float>(20000), 2, 44100), "x").warnings.empty());
 }
 
 TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {
@@ -336,6 +443,34 @@ TEST(Voice, WarnsOfSilenceAndOfHardlyAnything) {
   const Voice brief = load_voice_bytes(float_wav(make_sound(11025, 44100), 1, 44100), "x");
   ASSERT_EQ(brief.warnings.size(), 1U);
   EXPECT_NE(brief.warnings[0].find("only 0.25 s long"), std::string::npos);
+}
+
+TEST(Voice, WarnsOfWhatAListenerWouldSay) {
+  const auto warnings_of = [](const std::vector<float>& sound) {
+    return load_voice_bytes(float_wav(sound, 1, 44100), "x").warnings;
+  };
+  std::vector<float> clipped = make_sound(88200, 44100), offset = clipped, loud = clipped;
+  for (float& x : clipped) x = std::clamp(8 * x, -1.F, 1.F);
+  for (float& x : offset) x += 0.05F;
+  const float peak = find_peak(loud);
+  for (float& x : loud) x /= peak;
+  EXPECT_THAT(warnings_of(clipped), ElementsAre(HasSubstr("it is clipped: ")));
+  EXPECT_THAT(warnings_of(offset), ElementsAre(HasSubstr("direct-current offset")));
+  EXPECT_THAT(warnings_of(loud), IsEmpty());
+  const std::vector<float> song = make_sound(121 * 4000, 4000);
+  EXPECT_THAT(load_voice_bytes(float_wav(song, 1, 4000), "x").warnings,
+              ElementsAre(HasSubstr("it is 121 s long, as a piece of music is")));
+}
+
+TEST(Voice, TooShortForAVoiceIsAnError) {
+  EXPECT_NO_THROW(load_voice_bytes(float_wav(make_sound(8192, 44100), 1, 44100), "x"));
+  try {
+    load_voice_bytes(float_wav(make_sound(6615, 44100), 1, 44100), "x.wav");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_STREQ(error.what(), "x.wav: is 0.15 s long, expected at least 0.19 s of a voice");
+  }
 }
 
 TEST(Voice, LoadsAFileAtTheModelsRate) {

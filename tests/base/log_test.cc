@@ -6,14 +6,10 @@
 #include <thread>
 #include <vector>
 
+#include "support/kept_log.h"
+
 namespace echo {
 namespace {
-
-class Lines : public LogSink {
- public:
-  void write(std::string_view line) override { lines.emplace_back(line); }
-  std::vector<std::string> lines;
-};
 
 LogOptions at(LogLevel level) {
   LogOptions options;
@@ -22,46 +18,46 @@ LogOptions at(LogLevel level) {
 }
 
 TEST(Log, M46_LowerLevelsAreSilent) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   Logger logger(at(LogLevel::kWarn), sink);
   logger.info("no");
   logger.warn("yes");
   logger.tip("always");
-  EXPECT_EQ(sink->lines, (std::vector<std::string>{"WARN   | yes\n", "TIP    | always\n"}));
+  EXPECT_EQ(sink->lines(), (std::vector<std::string>{"WARN   | yes\n", "TIP    | always\n"}));
 }
 
 TEST(Log, M46_NotSetSilencesEverything) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   Logger logger(at(LogLevel::kNotSet), sink);
   logger.error("no");
   logger.tip("no");
-  EXPECT_TRUE(sink->lines.empty());
+  EXPECT_TRUE(sink->lines().empty());
 }
 
 TEST(Log, TheLevelCanChangeAtAnyTime) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   Logger logger(at(LogLevel::kError), sink);
   logger.set_level(LogLevel::kTrace);
   logger.trace("now");
-  EXPECT_EQ(sink->lines.size(), 1u);
+  EXPECT_EQ(sink->lines().size(), 1u);
 }
 
 TEST(Log, RepeatsAreCountedInsteadOfPrinted) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   {
     LogOptions options = at(LogLevel::kInfo);
     options.repeat_burst = 2;
     Logger logger(options, sink);
     for (int i = 0; i < 10; ++i) logger.info("same", {"job", ""});
     logger.info("same", {"other job", ""});
-    EXPECT_EQ(sink->lines.size(), 3u);
+    EXPECT_EQ(sink->lines().size(), 3u);
   }
-  EXPECT_EQ(sink->lines.size(), 4u);
-  EXPECT_EQ(sink->lines.back(), "INFO   | job | (repeated 8 more times) same\n");
+  EXPECT_EQ(sink->lines().size(), 4u);
+  EXPECT_EQ(sink->lines().back(), "INFO   | job | (repeated 8 more times) same\n");
 }
 
 TEST(Log, RepeatsArePrintedAgainInALaterWindow) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   LogOptions options = at(LogLevel::kInfo);
   options.repeat_burst = 1;
   options.repeat_window = std::chrono::milliseconds(1);
@@ -70,14 +66,14 @@ TEST(Log, RepeatsArePrintedAgainInALaterWindow) {
   logger.info("same");
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   logger.info("same");
-  EXPECT_EQ(sink->lines.back(), "INFO   | same\n");
+  EXPECT_EQ(sink->lines().back(), "INFO   | same\n");
 }
 
 TEST(Log, AFloodOfDifferentLinesStaysBounded) {
-  auto sink = std::make_shared<Lines>();
+  auto sink = std::make_shared<KeptLog>();
   Logger logger(at(LogLevel::kInfo), sink);
   for (int i = 0; i < 2'000; ++i) logger.info("line " + std::to_string(i));
-  EXPECT_EQ(sink->lines.size(), 2'000u);
+  EXPECT_EQ(sink->lines().size(), 2'000u);
 }
 
 TEST(Log, EveryLineIsOneWrite) {

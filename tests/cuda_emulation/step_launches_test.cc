@@ -22,8 +22,9 @@ class StepLaunches : public testing::Test {
     const Tensor modulation = dit.modulation(std::span(&t, 1));
     const Tensor x = zeros(*backend_, 3 * frames, dit.latent_size(), DType::kFloat32);
     const std::vector<DitLane> lanes = {{frames, 0, &text}, {frames}, {frames, 0, &text}};
+    DitSession session(dit);
     const StreamWork before = stream_work();
-    dit.forward(x, modulation, lanes);
+    session.forward(x, modulation, lanes);
     const StreamWork after = stream_work();
     return {after.kernels - before.kernels, after.products - before.products,
             after.others - before.others};

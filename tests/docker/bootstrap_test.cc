@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/atomic_file.h"
 #include "base/file_io.h"
 #include "support/child_process.h"
 #include "support/subprocess.h"

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/atomic_file.h"
 #include "base/file_io.h"
 #include "support/subprocess.h"
 

@@ -43,7 +43,7 @@ class NetSamples : public ::testing::Test {
         {"ECHO_PROGRAM=" + kProgram, "ECHO_VOLUME=" + file("volume"), "ECHO_MODEL_DIR=" + model,
          "ECHO_LOCAL_DIR=" + file("local"), "ECHO_HEALTH_FILE=" + file("health"), "ECHO_USER=root",
          "ECHO_API_KEYS=sample-key", "RUNPOD_POD_ID=samples"});
-    while (const auto line = server_->read_line(std::chrono::minutes(1))) {
+    while (const auto line = server_->read_line(std::chrono::minutes(4))) {
       const size_t at = line->find("http://");
       if (line->find("Listening on") != line->npos) url_ = line->substr(at);
       if (line->find("| Ready") != line->npos) break;

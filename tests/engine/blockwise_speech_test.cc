@@ -16,7 +16,6 @@
 namespace echo {
 namespace {
 
-constexpr int64_t kFrameSamples = 2048;
 
 SpeechRequest block_request(std::vector<int64_t> blocks, int64_t max_chars = 300) {
   SpeechRequest request = short_request(5);
@@ -32,6 +31,7 @@ Samples spoken_whole(const SpeechRequest& request) {
   const ModelFiles files = tiny_files();
   const LayerContext context{*backend, DType::kFloat32};
   const EchoDit dit(context, Weights::open(files.dit), true);
+  DitSession session(dit);
   const Codec codec(context, Weights::open(files.codec), read_pca_state(Weights::open(files.pca)));
   ModulationCache modulations(dit, false);
   ChunkOptions options;
@@ -45,8 +45,8 @@ Samples spoken_whole(const SpeechRequest& request) {
     const auto noise = [generator = NoiseGenerator(NoiseKind::kCpu, seed)](int64_t n) mutable {
       return generator.draw(n);
     };
-    Trajectory trajectory(dit, request.parameters, noise, std::move(conditions));
-    const Tensor latent = sample(dit, modulations, trajectory);
+    Trajectory trajectory(session, request.parameters, noise, std::move(conditions));
+    const Tensor latent = sample(session, modulations, trajectory);
     const int64_t frames = flattening_point(latent.to_host(), latent.cols());
     spoken.push_back(codec.decode(latent.row_range(0, frames)));
     seed += 1000;

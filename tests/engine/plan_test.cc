@@ -118,6 +118,19 @@ TEST(PlanTest, EveryChoiceCanBeForced) {
   }
 }
 
+TEST(PlanTest, AProcessorWithoutInt8SaysSoAndKeepsWhatItHas) {
+  PlanRequest int8;
+  int8.precision = Precision::kInt8;
+  PlanDevice cpu{"cpu", 24 * kGiB, 1, true, true};
+  EXPECT_EQ(make_plan(cpu, published(), int8).precision, Precision::kInt8);
+  cpu.int8 = false;
+  const Plan plan = make_plan(cpu, published(), int8);
+  EXPECT_EQ(plan.precision, Precision::kBFloat16);
+  EXPECT_THAT(plan.reasons[1], HasSubstr("transformer in bf16: int8 was asked for, and needs"));
+  cpu.bfloat16 = false;
+  EXPECT_EQ(make_plan(cpu, published(), int8).precision, Precision::kFloat32);
+}
+
 TEST(PlanTest, AShareOfTheMemoryCanBeAsked) {
   PlanRequest share;
   share.memory_bytes = 6 * kGiB;

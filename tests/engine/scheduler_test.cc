@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"
-#include "engine/forwarding_backend.h"
 #include "models/pca_state.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo {
 namespace {
@@ -112,12 +112,13 @@ class SchedulerTest : public ::testing::Test {
 
   TestBackend backend_;
   EchoDit dit_{{backend_, DType::kFloat32}, Weights::open(tiny_files().dit), true};
+  DitSession session_{dit_};
   Codec codec_{{backend_, DType::kFloat32},
                Weights::open(tiny_files().codec),
                read_pca_state(Weights::open(tiny_files().pca))};
   VoiceCache voices_{1 << 20};
   VoiceStore voice_store_{"", "", 80, 0};
-  SpeechModels models_{backend_, dit_, codec_, voices_, voice_store_, NoiseKind::kCuda, {}, 0};
+  SpeechModels models_{backend_, session_, codec_, voices_, voice_store_, NoiseKind::kCuda, {}, 0};
   ModulationCache modulations_{dit_, false};
   std::stop_source stop_;
   Scheduler scheduler_{models_, modulations_, stop_.get_token()};

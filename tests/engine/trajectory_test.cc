@@ -44,18 +44,19 @@ class TrajectoryTest : public ::testing::Test {
 
   // Lanes of every step, run to the end.
   std::vector<size_t> lane_counts(const SamplerParameters& p, const Conditions& conditions) {
-    Trajectory trajectory(dit_, p, noise_of(0), conditions);
+    Trajectory trajectory(session_, p, noise_of(0), conditions);
     std::vector<size_t> counts;
     Trajectory* const batch[] = {&trajectory};
     while (!trajectory.finished()) {
       counts.push_back(trajectory.lanes().size());
-      trajectory.apply(velocities(dit_, modulations_, batch));
+      trajectory.apply(velocities(session_, modulations_, batch));
     }
     return counts;
   }
 
   std::unique_ptr<Backend> backend_ = test_backend();
   EchoDit dit_{{*backend_, DType::kFloat32}, Weights(golden("tiny").file("dit")), true};
+  DitSession session_{dit_};
   ModulationCache modulations_{dit_, false};
 };
 
@@ -81,7 +82,7 @@ TEST_F(TrajectoryTest, HasNoLaneForAScaleOfZero) {
 TEST_F(TrajectoryTest, OfAScaleOfZeroMasksTheRightCondition) {
   SamplerParameters p = parameters(2, 8);
   p.cfg_scale_text = 0;
-  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
   const std::vector<DitLane> lanes = trajectory.lanes();
   ASSERT_EQ(lanes.size(), 2u);
   EXPECT_NE(lanes[1].text, nullptr);
@@ -91,13 +92,13 @@ TEST_F(TrajectoryTest, OfAScaleOfZeroMasksTheRightCondition) {
 TEST_F(TrajectoryTest, CountsStepsOverAllBlocks) {
   SamplerParameters p = parameters(3, 640);
   p.block_sizes = {8, 6};
-  Trajectory trajectory(dit_, p, noise_of(0), {text(9), nullptr, {}});
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), nullptr, {}});
   EXPECT_EQ(trajectory.steps_total(), 6);
   EXPECT_EQ(trajectory.steps_done(), 0);
   Trajectory* const batch[] = {&trajectory};
   for (int64_t done = 1; done <= 6; ++done) {
     EXPECT_FALSE(trajectory.finished());
-    trajectory.apply(velocities(dit_, modulations_, batch));
+    trajectory.apply(velocities(session_, modulations_, batch));
     EXPECT_EQ(trajectory.steps_done(), done);
   }
   EXPECT_TRUE(trajectory.finished());
@@ -110,13 +111,13 @@ TEST_F(TrajectoryTest, SpeakerScaleEndsAtItsLimitAndReturnsWithTheNextBlock) {
   p.speaker_kv_scale = 1.5;
   p.speaker_kv_min_t = 0.6;
   p.speaker_kv_max_layers = 2;
-  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
   Trajectory* const batch[] = {&trajectory};
   std::vector<float> scales;
   while (!trajectory.finished()) {
     EXPECT_EQ(trajectory.lanes()[0].speaker_scaled_layers, 2);
     scales.push_back(trajectory.lanes()[0].speaker_scale);
-    trajectory.apply(velocities(dit_, modulations_, batch));
+    trajectory.apply(velocities(session_, modulations_, batch));
   }
   EXPECT_EQ(scales, (std::vector<float>{1.5f, 1.5f, 1, 1, 1.5f, 1.5f, 1, 1}));
 }
@@ -125,11 +126,11 @@ TEST_F(TrajectoryTest, SpeakerScaleCompoundsOverBlocksThatNeverCrossItsLimit) {
   SamplerParameters p = parameters(1, 640);
   p.block_sizes = {4, 4, 4};
   p.speaker_kv_scale = 1.5;
-  Trajectory trajectory(dit_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
   Trajectory* const batch[] = {&trajectory};
   for (const float expected : {1.5f, 2.25f, 3.375f}) {
     EXPECT_EQ(trajectory.lanes()[0].speaker_scale, expected);
-    trajectory.apply(velocities(dit_, modulations_, batch));
+    trajectory.apply(velocities(session_, modulations_, batch));
   }
 }
 
@@ -149,25 +150,26 @@ TEST_F(TrajectoryTest, ABlockThatIsAddedIsAsIfItHadBeenAskedFor) {
 TEST_F(TrajectoryTest, ContinuationStandsInFrontUnchanged) {
   SamplerParameters p = parameters(2, 12);
   const Tensor before = latent(10);
-  Trajectory trajectory(dit_, p, noise_of(0), {text(9), nullptr, before});
-  const Tensor all = sample(dit_, modulations_, trajectory);
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), nullptr, before});
+  const Tensor all = sample(session_, modulations_, trajectory);
   ASSERT_EQ(all.rows(), 22);
   EXPECT_EQ(all.row_range(0, 10).to_host(), before.to_host());
 }
 
 TEST_F(TrajectoryTest, RefusesMoreFramesThanTheModelKnows) {
   SamplerParameters p = parameters(2, 639);
-  EXPECT_THROW(Trajectory(dit_, p, noise_of(0), {text(9), nullptr, latent(2)}), Error);
-  Trajectory(dit_, p, noise_of(0), {text(9), nullptr, latent(1)});
+  EXPECT_THROW(Trajectory(session_, p, noise_of(0), {text(9), nullptr, latent(2)}), Error);
+  Trajectory(session_, p, noise_of(0), {text(9), nullptr, latent(1)});
 }
 
 TEST_F(TrajectoryTest, RefusesBlocksWhenTheirWeightsAreNotLoaded) {
   const EchoDit small({*backend_, DType::kFloat32}, Weights(golden("tiny").file("dit")), false);
+  DitSession session(small);
   SamplerParameters p = parameters(2, 640);
   p.block_sizes = {8};
-  Trajectory(small, p, noise_of(0), {text(9), nullptr, {}});
+  Trajectory(session, p, noise_of(0), {text(9), nullptr, {}});
   p.block_sizes = {8, 8};
-  EXPECT_THROW(Trajectory(small, p, noise_of(0), {text(9), nullptr, {}}), Error);
+  EXPECT_THROW(Trajectory(session, p, noise_of(0), {text(9), nullptr, {}}), Error);
 }
 
 // Different texts, lengths, steps and settings, one step each in turn.
@@ -178,13 +180,13 @@ TEST_F(TrajectoryTest, InterleavedIsBitForBitAsAlone) {
     if (which == 1) p.truncation_factor = 0.8;
     if (which == 2) p.block_sizes = {9, 11};
     const auto voice = which == 1 ? nullptr : speaker(16 + 8 * which);
-    return std::make_unique<Trajectory>(dit_, p, noise_of(which),
+    return std::make_unique<Trajectory>(session_, p, noise_of(which),
                                         Conditions{text(20 + which), voice, {}});
   };
   std::vector<std::vector<float>> alone;
   for (int which = 0; which < 3; ++which) {
     ModulationCache modulations(dit_, false);
-    alone.push_back(sample(dit_, modulations, *make(which)).to_host());
+    alone.push_back(sample(session_, modulations, *make(which)).to_host());
   }
   std::vector<std::unique_ptr<Trajectory>> together;
   for (int which = 0; which < 3; ++which) together.push_back(make(which));
@@ -193,7 +195,7 @@ TEST_F(TrajectoryTest, InterleavedIsBitForBitAsAlone) {
     for (const auto& trajectory : together) {
       if (trajectory->finished()) continue;
       Trajectory* const batch[] = {trajectory.get()};
-      trajectory->apply(velocities(dit_, modulations_, batch));
+      trajectory->apply(velocities(session_, modulations_, batch));
       moved = true;
     }
   }
@@ -206,16 +208,16 @@ TEST_F(TrajectoryTest, InterleavedIsBitForBitAsAlone) {
 TEST_F(TrajectoryTest, BatchedIsNearToAlone) {
   const auto make = [&](int which) {
     return std::make_unique<Trajectory>(
-        dit_, parameters(4 + which, 16 + 5 * which), noise_of(which),
+        session_, parameters(4 + which, 16 + 5 * which), noise_of(which),
         Conditions{text(20 + which), which == 0 ? nullptr : speaker(16), {}});
   };
   std::vector<std::unique_ptr<Trajectory>> together;
   for (int which = 0; which < 3; ++which) together.push_back(make(which));
   Trajectory* first[] = {together[1].get()};
-  together[1]->apply(velocities(dit_, modulations_, first));
+  together[1]->apply(velocities(session_, modulations_, first));
   while (!together[0]->finished()) {
     Trajectory* const batch[] = {together[0].get(), together[1].get(), together[2].get()};
-    const Tensor v = velocities(dit_, modulations_, batch);
+    const Tensor v = velocities(session_, modulations_, batch);
     int64_t row = 0;
     for (Trajectory* trajectory : batch) {
       const auto rows = static_cast<int64_t>(trajectory->lanes().size()) * trajectory->x().rows();
@@ -225,9 +227,9 @@ TEST_F(TrajectoryTest, BatchedIsNearToAlone) {
     EXPECT_EQ(row, v.rows());
   }
   const auto alone = make(0);
-  EXPECT_LT(
-      relative_l2(together[0]->latent().to_host(), sample(dit_, modulations_, *alone).to_host()),
-      1e-4);
+  EXPECT_LT(relative_l2(together[0]->latent().to_host(),
+                        sample(session_, modulations_, *alone).to_host()),
+            1e-4);
 }
 
 TEST_F(TrajectoryTest, ModulationRowsAreTheModelsWhateverIsKept) {

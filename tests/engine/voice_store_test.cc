@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/engine_fixture.h"
+#include "support/kill_points.h"
 
 namespace echo {
 namespace {
@@ -120,6 +121,31 @@ TEST_F(VoiceStoreTest, RemovesWhatWasNotUsedForLongest) {
   EXPECT_FALSE(store.load("bob").has_value());
   EXPECT_TRUE(store.load("carl").has_value());
   EXPECT_TRUE(fs::exists(folder_ / "somebody's.txt"));
+}
+
+TEST_F(VoiceStoreTest, RemovesOnlyItsOwnFiles) {
+  std::ofstream(folder_ / "anna.voice") << std::string(100'000, 'x');
+  const VoiceStore store(folder_, "model", 80, 10'000);
+  EXPECT_TRUE(store.save("anna", latents_));
+  EXPECT_TRUE(fs::exists(folder_ / "anna.voice"));
+  EXPECT_TRUE(store.load("anna").has_value()) << "nor do others take its room";
+}
+
+TEST_F(VoiceStoreTest, KilledAtAnyCallTheNextOneSaves) {
+  const VoiceStore store(folder_, "model", 80, 1 << 20);
+  const std::vector<float> old(80, 1.f), changed(80, 2.f), next(80, 3.f);
+  const int killed = kill_at_every_point(
+      KillPoints::kEveryCall, {.prepare = [&] { store.save("anna", old); },
+                               .work = [&] { store.save("anna", changed); },
+                               .check =
+                                   [&](int killed_at) {
+                                     const auto found = store.load("anna");
+                                     EXPECT_TRUE(found == old || found == changed) << killed_at;
+                                     EXPECT_TRUE(store.save("anna", next)) << killed_at;
+                                     EXPECT_EQ(store.load("anna"), next) << killed_at;
+                                   }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 6) << "open, lock, write, rename, close at least";
 }
 
 TEST_F(VoiceStoreTest, OutlivesTheEngineAndHealsItself) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "job/piece_rules.h"
+#include "support/kept_log.h"
 
 namespace echo {
 namespace {
@@ -21,19 +22,13 @@ class NoContext final : public JobContext {
   }
 };
 
-class Lines final : public LogSink {
- public:
-  void write(std::string_view line) override { text += line; }
-  std::string text;
-};
-
 struct Called {
   JobOutcome outcome;
   std::string log;
 };
 
 Called call(const Handler& handler) {
-  const auto lines = std::make_shared<Lines>();
+  const auto lines = std::make_shared<KeptLog>();
   Logger logger{LogOptions{}, lines};
   NoContext context;
   const Job job(Json{{"id", "a"}, {"input", 1}});
@@ -42,42 +37,42 @@ Called call(const Handler& handler) {
   };
   Called called;
   called.outcome = call_handler(handler, job, context, logger, report);
-  called.log = lines->text;
+  called.log = lines->text();
   return called;
 }
 
 TEST(CallHandler, AnOutcomeIsPassedOn) {
   const Called called =
       call([](const Job& job, JobContext&) { return JobOutcome::success(job.input()); });
-  EXPECT_EQ(called.outcome.value, 1);
+  EXPECT_EQ(called.outcome.result()->output, 1);
   EXPECT_EQ(called.log, "");
 }
 
 TEST(CallHandler, AnErrorIsAFailureOfItsKind) {
   Called called = call([](const Job&, JobContext&) -> JobOutcome { throw_invalid("canary"); });
-  EXPECT_EQ(called.outcome.error, "invalid_input: canary");
-  EXPECT_FALSE(called.outcome.fatal);
+  EXPECT_EQ(called.outcome.failed()->message(), "invalid_input: canary");
+  EXPECT_FALSE(called.outcome.failed()->fatal);
   EXPECT_NE(called.log.find("Job failed. | invalid_input"), std::string::npos) << called.log;
   EXPECT_EQ(called.log.find("canary"), std::string::npos);
   called = call([](const Job&, JobContext&) -> JobOutcome { throw_internal("device lost"); });
-  EXPECT_TRUE(called.outcome.fatal);
+  EXPECT_TRUE(called.outcome.failed()->fatal);
 }
 
 TEST(CallHandler, ACancelledJobIsNothingToLog) {
   const Called called = call(
       [](const Job&, JobContext&) -> JobOutcome { throw Error(ErrorCode::kCancelled, "over"); });
   EXPECT_EQ(called.log, "");
-  EXPECT_NE(called.outcome.error, "");
+  EXPECT_TRUE(called.outcome.failed());
 }
 
 TEST(CallHandler, WhatNobodyExpectedIsReportedAndLoggedByTypeAlone) {
   Called called =
       call([](const Job&, JobContext&) -> JobOutcome { throw std::out_of_range("canary"); });
-  EXPECT_EQ(called.outcome.error, "report of canary");
+  EXPECT_EQ(called.outcome.failed()->message(), "report of canary");
   EXPECT_NE(called.log.find("<class 'std::out_of_range'>"), std::string::npos) << called.log;
   EXPECT_EQ(called.log.find("canary"), std::string::npos);
   called = call([](const Job&, JobContext&) -> JobOutcome { throw 7; });
-  EXPECT_EQ(called.outcome.error, "report of unknown exception");
+  EXPECT_EQ(called.outcome.failed()->message(), "report of unknown exception");
 }
 
 TEST(PieceRules, AnObjectWithATruthyErrorEndsTheJob) {

@@ -4,8 +4,8 @@
 
 #include "checkpoint/echo_dit_layout.h"
 #include "cpu/cpu_backend.h"
-#include "engine/forwarding_backend.h"
 #include "support/golden.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo {
 namespace {
@@ -33,10 +33,11 @@ TEST(EchoDit, ReadsTheBlockwisePartWhenItIsUsed) {
   EXPECT_FALSE(plain.blockwise());
   EXPECT_TRUE(blockwise.blockwise());
   const Tensor latent = zeros(with, 8, blockwise.latent_size(), DType::kFloat32);
-  blockwise.encode_latent_prefix(latent);
+  DitSession session(blockwise);
+  session.encode_latent_prefix(latent);
   const int first = with.packed[DType::kFloat32];
   EXPECT_GT(first, without.packed[DType::kFloat32]);
-  blockwise.encode_latent_prefix(latent);
+  session.encode_latent_prefix(latent);
   EXPECT_EQ(with.packed[DType::kFloat32], first);
 }
 

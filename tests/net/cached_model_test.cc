@@ -1,12 +1,14 @@
 #include "net/cached_model.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <algorithm>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/file_io.h"
 #include "net/hub_options.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
@@ -110,6 +112,24 @@ TEST(Repository, Parses) {
   EXPECT_EQ(parse_repository("org/name:refs/pr/1", {}).revision, "refs/pr/1");
   for (const char* text : {"", "@v1", "org/name@", "org/name@../x", "a/b/c", "a b"}) {
     EXPECT_THROW(parse_repository(text, {}), Error) << text;
+  }
+}
+
+TEST(Repository, SaysWhatIsExpectedInsteadOfAnAddressOrAPath) {
+  struct Case {
+    const char* text;
+    const char* expected;
+  };
+  for (const Case& one :
+       {Case{"https://huggingface.co/jordand/echo-tts-base", "is it jordand/echo-tts-base?"},
+        Case{"https://huggingface.co/jordand/echo-tts-base/tree/main?x=1",
+             "is it jordand/echo-tts-base?"},
+        Case{"http://mirror.example", "found the web address"},
+        Case{"/models/echo", "ECHO_MODEL_DIR"}, Case{"./echo", "ECHO_MODEL_DIR"}}) {
+    const Error error = error_of([&] { parse_repository(one.text, {}); });
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(one.expected),
+                                             testing::HasSubstr("expected ORG/NAME")));
   }
 }
 

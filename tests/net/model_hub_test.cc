@@ -3,16 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <algorithm>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
 #include "fake_hub.h"
 #include "net/curl_http_client.h"
+#include "net/file_lock.h"
 #include "support/child_process.h"
+#include "support/kill_points.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -173,6 +177,75 @@ TEST_F(ModelHubTest, RefusalsNameTheRepositoryAndNeverTheToken) {
   EXPECT_EQ(hub.hub_requests().size(), 2u) << "refusals are not tried again";
 }
 
+TEST_F(ModelHubTest, RefusalsOfTheSecondHostAreNotTheTokens) {
+  for (const int status : {401, 403, 404, 451}) {
+    FakeHub hub(small_and_big());
+    hub.set_content_fault(
+        [&](const PeerRequest&, PeerReply& reply) { reply = {.status = status}; });
+    HubOptions with_token = options(hub);
+    with_token.token = "hf_good";
+    const Error error = error_of(with_token, repository());
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr(hub.content().url() + " (redirect 1 of " + hub.url() + ")"),
+                      HasSubstr("status " + std::to_string(status)), HasSubstr("firewall"),
+                      Not(HasSubstr("token")), Not(HasSubstr("Signature"))));
+  }
+}
+
+TEST_F(ModelHubTest, FaultsOfTheSecondHostNameIt) {
+  FakeHub hub(small_and_big());
+  hub.set_content_fault([&](const PeerRequest&, PeerReply& reply) { reply = {.status = 502}; });
+  EXPECT_THAT(error_of(options(hub), repository()).what(),
+              HasSubstr(", at " + hub.content().url()));
+  hub.set_content_fault([&](const PeerRequest&, PeerReply& reply) { reply = {.silent = true}; });
+  EXPECT_THAT(error_of(options(hub), repository()).what(),
+              HasSubstr(", at " + hub.content().url()));
+}
+
+// A cache that somebody else wrote and nobody may write.
+class ReadOnlyCache : public ModelHubTest {
+ protected:
+  void fill(const FakeHub& hub) { download(options(hub), repository()); }
+  fs::path ref() const { return cache_ / "models--Org--model.x" / "refs" / "main"; }
+  // Also for root, who may write where rights forbid it: there is no folder to write to.
+  void forbid_refs() {
+    fs::remove_all(ref().parent_path());
+    write_file_atomically(ref().parent_path(), "a file in the place of the folder");
+  }
+};
+
+TEST_F(ReadOnlyCache, ARefThatEndsInALineBreakIsTheSame) {
+  FakeHub hub(small_and_big());
+  fill(hub);
+  write_file_atomically(ref(), kCommit + "\n");
+  EXPECT_NO_THROW(download(options(hub), repository()));
+  EXPECT_EQ(read_file(ref()), kCommit + "\n") << "it was written again";
+}
+
+TEST_F(ReadOnlyCache, WhatIsWholeWillDoWithoutARef) {
+  FakeHub hub(small_and_big());
+  fill(hub);
+  forbid_refs();
+  const fs::path snapshot = download(options(hub), repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+}
+
+TEST_F(ReadOnlyCache, WhatIsMissingIsAnError) {
+  FakeHub hub(small_and_big());
+  fs::create_directories(ref().parent_path().parent_path());
+  forbid_refs();
+  EXPECT_EQ(error_of(options(hub), repository()).code(), ErrorCode::kUnavailable);
+}
+
+TEST_F(ReadOnlyCache, WhatTheHubLacksIsSaidAllTheSame) {
+  FakeHub hub(small_and_big());
+  fs::create_directories(cache_ / "models--Org--model.x");
+  write_file_atomically(cache_ / "models--Org--model.x" / ".no_exist", "no folder");
+  const Error error = error_of(options(hub), repository({"absent.bin"}));
+  EXPECT_THAT(error.what(), HasSubstr("no file absent.bin at revision main"));
+}
+
 TEST_F(ModelHubTest, SaysWhatDoesNotExist) {
   FakeHub hub(small_and_big());
   Error error = error_of(options(hub), repository({"absent.bin"}));
@@ -287,7 +360,7 @@ TEST_F(ModelHubTest, AStalledConnectionIsReplaced) {
     reply.pause = 60s;
   });
   HubOptions impatient = options(hub);
-  impatient.download_timeout = 200ms;
+  impatient.download_timeout = 1s;
   impatient.retry.max_attempts = 20;
   const fs::path snapshot = download(impatient, repository());
   EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
@@ -484,27 +557,33 @@ TEST_F(ModelHubTest, ACommitInTheCacheNeedsNoRequest) {
   EXPECT_EQ(hub.hub_requests().size(), asked);
 }
 
+// Half of every range comes, and then nothing.
+void stall_after_half_a_range(const PeerRequest&, PeerReply& reply) {
+  reply.piece = 100'000;
+  reply.pause = 600s;
+}
+
+// Whether the file grows to so many bytes.
+bool grows_to(const fs::path& path, std::uintmax_t size) {
+  for (int i = 0; i < 20'000; ++i) {
+    std::error_code error;
+    if (const auto found = fs::file_size(path, error); !error && found >= size) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
 TEST_F(ModelHubTest, CancelledWithinTheDownloadAndResumedLater) {
   FakeHub hub(small_and_big());
-  hub.set_content_fault([](const PeerRequest&, PeerReply& reply) {
-    reply.piece = 20'000;
-    reply.pause = 20ms;
-  });
+  hub.set_content_fault(stall_after_half_a_range);
   std::stop_source stop;
-  ModelHub model_hub(options(hub), *http_);
-  ErrorCode code = ErrorCode::kInternal;
-  try {
-    model_hub.download(
-        repository(),
-        [&](const HubProgress& progress) {
-          if (progress.done > 100'000) stop.request_stop();
-        },
-        stop.get_token());
-  } catch (const Error& error) {
-    code = error.code();
-  }
-  EXPECT_EQ(code, ErrorCode::kCancelled);
-  EXPECT_GT(fs::file_size(blob(hub, ".incomplete")), 100'000u);
+  std::jthread canceller([&] {
+    EXPECT_TRUE(grows_to(blob(hub, ".incomplete"), 100'000));
+    stop.request_stop();
+  });
+  EXPECT_EQ(echo::error_of([&] { download(options(hub), repository(), stop.get_token()); }).code(),
+            ErrorCode::kCancelled);
+  EXPECT_EQ(fs::file_size(blob(hub, ".incomplete")), 100'000u);
   EXPECT_FALSE(fs::exists(blob(hub)));
 }
 
@@ -559,28 +638,68 @@ TEST_F(ModelHubTest, SeveralProcessesOnOneVolumeDownloadOnce) {
   EXPECT_EQ(read_file(blob(hub)), patterned(kBig));
 }
 
-TEST_F(ModelHubTest, AKilledProcessLeavesWhatTheNextResumes) {
-  std::atomic<bool> slow{true};
+// What a killed process leaves must not keep any later one from its files.
+TEST_F(ModelHubTest, KilledAtAnyChangeOfTheCacheTheNextOneDownloads) {
+  const std::string content = patterned(100'000);
+  FakeHub hub({{"pytorch_model.safetensors", {content, true}}});
+  const std::string program = ECHO_BINARY_DIR "/tests/net/download_once", url = hub.url();
+  const fs::path model =
+      cache_ / "models--Org--model.x" / "snapshots" / kCommit / "pytorch_model.safetensors";
+  const int killed = kill_at_every_point(
+      KillPoints::kCallsThatChangeFiles,
+      {.prepare = [&] { fs::remove_all(cache_); },
+       .work =
+           [&] {
+             ::execl(program.c_str(), program.c_str(), url.c_str(), cache_.c_str(),
+                     FakeHub::kRepository, "pytorch_model.safetensors", nullptr);
+           },
+       .check =
+           [&](int killed_at) {
+             const auto next = start_child(hub, cache_);
+             EXPECT_EQ(next->read_all(), "") << killed_at;
+             EXPECT_EQ(next->wait(), 0) << killed_at;
+             EXPECT_EQ(read_file(model), content) << killed_at;
+             EXPECT_EQ(read_file(cache_ / "models--Org--model.x/refs/main"), kCommit) << killed_at;
+           }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 12) << "folders, lock, blob, link, ref";
+}
+
+TEST_F(ModelHubTest, RemovesWhatNobodyWillGoOnWith) {
   FakeHub hub(small_and_big());
-  hub.set_content_fault([&](const PeerRequest&, PeerReply& reply) {
-    if (!slow) return;
-    reply.piece = 20'000;
-    reply.pause = 10ms;
-  });
-  const auto child = start_child(hub, cache_);
-  std::error_code error;
-  for (int i = 0;
-       i < 20'000 && !(fs::file_size(blob(hub, ".incomplete"), error) > 500'000 && !error); ++i) {
-    std::this_thread::sleep_for(5ms);
+  const fs::path blobs = cache_ / "models--Org--model.x/blobs";
+  const fs::path locks = cache_ / ".locks/models--Org--model.x";
+  for (const char* name : {"old", "young", "held"}) {
+    write_file_atomically(blobs / (std::string(name) + ".incomplete"), "part");
+    write_file_atomically(locks / (std::string(name) + ".lock"), "");
   }
+  write_file_atomically(blobs / "whole", "all");
+  write_file_atomically(blob(hub, ".incomplete"), patterned(kBig).substr(0, 1000));
+  for (const auto& item : fs::directory_iterator(blobs)) {
+    const bool young = item.path().filename() == "young.incomplete";
+    fs::last_write_time(item, fs::file_time_type::clock::now() - 24h * (young ? 6 : 8));
+  }
+  const FileLock held(locks / "held.lock", {}, real_clock());
+  download(options(hub), repository());
+  EXPECT_FALSE(fs::exists(blobs / "old.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "young.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "held.incomplete"));
+  EXPECT_TRUE(fs::exists(blobs / "whole"));
+  EXPECT_EQ(hub.bytes_sent(), kBig - 1000) << "its own is gone on with";
+}
+
+TEST_F(ModelHubTest, AKilledProcessLeavesWhatTheNextResumes) {
+  FakeHub hub(small_and_big());
+  hub.set_content_fault(stall_after_half_a_range);
+  const auto child = start_child(hub, cache_);
+  EXPECT_TRUE(grows_to(blob(hub, ".incomplete"), 100'000));
   child->signal(SIGKILL);
   EXPECT_EQ(child->wait(), -SIGKILL);
   const auto kept = fs::file_size(blob(hub, ".incomplete"));
-  ASSERT_GT(kept, 500'000u);
-  ASSERT_LT(kept, kBig);
+  EXPECT_EQ(kept, 100'000u);
   EXPECT_EQ(read_file(blob(hub, ".incomplete")), patterned(kBig).substr(0, kept));
 
-  slow = false;
+  hub.set_content_fault({});
   const auto requests = hub.content_requests().size();
   const fs::path snapshot = download(options(hub), repository());
   EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));

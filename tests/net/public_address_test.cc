@@ -81,9 +81,6 @@ TEST(PublicAddress, M55_TheClientDoesNotConnectElsewhere) {
     const HttpResponse response = client->perform(request);
     EXPECT_EQ(response.error, TransportError::kForbiddenHost) << response.error_text;
   }
-  HttpClientOptions proxied;
-  proxied.proxy = peer.url();
-  EXPECT_EQ(make_http_client(proxied)->perform(request).error, TransportError::kForbiddenHost);
   EXPECT_EQ(peer.requests().size(), 1u) << "not even over the kept connection";
 }
 

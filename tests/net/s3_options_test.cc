@@ -58,6 +58,25 @@ TEST(S3Options, AddressingStyles) {
        "https://tts.s3.eu-west-1.amazonaws.com/a%20b/c"},
       {"https://x.example/storage/v1/s3/", "auto", "tts",
        "https://x.example/storage/v1/s3/tts/a%20b/c"},
+      // With the bucket in it already, as a console shows it.
+      {"https://abc.r2.cloudflarestorage.com/tts", "auto", "tts",
+       "https://abc.r2.cloudflarestorage.com/tts/a%20b/c"},
+      {"https://abc.r2.cloudflarestorage.com/tts/", "path", "tts",
+       "https://abc.r2.cloudflarestorage.com/tts/a%20b/c"},
+      {"https://abc.r2.cloudflarestorage.com/other", "auto", "tts",
+       "https://abc.r2.cloudflarestorage.com/other/tts/a%20b/c"},
+      {"https://x.example/storage/tts", "auto", "tts", "https://x.example/storage/tts/a%20b/c"},
+      {"https://s3.eu-west-1.amazonaws.com/tts", "auto", "tts",
+       "https://tts.s3.eu-west-1.amazonaws.com/a%20b/c"},
+      {"https://tts.fra1.digitaloceanspaces.com", "auto", "tts",
+       "https://tts.fra1.digitaloceanspaces.com/a%20b/c"},
+      {"https://tts.fra1.digitaloceanspaces.com", "path", "tts",
+       "https://fra1.digitaloceanspaces.com/tts/a%20b/c"},
+      {"https://tts.s3.eu-west-1.amazonaws.com", "path", "tts",
+       "https://s3.eu-west-1.amazonaws.com/tts/a%20b/c"},
+      {"https://my.bucket.s3.eu-west-1.amazonaws.com", "auto", "my.bucket",
+       "https://s3.eu-west-1.amazonaws.com/my.bucket/a%20b/c"},
+      {"https://tts.company.example", "auto", "tts", "https://tts.company.example/tts/a%20b/c"},
   };
   for (const Case& one : cases) {
     S3Options options = test_s3_options(one.endpoint);
@@ -80,6 +99,7 @@ TEST(S3Options, RegionFromTheEndpointUnlessGiven) {
       {"https://s3api-eu-ro-1.runpod.io", "eu-ro-1"},
       {"https://abc.r2.cloudflarestorage.com", "us-east-1"},
       {"http://127.0.0.1:9000", "us-east-1"},
+      {"http://s3.home.my.localhost:9000", "us-east-1"},
   };
   for (const auto& [endpoint, region] : cases) {
     EXPECT_EQ(s3_region(test_s3_options(endpoint)), region) << endpoint;
@@ -95,6 +115,31 @@ TEST(S3Options, PrefixEndsInASlash) {
        {std::pair{"", "x.ogg"}, {"a", "a/x.ogg"}, {"/a/b/", "a/b/x.ogg"}}) {
     options.key_prefix = prefix;
     EXPECT_EQ(s3_key(options, "x.ogg"), key);
+  }
+}
+
+TEST(S3Options, PathsThatClientsShortenAreRefused) {
+  for (const char* prefix : {".", "./tts", "tts/.", "tts/../x", "a//b", "tts//", "..", "/./x"}) {
+    S3Options options = test_s3_options("https://h");
+    options.key_prefix = prefix;
+    EXPECT_THAT(s3_problems(options), ElementsAre(HasSubstr("S3_KEY_PREFIX has "))) << prefix;
+    const nlohmann::json config = {{"endpointUrl", "https://h"},
+                                   {"accessId", "i"},
+                                   {"accessSecret", "s"},
+                                   {"bucketName", "b"},
+                                   {"objectPath", prefix}};
+    EXPECT_THROW(s3_options_of_job({}, config), Error) << prefix;
+  }
+  for (const char* prefix : {"", "tts", "/tts/", "a/b", "a.b/..c/...", ".hidden"}) {
+    S3Options options = test_s3_options("https://h");
+    options.key_prefix = prefix;
+    EXPECT_THAT(s3_problems(options), IsEmpty()) << prefix;
+  }
+  for (const char* endpoint :
+       {"https://h/a/../b", "https://h/./a", "https://h/a//b", "https://h/%2e%2E/a"}) {
+    EXPECT_THAT(s3_problems(test_s3_options(endpoint)),
+                ElementsAre(HasSubstr("S3_ENDPOINT_URL has ")))
+        << endpoint;
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdio>
 #include <stdexcept>
+#include <string_view>
 
 namespace echo {
 namespace {
@@ -42,7 +43,9 @@ X509* make_certificate(EVP_PKEY* key, const std::string& host) {
 
 }  // namespace
 
-TlsPeer::TlsPeer(const std::string& host, const std::filesystem::path& certificate_file) {
+TlsPeer::TlsPeer(const std::string& host, const std::filesystem::path& certificate_file,
+                 bool is_proxy)
+    : is_proxy_(is_proxy) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* certificate = make_certificate(key, host);
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
@@ -76,9 +79,34 @@ TlsPeer::~TlsPeer() {
   SSL_CTX_free(static_cast<SSL_CTX*>(context_));
 }
 
+std::string TlsPeer::connect_request() const {
+  const std::scoped_lock lock(mutex_);
+  return connect_request_;
+}
+
+bool TlsPeer::open_tunnel(int socket) {
+  std::string head;
+  while (!head.ends_with("\r\n\r\n")) {
+    char byte;  // one at a time: what follows belongs to the handshake
+    if (::recv(socket, &byte, 1, 0) != 1) return false;
+    head += byte;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    connect_request_ = head;
+  }
+  constexpr std::string_view kAnswer = "HTTP/1.1 200 Connection established\r\n\r\n";
+  return ::send(socket, kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(kAnswer.size());
+}
+
 void TlsPeer::serve() {
   int socket;
   while ((socket = ::accept(listener_, nullptr, nullptr)) >= 0) {
+    if (is_proxy_ && !open_tunnel(socket)) {
+      ::close(socket);
+      continue;
+    }
     SSL* ssl = SSL_new(static_cast<SSL_CTX*>(context_));
     SSL_set_fd(ssl, socket);
     char bytes[4096];

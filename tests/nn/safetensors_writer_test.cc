@@ -9,11 +9,13 @@
 
 #include "base/error.h"
 #include "nn/safetensors.h"
+#include "support/kill_points.h"
 
 namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -140,6 +142,27 @@ TEST_F(SafetensorsWriterTest, SaysWhenTheDiskTakesNoMore) {
   ::signal(SIGXFSZ, old_action);
   EXPECT_THAT(message, HasSubstr("cannot write"));
   EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(SafetensorsWriterTest, KilledAtAnyCallTheNextOneWrites) {
+  const auto write = [&](float value) {
+    SafetensorsWriter writer(folder_ / "a", {{"x", FileDType::kFloat32, {1}}}, {});
+    writer.write(0, 0, bytes_of<float>({value}));
+    writer.commit(true);
+  };
+  const auto value = [&] { return SafetensorsFile::open(folder_ / "a")->tensor("x").to_float32(); };
+  const int killed = kill_at_every_point(
+      KillPoints::kEveryCall, {.prepare = [&] { write(1); },
+                               .work = [&] { write(2); },
+                               .check =
+                                   [&](int killed_at) {
+                                     EXPECT_THAT(value(), AnyOf(ElementsAre(1), ElementsAre(2)))
+                                         << killed_at;
+                                     write(3);
+                                     EXPECT_THAT(value(), ElementsAre(3)) << killed_at;
+                                   }});
+  if (killed < 0) GTEST_SKIP() << "processes may not be traced here";
+  EXPECT_GE(killed, 8) << "open, lock, write, cut, flush, rename, close at least";
 }
 
 TEST_F(SafetensorsWriterTest, TakesPartsFromManyThreads) {

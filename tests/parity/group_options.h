@@ -14,7 +14,7 @@ inline ParityOptions group_options(const std::string& group) {
   options.read_recording = [](const std::string& bytes, double max_seconds) {
     DecodeOptions decoding;
     decoding.max_seconds = max_seconds;
-    return load_voice_bytes(bytes, "recording", decoding).samples;
+    return prepare_voice(decode_audio_bytes(bytes, "recording", decoding)).samples;
   };
   if (!group.empty()) options.groups = {group};
 #ifdef __SANITIZE_THREAD__

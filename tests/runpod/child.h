@@ -24,7 +24,7 @@ class Child {
 
   void send(int signal) const;
   // The exit code, 128 + n if signal n ended it; nothing if it still runs after `time`.
-  std::optional<int> wait(std::chrono::milliseconds time = std::chrono::milliseconds(10'000));
+  std::optional<int> wait(std::chrono::milliseconds time = std::chrono::milliseconds(120'000));
 
   std::string output() const;
   long resident_kilobytes() const { return status_field("VmRSS:"); }

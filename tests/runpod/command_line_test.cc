@@ -120,7 +120,7 @@ class LocalRun : public ::testing::Test {
   }
 
   std::filesystem::path directory_;
-  std::shared_ptr<MemorySink> sink_ = std::make_shared<MemorySink>();
+  std::shared_ptr<KeptLog> sink_ = std::make_shared<KeptLog>();
 };
 
 TEST_F(LocalRun, M39_RunsTheTestInput) {

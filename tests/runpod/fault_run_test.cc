@@ -199,7 +199,10 @@ class Chaos {
       jobs.push_back(originals[0]);
     }
     if (fault == 4) answer.delay = milliseconds(draw(100));
-    if (fault == 5) answer.body_delay = milliseconds(draw(100));
+    if (fault == 5) {
+      const auto when = steady_clock::now() + milliseconds(draw(100));
+      answer.body_ready = [when] { return steady_clock::now() >= when; };
+    }
     answer.body = jobs.dump();
   }
 

@@ -33,7 +33,7 @@ class Fitness : public ::testing::Test {
   std::string root() const { return root_.string() + "/"; }
 
   fs::path root_;
-  std::shared_ptr<MemorySink> sink_ = std::make_shared<MemorySink>();
+  std::shared_ptr<KeptLog> sink_ = std::make_shared<KeptLog>();
   std::unique_ptr<Logger> logger_;
 };
 

@@ -56,14 +56,14 @@ TEST(ResultBody, FailuresBeginWithTheirKind) {
   EXPECT_EQ(result_body(shape_result(JobOutcome::failure("voice_not_found", "no voice a.wav"))),
             R"({"error": "voice_not_found: no voice a.wav"})");
   const JobOutcome internal = JobOutcome::failure(Error(ErrorCode::kInternal, "device lost"));
-  EXPECT_TRUE(internal.fatal);
-  EXPECT_EQ(internal.error, "internal: device lost");
-  EXPECT_FALSE(JobOutcome::failure(Error(ErrorCode::kInvalidArgument, "x")).fatal);
+  EXPECT_TRUE(internal.failed()->fatal);
+  EXPECT_EQ(internal.failed()->message(), "internal: device lost");
+  EXPECT_FALSE(JobOutcome::failure(Error(ErrorCode::kInvalidArgument, "x")).failed()->fatal);
 }
 
 TEST(ResultBody, DetailStandsBesideAFailure) {
-  JobOutcome outcome = JobOutcome::failure("invalid_input", "num_steps");
-  outcome.value = {{"field", "num_steps"}};
+  const JobOutcome outcome =
+      JobFailure{"invalid_input", "num_steps", false, {{"field", "num_steps"}}};
   EXPECT_EQ(result_body(shape_result(outcome)),
             R"({"output": {"field":"num_steps"}, "error": "invalid_input: num_steps"})");
 }

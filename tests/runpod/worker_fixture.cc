@@ -5,27 +5,6 @@
 
 namespace echo::runpod {
 
-void MemorySink::write(std::string_view line) {
-  const std::lock_guard lock(mutex_);
-  text_ += line;
-}
-
-std::string MemorySink::text() const {
-  const std::lock_guard lock(mutex_);
-  return text_;
-}
-
-int MemorySink::count(std::string_view part) const {
-  const std::string all = text();
-  int lines = 0;
-  for (size_t begin = 0; begin < all.size();) {
-    const size_t end = std::min(all.find('\n', begin), all.size());
-    if (all.substr(begin, end - begin).find(part) != std::string::npos) ++lines;
-    begin = end + 1;
-  }
-  return lines;
-}
-
 void Gate::open() {
   const std::lock_guard lock(mutex_);
   open_ = true;
@@ -34,7 +13,7 @@ void Gate::open() {
 
 bool Gate::wait(std::stop_token stop) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::move(stop), std::chrono::seconds(10),
+  return changed_.wait_for(lock, std::move(stop), FakePlatform::kPatience,
                            [this] { return open_; });
 }
 
@@ -92,13 +71,13 @@ RunningWorker::~RunningWorker() {
 
 int RunningWorker::exit_code() {
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, std::chrono::seconds(10), [this] { return exit_code_.has_value(); }))
+  if (!changed_.wait_for(lock, FakePlatform::kPatience, [this] { return exit_code_.has_value(); }))
     return -1;
   return *exit_code_;
 }
 
 bool RunningWorker::logs(std::string_view text, int lines) const {
-  const auto end = steady_clock::now() + std::chrono::seconds(2);
+  const auto end = steady_clock::now() + FakePlatform::kPatience;
   while (sink_->count(text) < lines && steady_clock::now() < end) {
     std::this_thread::sleep_for(milliseconds(2));
   }

@@ -16,29 +16,18 @@
 #include "quick_timing.h"
 #include "runpod/worker.h"
 #include "support/fake_platform.h"
+#include "support/kept_log.h"
 
 namespace echo::runpod {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Keeps the lines of a log.
-class MemorySink : public LogSink {
- public:
-  void write(std::string_view line) override;
-  std::string text() const;
-  int count(std::string_view part) const;  // lines that hold it
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
-
 // A door that stays shut until the test opens it, for handlers that must wait.
 class Gate {
  public:
   void open();
-  // False when nobody opened it within ten seconds, or the token was stopped.
+  // False when nobody opened it within the tests' patience, or the token was stopped.
   bool wait(std::stop_token stop = {});
 
  private:
@@ -64,19 +53,19 @@ class RunningWorker {
   ~RunningWorker();
 
   void shut_down(int signal = 15) { worker_->request_shutdown(signal); }
-  // Waits for run() to return; -1 if it does not within ten seconds.
+  // Waits for run() to return; -1 if it does not within the tests' patience.
   int exit_code();
   Worker& worker() { return *worker_; }
   std::string log() const { return sink_->text(); }
-  const MemorySink& sink() const { return *sink_; }
-  // Whether so many lines hold the text, now or within two seconds: the platform sees a post before
+  const KeptLog& sink() const { return *sink_; }
+  // Whether so many lines hold the text, now or soon: the platform sees a post before
   // the worker has logged it.
   bool logs(std::string_view text, int lines) const;
   // The codes that the worker wanted to end the process with.
   std::vector<int> hard_exits() const;
 
  private:
-  std::shared_ptr<MemorySink> sink_ = std::make_shared<MemorySink>();
+  std::shared_ptr<KeptLog> sink_ = std::make_shared<KeptLog>();
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<Logger> logger_;
   std::unique_ptr<Worker> worker_;

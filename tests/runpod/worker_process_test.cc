@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "child.h"
+#include "support/child_process.h"
 #include "support/temp_dir.h"
 #include "worker_fixture.h"
 
@@ -22,15 +24,21 @@ class WorkerProcess : public ::testing::Test {
 };
 
 TEST_F(WorkerProcess, S10_M37_SignalsLetTheJobFinish) {
+  auto environment = platform_.environment();
+  environment["RUNPOD_LOG_LEVEL"] = "DEBUG";
   for (const int signal : {SIGTERM, SIGINT}) {
-    Child worker(platform_.environment(), directory());
+    Child worker(environment, directory());
     const std::string id = "job-" + std::to_string(signal);
-    platform_.add_job(id, {{"mock_delay", 300}});
+    const std::filesystem::path may_end = directory() / id;
+    platform_.add_job(id, {{"mock_until", may_end.string()}});
     ASSERT_TRUE(platform_.wait([&] {
       const auto pings = platform_.requests(Route::kPing);
       return !pings.empty() && pings.back().parameter("job_id") == id;
     }));
     worker.send(signal);
+    ASSERT_TRUE(platform_.wait(
+        [&] { return worker.output().find("Received shutdown signal") != std::string::npos; }));
+    std::ofstream(may_end) << "now";
     EXPECT_EQ(worker.wait(), 0);
     EXPECT_EQ(platform_.result_of(id), Json({{"output", "done"}}));
   }
@@ -50,7 +58,7 @@ TEST_F(WorkerProcess, M37_TheSecondSignalEndsItAtOnce) {
         platform.wait([&] { return worker.output().find("Kill worker.") != std::string::npos; }));
     EXPECT_FALSE(worker.wait(milliseconds(100))) << "it waits for its job";
     worker.send(signal);
-    EXPECT_EQ(worker.wait(milliseconds(1'000)), 128 + signal);
+    EXPECT_EQ(worker.wait(), 128 + signal) << "its job would have ended in a minute, with success";
     EXPECT_TRUE(platform.results().empty());
   }
 }
@@ -75,11 +83,9 @@ TEST_F(WorkerProcess, M48_TheBannerIsTheFirstLine) {
       << worker.output();
 }
 
-TEST_F(WorkerProcess, S13_M49_AnUnfitWorkerIsGoneWithinThreeSeconds) {
-  const auto start = steady_clock::now();
+TEST_F(WorkerProcess, S13_M49_AnUnfitWorkerIsGoneAlthoughACheckHangs) {
   Child worker(platform_.environment(), directory(), {"unfit"});
-  EXPECT_EQ(worker.wait(milliseconds(3'000)), 1) << "although one of its checks hangs";
-  EXPECT_LT(between(start, steady_clock::now()), milliseconds(3'000));
+  EXPECT_EQ(worker.wait(), 1) << "one of its checks hangs for an hour";
   ASSERT_EQ(platform_.requests().size(), 1u);
   EXPECT_EQ(platform_.requests()[0].parameter("check"), "broken");
   EXPECT_NE(worker.output().find("Worker is unhealthy, exiting."), std::string::npos);
@@ -106,20 +112,25 @@ TEST_F(WorkerProcess, M56_NothingIsWrittenToTheWorkingDirectory) {
   EXPECT_TRUE(std::filesystem::is_empty(directory()));
 }
 
+TEST_F(WorkerProcess, ALogThatNobodyReadsStopsNoJobAndNoSignal) {
+  std::vector<std::string> variables = {"RUNPOD_LOG_LEVEL=DEBUG"};
+  for (const auto& [name, value] : platform_.environment()) variables.push_back(name + "=" + value);
+  ChildProcess worker({RUNPOD_WORKER_PROCESS}, variables);
+  // Every line of a job has its id: together far more than a pipe holds.
+  constexpr size_t kJobs = 100;
+  for (size_t i = 0; i < kJobs; ++i) {
+    platform_.add_job(std::to_string(i) + std::string(400, 'j'), Json::object());
+  }
+  ASSERT_TRUE(platform_.wait_for_results(kJobs));
+  worker.signal(SIGTERM);
+  EXPECT_EQ(worker.wait(), 0);
+}
+
 TEST_F(WorkerProcess, ACrashIsLeftToThePlatform) {
   Child worker(platform_.environment(), directory());
   platform_.add_job("a", {{"mock_crash", true}});
   EXPECT_EQ(worker.wait(), 128 + SIGKILL);
   EXPECT_TRUE(platform_.requests(Route::kDone).empty());
-}
-
-TEST_F(WorkerProcess, StartToFirstTake) {
-  const auto start = steady_clock::now();
-  Child worker(platform_.environment(), directory());
-  ASSERT_TRUE(platform_.wait_for(Route::kTake, 1));
-  const auto time = between(start, platform_.requests(Route::kTake).at(0).at);
-  RecordProperty("milliseconds", static_cast<int>(time.count()));
-  EXPECT_LT(time, milliseconds(2'000)) << "a loaded machine; an idle one needs a few";
 }
 
 }  // namespace

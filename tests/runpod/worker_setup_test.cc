@@ -14,8 +14,8 @@ class Ends {
     return [this](const FinishedJob& job) {
       EXPECT_GE(job.seconds, 0);
       const std::lock_guard lock(mutex_);
-      ends_.push_back(job.status + std::string(*job.cause ? " " : "") + job.cause + " " +
-                      job.output.dump());
+      ends_.push_back(job.status + std::string(*job.cause ? " " : "") + job.cause +
+                      (job.format.empty() ? "" : " of " + job.format));
     };
   }
   std::vector<std::string> all() const {
@@ -34,7 +34,7 @@ TEST(WorkerSetupTest, TellsHowEveryJobEnded) {
   WorkerSetup setup;
   setup.load = [] {
     return [](const Job& job, JobContext& context) {
-      if (job.id() == "good") return JobOutcome::success({{"filename", "a.ogg"}});
+      if (job.id() == "good") return JobOutcome(JobResult{{{"filename", "a.ogg"}}, "ogg"});
       if (job.id() == "bad") return JobOutcome::failure("invalid_input", "no");
       while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
       throw Error(ErrorCode::kCancelled, "asked to stop");
@@ -50,9 +50,8 @@ TEST(WorkerSetupTest, TellsHowEveryJobEnded) {
   ASSERT_TRUE(platform.wait([&] { return worker.sink().count("stopped | Started.") == 1; }));
   platform.stop_jobs(Json::array({"stopped"}));
   ASSERT_TRUE(platform.wait([&] { return ends.all().size() == 4; }));
-  EXPECT_EQ(ends.all(),
-            (std::vector<std::string>{R"(completed {"filename":"a.ogg"})", "failed null",
-                                      "timed_out timeout null", "cancelled platform null"}));
+  EXPECT_EQ(ends.all(), (std::vector<std::string>{"completed of ogg", "failed", "timed_out timeout",
+                                                  "cancelled platform"}));
 }
 
 TEST(WorkerSetupTest, JobsCutOffByTheEndAreToldAsSuch) {
@@ -73,7 +72,7 @@ TEST(WorkerSetupTest, JobsCutOffByTheEndAreToldAsSuch) {
   ASSERT_TRUE(platform.wait([&] { return worker.sink().count("Started.") == 1; }));
   worker.shut_down();
   EXPECT_EQ(worker.exit_code(), 0);
-  EXPECT_EQ(ends.all(), std::vector<std::string>{"cancelled shutdown null"});
+  EXPECT_EQ(ends.all(), std::vector<std::string>{"cancelled shutdown"});
   EXPECT_TRUE(platform.requests(Route::kDone).empty());
 }
 

@@ -155,18 +155,20 @@ TEST(WorkerTake, M8_OneTakeAtATimeAndNeverMoreJobsThanSlots) {
     return std::nullopt;
   });
   for (int i = 0; i < 60; ++i) platform.add_job("job-" + std::to_string(i), i);
+  Gate beside_each_other;
   RunningWorker worker(options, [&](const Job&, JobContext&) {
     const int now = ++running;
     int seen = most;
     while (seen < now && !most.compare_exchange_weak(seen, now)) {
     }
+    if (now >= 2) beside_each_other.open();
+    EXPECT_TRUE(beside_each_other.wait());
     std::this_thread::sleep_for(milliseconds(2));
     --running;
     return JobOutcome::success(1);
   });
   ASSERT_TRUE(platform.wait_for_results(60));
   EXPECT_LE(most, 4);
-  EXPECT_GE(most, 2) << "jobs run beside each other";
   auto polls = takes(platform);
   for (size_t i = 1; i < polls.size(); ++i) {
     EXPECT_LE(polls[i - 1].ended, polls[i].at) << "take " << i << " came before an answer";
@@ -174,15 +176,20 @@ TEST(WorkerTake, M8_OneTakeAtATimeAndNeverMoreJobsThanSlots) {
   EXPECT_EQ(most_asked, 4) << "free slots are asked for together";
 }
 
-TEST(WorkerTake, M8_FasterThanOneJobASecond) {
+// Pauses so long that a test would wait for ever if there was one.
+void make_pauses_endless(WorkerOptions& options) {
+  options.timing.backoff_first = std::chrono::hours(1);
+  options.timing.idle_cap = std::chrono::hours(1);
+  options.timing.failure_cap = std::chrono::hours(1);
+}
+
+TEST(WorkerTake, M8_NoPauseBetweenJobs) {
   FakePlatform platform;
   WorkerOptions options = options_on(platform);
-  options.timing.backoff_first = WorkerTiming{}.backoff_first;
-  RunningWorker worker(options, echo_handler);
-  const auto start = steady_clock::now();
+  make_pauses_endless(options);
   for (int i = 0; i < 50; ++i) platform.add_job("job-" + std::to_string(i), i);
+  RunningWorker worker(options, echo_handler);
   ASSERT_TRUE(platform.wait_for_results(50));
-  EXPECT_LT(between(start, steady_clock::now()), milliseconds(2'000)) << "no pause between jobs";
 }
 
 PlatformAnswer typed(const std::string& body, const std::string& type) {
@@ -244,10 +251,9 @@ TEST(WorkerTake, M9_A204ThatWasHeldIsFollowedAtOnce) {
   platform.set_hold(milliseconds(60));
   WorkerOptions options = options_on(platform);
   options.timing.held_poll = milliseconds(50);
-  options.timing.backoff_first = milliseconds(2'000);
-  options.timing.idle_cap = milliseconds(2'000);
+  make_pauses_endless(options);
   RunningWorker worker(options, echo_handler);
-  ASSERT_TRUE(platform.wait_for(Route::kTake, 5, milliseconds(1'500)));
+  ASSERT_TRUE(platform.wait_for(Route::kTake, 5));
 }
 
 TEST(WorkerTake, M10_TooManyRequestsWaits) {
@@ -320,9 +326,7 @@ TEST(WorkerTake, S15_APlatformThatWasAwayIsFoundAgain) {
   std::this_thread::sleep_for(milliseconds(600));
   platform.open();
   platform.add_job("a", 1);
-  const auto back = steady_clock::now();
   ASSERT_TRUE(platform.wait_for_results(1));
-  EXPECT_LT(between(back, steady_clock::now()), options.timing.failure_cap + milliseconds(300));
   int lines = 0;
   for (const char c : worker.log()) lines += c == '\n';
   EXPECT_LE(lines, 30) << worker.log();
@@ -337,16 +341,16 @@ TEST(WorkerTake, S18_M12_AQuietPollIsAbandonedInTimeAndRepeatedAtOnce) {
   platform.script(Route::kTake, {never, never});
   WorkerOptions options = options_on(platform);
   options.timing.poll_timeout = milliseconds(900);
+  make_pauses_endless(options);
+  const auto start = steady_clock::now();
   RunningWorker worker(options, echo_handler);
-  ASSERT_TRUE(platform.wait_for(Route::kTake, 3));
+  ASSERT_TRUE(platform.wait_for(Route::kTake, 3)) << "repeated at once";
   ASSERT_TRUE(
       platform.wait([&] { return takes(platform)[1].ended != steady_clock::time_point{}; }));
   const auto polls = takes(platform);
   for (size_t i = 0; i < 2; ++i) {
-    EXPECT_GE(between(polls[i].at, polls[i].ended), milliseconds(890)) << "not earlier";
-    EXPECT_LT(between(polls[i].at, polls[i].ended), milliseconds(1'200));
+    EXPECT_GE(between(start, polls[i + 1].at), milliseconds(899) * (i + 1)) << "not earlier";
     EXPECT_TRUE(polls[i].abandoned);
-    EXPECT_LT(between(polls[i].at, polls[i + 1].at), milliseconds(1'200)) << "repeated at once";
   }
   EXPECT_EQ(worker.sink().count("ERROR"), 0) << worker.log();
 }
@@ -514,9 +518,18 @@ TEST(WorkerTake, TheConcurrencyModifierIsObeyedAtOnceAndNeverKills) {
   WorkerOptions options = options_on(platform);
   options.concurrency = 4;
   std::atomic<int> wanted{2};
+  std::atomic<int> asked{0};  // since it was set
   options.concurrency_modifier = [&](int) {
-    if (wanted == -1) throw std::runtime_error("broken");
-    return wanted.load();
+    const int now = wanted;
+    ++asked;
+    if (now == -1) throw std::runtime_error("broken");
+    return now;
+  };
+  // Twice, so that a poll with the number is over or on its way.
+  const auto want = [&](int number) {
+    wanted = number;
+    asked = 0;
+    return platform.wait([&] { return asked >= 3; });
   };
   platform.set_hold(milliseconds(30));
   RunningWorker worker(options, echo_handler);
@@ -529,16 +542,13 @@ TEST(WorkerTake, TheConcurrencyModifierIsObeyedAtOnceAndNeverKills) {
   EXPECT_TRUE(asks_for("2"));
   wanted = 4;
   EXPECT_TRUE(asks_for("4"));
-  wanted = 99;
-  std::this_thread::sleep_for(milliseconds(80));
+  ASSERT_TRUE(want(99));
   EXPECT_TRUE(asks_for("4")) << "bounded by the slots";
-  wanted = -1;
-  std::this_thread::sleep_for(milliseconds(80));
+  ASSERT_TRUE(want(-1));
   EXPECT_TRUE(asks_for("4")) << "the last good number stays";
   wanted = 1;
   EXPECT_TRUE(asks_for("1"));
-  wanted = 0;
-  std::this_thread::sleep_for(milliseconds(80));
+  ASSERT_TRUE(want(0));
   const size_t paused = takes(platform).size();
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_EQ(takes(platform).size(), paused);

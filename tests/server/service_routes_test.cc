@@ -94,7 +94,7 @@ TEST(ServiceRoutes, ABrokenDeviceMakesTheServerUnhealthy) {
   TestServer server(std::move(setup));
   const Json job = server.post("/v2/ep/runsync", {{"input", {{"fatal", true}}}}).json();
   EXPECT_EQ(job["status"], "FAILED");
-  const auto end = std::chrono::steady_clock::now() + 10s;
+  const auto end = std::chrono::steady_clock::now() + 2min;
   while (server.get("/ping").status != 500 && std::chrono::steady_clock::now() < end) {
   }
   EXPECT_EQ(server.get("/ping").status, 500);
@@ -218,6 +218,90 @@ TEST(ServiceRoutes, NamesThatOthersPointHereAreRefused) {
   };
   EXPECT_EQ(from("https://voice.example"), 200);
   EXPECT_EQ(from("https://voice.example.evil"), 403);
+}
+
+TEST(ServiceRoutes, NamesAreLookedAtWhereverItListens) {
+  const auto status = [](const TestServer& server, const std::string& host,
+                         const std::string& more = "") {
+    RawClient raw(server.port());
+    raw.send("GET /v2/ep/status/x HTTP/1.1\r\nConnection: close\r\nHost: " + host + "\r\n" + more +
+             "\r\n");
+    return raw.read_answer();
+  };
+  TestServer::Setup setup;
+  setup.everybody = true;
+  setup.options.allowed_hosts = {"tts.example:8000", ".inside.example"};
+  TestServer server(std::move(setup));
+  for (const char* good : {"tts.example", "TTS.example.:1", "a.inside.example", "inside.example",
+                           "10.0.0.7:8000", "[fd00::1]:80", "localhost", "0.0.0.0"}) {
+    EXPECT_EQ(status(server, good).status, 404) << good;
+  }
+  for (const char* bad : {"evil.example", "notinside.example", "tts.example.evil.example"}) {
+    const Answer answer = status(server, bad);
+    EXPECT_EQ(answer.status, 403) << bad;
+    EXPECT_THAT(answer.body, HasSubstr("ECHO_ALLOWED_HOSTS"));
+  }
+  EXPECT_EQ(server.get("/ping", {{"Host", "evil.example"}}).status, 200) << "health is no secret";
+
+  TestServer::Setup any;
+  any.everybody = true;
+  any.options.allowed_hosts = {"*"};
+  const TestServer open(std::move(any));
+  EXPECT_EQ(status(open, "whatever.example").status, 404);
+
+  TestServer::Setup with_key;
+  with_key.everybody = true;
+  with_key.options.api_keys = {"key"};
+  const TestServer locked(std::move(with_key));
+  EXPECT_EQ(status(locked, "evil.example", "Authorization: Bearer key\r\n").status, 404);
+}
+
+TEST(ServiceRoutes, TheStartSaysWhoMayCall) {
+  TestServer local;
+  EXPECT_EQ(local.api().openness(), "Open to this machine alone, without an API key");
+  TestServer::Setup setup;
+  setup.options.api_keys = {"key", "key2"};
+  setup.everybody = true;
+  TestServer locked(std::move(setup));
+  EXPECT_EQ(locked.api().openness(),
+            "Open to everybody who reaches 0.0.0.0:" + std::to_string(locked.port()) +
+                ", who has one of 2 API keys");
+  TestServer::Setup none;
+  none.everybody = true;
+  none.options.allowed_hosts = {"tts.example"};
+  TestServer open(std::move(none));
+  EXPECT_THAT(open.api().openness(), HasSubstr("without an API key; set ECHO_API_KEYS"));
+  EXPECT_THAT(open.api().openness(), HasSubstr("by addresses, tts.example and the names"));
+}
+
+TEST(ServiceRoutes, IdleConnectionsKeepNoHealthCheckOut) {
+  TestServer::Setup setup;
+  setup.options.http.max_connections = 16;
+  TestServer server(std::move(setup));
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 40; ++i) idle.push_back(std::make_unique<RawClient>(server.port()));
+  EXPECT_EQ(server.get("/ping").status, 200);
+}
+
+TEST(ServiceRoutes, HeldRequestsKeepNoHealthCheckOut) {
+  TestServer::Setup setup;
+  setup.options.http.max_connections = 4;
+  TestServer server(std::move(setup));
+  const std::string id = server.run({{"wait", true}});
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<RawClient>(server.port()));
+    waiting.back()->send("GET /v2/ep/status-sync/" + id + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  }
+  ASSERT_TRUE(server.wait_for_held(4));
+  for (const char* path : {"/ping", "/ready", "/health", "/v2/ep/health"}) {
+    RawClient raw(server.port());
+    raw.send(std::string("GET ") + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_EQ(raw.read_answer().status, 200) << path;
+  }
+  RawClient raw(server.port());
+  raw.send("GET /v2/ep/status/" + id + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(raw.read_answer().status, 503);
 }
 
 TEST(ServiceRoutes, OptionsThatCannotBeAreRefused) {
@@ -401,7 +485,7 @@ TEST(ServiceRoutes, MetricsCountJobsAndRequests) {
   setup.metrics = &metrics;
   TestServer server(std::move(setup));
   const Json speech = {{"status", "completed"}, {"filename", "canary-voice.ogg"}};
-  server.post("/v2/ep/runsync", {{"input", {{"return", speech}}}});
+  server.post("/v2/ep/runsync", {{"input", {{"return", speech}, {"format", "ogg"}}}});
   server.post("/v2/ep/runsync", {{"input", {{"error", "x"}}}});
   server.get("/v2/ep/status/canary-id");
   server.get("/canary-path");
@@ -424,7 +508,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
   Metrics metrics;
   metrics.build_info("1.0", "abc", "def");
   metrics.cold_start(ColdStart(1.5));
-  metrics.first_audio(0.2);
+  metrics.first_audio("openai", "mp3", 0.2);
   metrics.reroll("silence");
   metrics.cancelled("client");
   metrics.voice_cache(false);
@@ -437,7 +521,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
   for (const char* line :
        {"echotts_build_info{git=\"abc\",model_hash=\"def\",version=\"1.0\"} 1\n",
         "echotts_cold_start_seconds{stage=\"process\"} 1.5\n", "echotts_ready_seconds 1.5\n",
-        "echotts_time_to_first_audio_seconds_count 1\n",
+        "echotts_time_to_first_audio_seconds_count{format=\"mp3\",route=\"openai\"} 1\n",
         "echotts_rerolls_total{reason=\"silence\"} 1\n",
         "echotts_cancelled_total{cause=\"client\"} 1\n", "echotts_voice_cache_misses_total 1\n",
         "echotts_upload_failures_total 1\n", "echotts_upload_retries_total 1\n",
@@ -474,19 +558,15 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
         "echotts_stage_duration_seconds_count{stage=\"queue\"} 2\n",
         "echotts_stage_duration_seconds_sum{stage=\"upload\"} 0.25\n",
         "echotts_real_time_factor_ratio_sum 1\n", "echotts_upload_duration_seconds_count 2\n",
-        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum 3\n"}) {
+        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum{format=\"ogg\",route=\"job\"} 3\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
 
-TEST(MetricsTest, AnyJsonIsAJobsOutput) {
+TEST(MetricsTest, AJobWithoutAudioHasNoFormat) {
   Metrics metrics;
-  for (const char* text :
-       {"null", "5", "[]", "{}", R"({"filename":5})", R"({"filename":null})", R"("x.ogg")"}) {
-    metrics.job_finished("run", "completed", 1, Json::parse(text));
-  }
-  EXPECT_THAT(metrics.text(),
-              HasSubstr("{format=\"none\",route=\"run\",status=\"completed\"} 7\n"));
+  metrics.request_finished("run", "", "failed", 1);
+  EXPECT_THAT(metrics.text(), HasSubstr("{format=\"none\",route=\"run\",status=\"failed\"} 1\n"));
 }
 
 }  // namespace

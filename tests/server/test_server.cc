@@ -35,7 +35,7 @@ JobOutcome FakeHandler::operator()(const Job& job, JobContext& context) {
     return JobOutcome::failure("invalid_input", input["error"].get<std::string>());
   }
   if (input.contains("echo")) return JobOutcome::success(job.document());
-  return JobOutcome::success(input.value("return", Json()));
+  return JobResult{input.value("return", Json()), input.value("format", "")};
 }
 
 void FakeHandler::release() {
@@ -46,7 +46,7 @@ void FakeHandler::release() {
 
 bool FakeHandler::wait_for_started(int count) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, 10s, [&] { return started_ >= count; });
+  return changed_.wait_for(lock, 2min, [&] { return started_ >= count; });
 }
 
 int FakeHandler::started() const {
@@ -60,7 +60,7 @@ int FakeHandler::cancelled() const {
 }
 
 TestServer::TestServer(Setup setup) {
-  setup.options.http.host = "127.0.0.1";
+  setup.options.http.host = setup.everybody ? "0.0.0.0" : "127.0.0.1";
   setup.options.http.port = 0;
   setup.options.jobs.tick = 5ms;
   ServerParts parts{logger_,
@@ -89,7 +89,7 @@ Answer TestServer::request(const std::string& method, const std::string& target,
   request.headers = std::move(headers);
   request.body = std::move(body);
   request.max_redirects = 0;
-  request.timeouts.total = 60s;
+  request.timeouts.total = 4min;
   request.max_body = 64 << 20;
   HttpResponse response = http_->perform(request);
   if (response.error != TransportError::kNone) {
@@ -111,7 +111,7 @@ std::string TestServer::state(const std::string& id) const {
 }
 
 bool TestServer::wait_for_state(const std::string& id, const std::string& wanted) const {
-  const auto end = std::chrono::steady_clock::now() + 10s;
+  const auto end = std::chrono::steady_clock::now() + 2min;
   while (state(id) != wanted) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(2ms);
@@ -120,7 +120,7 @@ bool TestServer::wait_for_state(const std::string& id, const std::string& wanted
 }
 
 bool TestServer::wait_for_held(size_t count) {
-  const auto end = std::chrono::steady_clock::now() + 10s;
+  const auto end = std::chrono::steady_clock::now() + 2min;
   while (api_->jobs().counts().held != count) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(1ms);

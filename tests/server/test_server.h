@@ -10,28 +10,13 @@
 
 #include "net/curl_http_client.h"
 #include "server/api_server.h"
+#include "support/kept_log.h"
 #include "support/raw_client.h"
 
 namespace echo::server {
 
-// Keeps what is logged.
-class KeptLog final : public LogSink {
- public:
-  void write(std::string_view line) override {
-    const std::lock_guard lock(mutex_);
-    text_ += line;
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
-
-// Does what its input asks for: {"return": value}, {"error": text}, {"throw": text},
+// Does what its input asks for: {"return": value, "format": name}, {"error": text}, {"throw":
+// text},
 // {"stream": [pieces]}, {"progress": [updates]}, {"wait": true} (until release() or the job is no
 // longer wanted), {"fatal": true}, {"echo": true} (returns the whole job). Streams come before the
 // wait. Threads: any.
@@ -44,7 +29,7 @@ class FakeHandler {
 
   // Ends the waits of all jobs, those to come included.
   void release();
-  // Until so many jobs have been started; false after ten seconds.
+  // Until so many jobs have been started; false after two minutes.
   bool wait_for_started(int count);
   int started() const;
   int cancelled() const;
@@ -67,6 +52,7 @@ class TestServer {
     std::function<void(const std::string&)> fatal;
     std::function<std::vector<std::string>()> problems;
     bool ready = true;
+    bool everybody = false;  // listens on all addresses
   };
 
   // Listens on free ports of the loopback address.
@@ -93,7 +79,7 @@ class TestServer {
   // Submits a job to the hosted API and returns its id.
   std::string run(const Json& input, const Json& extra = Json::object()) const;
   std::string state(const std::string& id) const;
-  // Asks again until the job is in that state; false after ten seconds.
+  // Asks again until the job is in that state; false after two minutes.
   bool wait_for_state(const std::string& id, const std::string& state) const;
   // The same until so many requests are held.
   bool wait_for_held(size_t count);

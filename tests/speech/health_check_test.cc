@@ -27,6 +27,14 @@ TEST_F(HealthCheckTest, HealthCheckLeavesTheEngineAlone) {
   EXPECT_THAT(reports_, IsEmpty());
 }
 
+TEST_F(HealthCheckTest, VoicesBeyondTheListAreToldOf) {
+  for (size_t i = 0; i < VoiceDirectory::kMostEntries; ++i) {
+    write_file(root_ / "voices" / (std::to_string(i) + ".wav"), "");
+  }
+  EXPECT_THAT(service().health()["checks"]["voices"]["detail"],
+              HasSubstr("there may be more, only so many are looked at"));
+}
+
 TEST_F(HealthCheckTest, HealthCheckTellsTheWorst) {
   const auto status = [&](const char* check) {
     return service().health()["checks"][check]["status"].get<std::string>();

@@ -185,9 +185,9 @@ TEST(JobInputTest, LengthCountsCodePoints) {
   EXPECT_NO_THROW(parse_job_input({{"text", text}}, {.max_text_chars = 20}));
   EXPECT_THAT(error_of({{"text", text}}, {.max_text_chars = 19}),
               "text: found 20 characters, expected at most 19");
-  EXPECT_NO_THROW(parse_job_input({{"text", std::string(4000, 'a')}}));
-  EXPECT_THAT(error_of({{"text", std::string(4001, 'a')}}), HasSubstr("found 4001"));
-  EXPECT_THAT(error_of({{"text", std::string(100'000, 'a')}}), HasSubstr("expected at most 4000"));
+  EXPECT_NO_THROW(parse_job_input({{"text", std::string(4096, 'a')}}));
+  EXPECT_THAT(error_of({{"text", std::string(4097, 'a')}}), HasSubstr("found 4097"));
+  EXPECT_THAT(error_of({{"text", std::string(100'000, 'a')}}), HasSubstr("expected at most 4096"));
 }
 
 TEST(JobInputTest, TextThatTheModelCannotReadAtOnceNeedsChunks) {
@@ -292,9 +292,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"null", nullptr, "input: found null", "an object"},
         BadInput{"text_only", kSecretText, "input: found string", "an object"},
         BadInput{"list", Json::array({1}), "input: found array", "an object"},
-        BadInput{"empty_object", Json::object(), "text: found nothing", "1 to 4000"},
-        BadInput{"text_null", {{"text", nullptr}}, "text: found nothing", "1 to 4000"},
-        BadInput{"text_number", {{"text", 5}}, "text: found number", "1 to 4000"},
+        BadInput{"empty_object", Json::object(), "text: found nothing", "1 to 4096"},
+        BadInput{"text_null", {{"text", nullptr}}, "text: found nothing", "1 to 4096"},
+        BadInput{"text_number", {{"text", 5}}, "text: found number", "1 to 4096"},
         BadInput{"text_object", {{"text", {{"orchard", 1}}}}, "text: found object", "a string"},
         BadInput{"text_empty", {{"text", ""}}, "text: ", "empty"},
         BadInput{"text_blank", {{"text", " \n\t\u3000"}}, "text: ", "empty"},

@@ -50,8 +50,8 @@ TEST_F(SpeechServiceFaults, FailuresBeginWithTheirKind) {
   for (const Case& c : table) {
     SCOPED_TRACE(c.job.dump());
     EXPECT_THAT(error(c.job), StartsWith(c.begin));
-    EXPECT_EQ(result_.value.size(), 1u);
-    EXPECT_FALSE(result_.fatal);
+    EXPECT_EQ(document_.size(), 1u);
+    EXPECT_FALSE(fatal());
   }
   EXPECT_EQ(reports_.size(), std::size(table));
   EXPECT_THAT(store_.objects(), IsEmpty());
@@ -86,7 +86,7 @@ TEST_F(SpeechServiceFaults, WhatTheEngineThrows) {
   for (const Case& c : table) {
     speech_.at_start = c.thrown;
     EXPECT_EQ(say("Hello."), (Json{{"error", c.message}}));
-    EXPECT_EQ(result_.fatal, c.fatal) << c.message;
+    EXPECT_EQ(fatal(), c.fatal) << c.message;
   }
 }
 
@@ -100,7 +100,7 @@ TEST_F(SpeechServiceFaults, BrokenAudioIsNeverASuccess) {
     samples.back() = std::numeric_limits<float>::infinity();
   };
   EXPECT_THAT(say("Hello.")["error"], StartsWith("internal: sample 22049"));
-  EXPECT_FALSE(result_.fatal) << "one bad result is no broken device";
+  EXPECT_FALSE(fatal()) << "one bad result is no broken device";
   EXPECT_THAT(store_.objects(), IsEmpty());
 }
 
@@ -108,8 +108,10 @@ TEST_F(SpeechServiceFaults, WithoutAnyStorageNothingIsSpoken) {
   store_pointer_ = nullptr;
   EXPECT_EQ(say("Hello.")["error"], "storage_unavailable: no storage is configured");
   EXPECT_EQ(speech_.calls(), 0);
-  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["status"],
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", {{"bucketName", "own"}}}})["status"],
             "completed");
+  EXPECT_EQ(run({{"input", {{"text", "Hello."}}}, {"s3Config", Json::object()}})["error"],
+            "storage_unavailable: no storage is configured");
 }
 
 TEST_F(SpeechServiceFaults, WhenStorageFailsForGoodTheAudioIsKept) {
@@ -118,7 +120,7 @@ TEST_F(SpeechServiceFaults, WhenStorageFailsForGoodTheAudioIsKept) {
   EXPECT_EQ(error(job),
             "storage_unavailable: storage: PUT a.ogg in bucket fake: status 503, after 6 attempts; "
             "the audio is kept as \"a.ogg\" in the worker's output directory");
-  EXPECT_FALSE(result_.fatal);
+  EXPECT_FALSE(fatal());
   EXPECT_THAT(file_names(output()), ElementsAre("a.ogg"));
   std::ifstream file(output("a.ogg"), std::ios::binary);
   const std::string kept{std::istreambuf_iterator<char>(file), {}};
@@ -138,7 +140,7 @@ TEST_F(SpeechServiceFaults, EveryFinalAnswerOfAStoreCounts) {
                                ErrorCode::kInvalidArgument, ErrorCode::kInternal}) {
     store_.fail_always("storage: no", code);
     EXPECT_THAT(error({{"input", {{"text", "Hello."}}}}), StartsWith("storage_unavailable: "));
-    EXPECT_FALSE(result_.fatal);
+    EXPECT_FALSE(fatal());
   }
   EXPECT_EQ(file_names(output()).size(), 4u);
 }
@@ -257,6 +259,37 @@ TEST_F(SpeechServiceFaults, NoTextAndNoSecretLeaves) {
   }
   EXPECT_THAT(all, HasSubstr("kept as \\\"a.ogg\\\""));
   EXPECT_THAT(log_->text(), HasSubstr("\"status\":\"completed\""));
+}
+
+TEST_F(SpeechServiceFaults, AGuessedFolderIsNotConfirmed) {
+  const std::string right = (root_ / "voices").string(), kept = (root_ / "output").string();
+  const auto answer_to = [&](const std::string& folder) {
+    std::string all;
+    for (const std::string& guess : {folder + "/x.wav", "a" + folder + "/x.wav", folder,
+                                     folder.substr(1) + "/x.wav", "say " + folder + " now"}) {
+      all += error({{"input", {{"text", "Hello."}, {"speaker_voice", guess}}}}) + '\n';
+      all += error({{"input", {{"text", "Hello."}, {"session_id", guess}}}}) + '\n';
+      all += error({{"input", {{"text", "Hello."}, {"action", guess}}}}) + '\n';
+    }
+    return all;
+  };
+  for (const std::string& guess : {right, kept}) {
+    std::string wrong = guess;
+    wrong[wrong.size() - 1] = 'q';
+    std::string of_wrong = answer_to(wrong);
+    const std::string last = "/" + std::filesystem::path(guess).filename().string();
+    const std::string last_of_wrong = "/" + std::filesystem::path(wrong).filename().string();
+    // But for what was asked the answers are the same.
+    const auto same = [](std::string text, const std::string& from, const std::string& to) {
+      for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+        text.replace(at, from.size(), to);
+      }
+      return text;
+    };
+    EXPECT_EQ(answer_to(guess), same(same(of_wrong, last_of_wrong, last), last_of_wrong.substr(1),
+                                     last.substr(1)));
+    EXPECT_THAT(of_wrong + answer_to(guess), Not(HasSubstr("[hidden]")));
+  }
 }
 
 TEST_F(SpeechServiceFaults, AnObserverThatThrowsDoesNotHarmTheJob) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "speech/document_of.h"
 #include "speech/speech_service.h"
 #include "support/fake_clock.h"
 #include "support/fake_speech.h"
@@ -24,11 +25,14 @@ inline void write_file(const std::filesystem::path& path, const std::string& byt
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
+// But for hidden ones.
 inline std::vector<std::string> file_names(const std::filesystem::path& folder) {
   std::vector<std::string> found;
   if (!std::filesystem::exists(folder)) return found;
-  for (const auto& item : std::filesystem::directory_iterator(folder))
-    found.push_back(item.path().filename());
+  for (const auto& item : std::filesystem::directory_iterator(folder)) {
+    const std::string name = item.path().filename();
+    if (!name.starts_with('.')) found.push_back(name);
+  }
   return found;
 }
 
@@ -60,7 +64,8 @@ class ServiceFixture : public testing::Test {
 
   Json run(const Json& job, SpeechContext context = {}) {
     result_ = service().run(job, context);
-    return result_.value;
+    document_ = document_of(result_);
+    return document_;
   }
   Json say(const std::string& text) { return run({{"input", {{"text", text}}}}); }
   std::string error(const Json& job, SpeechContext context = {}) {
@@ -68,6 +73,7 @@ class ServiceFixture : public testing::Test {
     EXPECT_TRUE(value.contains("error")) << value.dump();
     return value.value("error", "");
   }
+  bool fatal() const { return result_.failed() && result_.failed()->fatal; }
   std::filesystem::path output(const std::string& name = "") const {
     return name.empty() ? root_ / "output" : root_ / "output" / name;
   }
@@ -84,11 +90,12 @@ class ServiceFixture : public testing::Test {
   VoiceDirectory voice_directory_{(root_ / "voices").string(), clock_};
   VoiceLibrary voices_{voice_directory_, clock_};
   OutputDirectory output_{{.path = (root_ / "output").string()}, clock_};
-  std::shared_ptr<MemoryLog> log_ = std::make_shared<MemoryLog>();
+  std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
   Logger logger_{{.level = LogLevel::kTrace}, log_};
   SpeechServiceOptions options_;
   std::vector<JobReport> reports_;
-  JobResult result_;
+  JobOutcome result_;
+  Json document_;
   std::optional<SpeechService> service_;
 };
 

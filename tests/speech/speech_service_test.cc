@@ -26,7 +26,6 @@ using SpeechServiceTest = ServiceFixture;
 TEST_F(SpeechServiceTest, AJobBecomesAnObjectAndALink) {
   const Json result = run({{"input", {{"text", "Hello, world."}, {"session_id", "abc"}}}});
   EXPECT_FALSE(result_.failed());
-  EXPECT_FALSE(result_.fatal);
   EXPECT_EQ(result["status"], "completed");
   EXPECT_EQ(result["filename"], "abc.ogg");
   EXPECT_EQ(result["s3_key"], "results/abc.ogg");
@@ -184,9 +183,9 @@ TEST_F(SpeechServiceTest, JobsRunSideBySide) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 5; ++i) {
         const std::string id = std::to_string(t) + "-" + std::to_string(i);
-        const JobResult result =
-            shared.run({{"input", {{"text", "Hello."}, {"session_id", id}}}}, {});
-        good += result.value.value("s3_key", "") == "results/" + id + ".ogg";
+        const Json result =
+            document_of(shared.run({{"input", {{"text", "Hello."}, {"session_id", id}}}}, {}));
+        good += result.value("s3_key", "") == "results/" + id + ".ogg";
       }
     });
   }
@@ -235,7 +234,7 @@ TEST_F(SpeechServiceTest, OneLineTellsTheOperatorOfEachJob) {
   EXPECT_EQ(report["voice_cache"], "miss");
   EXPECT_EQ(report["input_warnings"], 1) << "the parameter without meaning";
   EXPECT_EQ(report["warnings"], Json({"chunk 1: speech did not end"}));
-  const Json timings = result_.value["metadata"]["timings"];
+  const Json timings = document_["metadata"]["timings"];
   for (const auto& item : timings.items()) EXPECT_EQ(report["timings"][item.key()], item.value());
   EXPECT_GE(report["timings"]["first_audio"], 2.0) << "the wait counts";
   for (const char* canary : {"Words of the user", "secret name", "anna"}) {
@@ -269,16 +268,23 @@ TEST_F(SpeechServiceTest, ManyWarningsStayOneWholeLine) {
   const std::vector<Json> reports = reports_in(log_->text());
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0]["warnings"].size(), 5u);
-  EXPECT_EQ(result_.value["metadata"]["warnings"].size(), 40u) << "the client sees all";
+  EXPECT_EQ(document_["metadata"]["warnings"].size(), 40u) << "the client sees all";
 }
 
 TEST_F(SpeechServiceTest, KeptFilesAreCleanedNowAndThen) {
   service();
-  write_file(output("old.ogg"), "x");
-  fs::last_write_time(output("old.ogg"), fs::file_time_type::clock::now() - 25h);
+  output_.save("old.ogg", "x");
+  clock_.advance(22h + 50min);  // and an hour that the clock is ahead
   say("Hello.");
-  EXPECT_THAT(file_names(output()), ElementsAre("old.ogg")) << "not at every job";
-  clock_.advance(11min);
+  clock_.advance(15min);
+  say("Hello.");
+  EXPECT_THAT(file_names(output()), IsEmpty());
+
+  output_.save("older.ogg", "x");
+  clock_.advance(1min);
+  say("Hello.");
+  EXPECT_THAT(file_names(output()), ElementsAre("older.ogg")) << "not at every job";
+  clock_.advance(10min);
   say("Hello.");
   EXPECT_THAT(file_names(output()), IsEmpty());
 }

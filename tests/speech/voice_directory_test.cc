@@ -17,6 +17,8 @@
 #include "audio/encode.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "speech/job_failure.h"
+#include "speech/voice_library.h"
 #include "support/fake_clock.h"
 #include "support/temp_dir.h"
 
@@ -349,6 +351,56 @@ TEST_F(VoiceDirectoryTest, ListsDurations) {
   EXPECT_EQ(list[1].seconds, std::nullopt);
   EXPECT_NE(list[1].problem, "");
   EXPECT_NE(list[2].problem, "");
+}
+
+// By the rules of whoever uses it: a job's answer to the same file.
+TEST_F(VoiceDirectoryTest, ListsWhatAJobWouldSay) {
+  write(file("brief.wav"), wav(0.5));
+  write(file("none.wav"), wav(0.15));
+  write(file("silent.wav"), encode_audio(std::vector<float>(88200), {.format = AudioFormat::kWav}));
+  const std::vector<VoiceEntry> list = voices_.list(true);
+  ASSERT_EQ(list.size(), 3u);
+  EXPECT_EQ(list[0].problem, "");
+  EXPECT_THAT(list[0].warnings, ElementsAre(HasSubstr("only 0.50 s long")));
+  EXPECT_EQ(list[1].problem,
+            "voice \"none.wav\": is 0.15 s long, expected at least 0.19 s of a voice");
+  EXPECT_EQ(list[2].problem, "");
+  EXPECT_THAT(list[2].warnings, ElementsAre(HasSubstr("it is silent")));
+  VoiceLibrary library(voices_);
+  for (const VoiceEntry& entry : list) {
+    const auto report = std::make_shared<VoiceReport>();
+    const VoiceReference voice = library.find(entry.name, report);
+    try {
+      voice.load();
+      EXPECT_EQ(entry.problem, "");
+      ASSERT_EQ(report->warnings.size(), entry.warnings.size());
+      for (size_t i = 0; i < entry.warnings.size(); ++i) {
+        EXPECT_THAT(report->warnings[i], HasSubstr(entry.warnings[i]));
+      }
+    } catch (const JobError& error) {
+      EXPECT_EQ(error.kind(), job_kind::kVoiceUnusable);
+      EXPECT_EQ(error.what(), entry.problem);
+    }
+  }
+}
+
+TEST_F(VoiceDirectoryTest, FindsEqualNamesInOtherForms) {
+  const std::string composed_name = "Jos\xc3\xa9/Zo\xc3\xab.wav",
+                    decomposed = "Jose\xcc\x81/Zoe\xcc\x88.wav";
+  write(file(decomposed), "from a Mac");
+  EXPECT_EQ(voices_.open(decomposed).read(), "from a Mac");
+  const VoiceFile found = voices_.open(composed_name);
+  EXPECT_EQ(found.read(), "from a Mac");
+  EXPECT_EQ(found.name(), composed_name);
+  write(file(composed_name), "from elsewhere");
+  EXPECT_EQ(voices_.open(composed_name).read(), "from elsewhere") << "the name itself comes first";
+  EXPECT_EQ(voices_.open(decomposed).read(), "from a Mac");
+  fs::remove_all(file("Jose\xcc\x81"));
+  EXPECT_EQ(voices_.open(decomposed).read(), "from elsewhere") << "nor the other way round";
+  error_of("Jos\xc3\xa8/Zo\xc3\xab.wav", ErrorCode::kNotFound);
+  write(root_ / "outside.wav", "secret");
+  fs::create_symlink("../outside.wav", file("e\xcc\x81.wav"));
+  error_of("\xc3\xa9.wav", ErrorCode::kInvalidArgument);
 }
 
 TEST_F(VoiceDirectoryTest, ListingCanBeCancelled) {

@@ -11,6 +11,7 @@
 #include "audio/encode.h"
 #include "engine/engine_fixture.h"
 #include "net/directory_store.h"
+#include "speech/document_of.h"
 #include "speech/speech_service.h"
 #include "support/fake_speech.h"
 #include "support/temp_dir.h"
@@ -64,24 +65,23 @@ class WholePathTest : public testing::Test {
   VoiceDirectory voice_directory_{(root_ / "voices").string()};
   VoiceLibrary voices_{voice_directory_};
   OutputDirectory output_{{.path = (root_ / "output").string()}};
-  Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<MemoryLog>()};
-  SpeechService service_{
-      {.limits = {}, .model = "tiny", .device = engine_->info().device},
-      {[](SpeechRequest request, SpeechCallbacks callbacks) {
-         return engine_->start(std::move(request), std::move(callbacks));
-       },
-       voices_,
-       &store_,
-       {},
-       output_,
-       logger_}};
+  Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<KeptLog>()};
+  SpeechService service_{{.limits = {}, .model = "tiny", .device = engine_->info().device},
+                         {[](SpeechRequest request, SpeechCallbacks callbacks) {
+                            return engine_->start(std::move(request), std::move(callbacks));
+                          },
+                          voices_,
+                          &store_,
+                          {},
+                          output_,
+                          logger_}};
 };
 
 TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
   std::vector<std::string> progress;
   SpeechContext context;
   context.progress = [&](const Json& update) { progress.push_back(update.get<std::string>()); };
-  const Json result = service_.run(job("first", 7), context).value;
+  const Json result = document_of(service_.run(job("first", 7), context));
   ASSERT_EQ(result.value("error", ""), "");
   const std::string bytes = fetch(result["url"]);
   const DecodedAudio audio = decode_audio_bytes(bytes, "first.ogg");
@@ -98,7 +98,7 @@ TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
   ASSERT_FALSE(progress.empty());
   EXPECT_THAT(progress[0], AllOf(StartsWith("chunk "), HasSubstr("/3")));
 
-  const Json again = service_.run(job("again", 7), {}).value;
+  const Json again = document_of(service_.run(job("again", 7), {}));
   EXPECT_EQ(again["metadata"]["voice_cache"], "hit");
   EXPECT_EQ(fetch(again["url"]), bytes) << "the same job gives the same bytes";
 }
@@ -106,14 +106,14 @@ TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
 TEST_F(WholePathTest, JobsSideBySideGiveWhatEachGivesAlone) {
   std::vector<std::string> alone;
   for (uint64_t seed = 0; seed < 3; ++seed) {
-    alone.push_back(fetch(service_.run(job("alone", seed), {}).value["url"]));
+    alone.push_back(fetch(document_of(service_.run(job("alone", seed), {}))["url"]));
   }
   std::vector<std::string> together(3);
   std::vector<std::thread> threads;
   for (uint64_t seed = 0; seed < 3; ++seed) {
     threads.emplace_back([&, seed] {
       const std::string id = "together-" + std::to_string(seed);
-      together[seed] = fetch(service_.run(job(id, seed), {}).value["url"]);
+      together[seed] = fetch(document_of(service_.run(job(id, seed), {}))["url"]);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -127,16 +127,16 @@ TEST_F(WholePathTest, ACancelledJobLeavesTheEngineFree) {
   context.progress = [&](const Json&) { stop.request_stop(); };
   Json endless = job("endless", 0);
   endless["input"]["parameters"]["num_steps"] = 1000;
-  EXPECT_THAT(service_.run(endless, context).value["error"], StartsWith("cancelled: "));
+  EXPECT_THAT(document_of(service_.run(endless, context))["error"], StartsWith("cancelled: "));
   EXPECT_EQ(engine_->status().waiting, 0u);
-  EXPECT_EQ(service_.run(job("next", 0), {}).value["status"], "completed");
+  EXPECT_EQ(document_of(service_.run(job("next", 0), {}))["status"], "completed");
 }
 
 TEST_F(WholePathTest, AVoiceThatIsNoSoundFailsBeforeTheDevice) {
   std::ofstream(root_ / "voices" / "noise.wav") << "no sound";
   Json bad = job("bad", 0);
   bad["input"]["speaker_voice"] = "noise.wav";
-  EXPECT_THAT(service_.run(bad, {}).value["error"], StartsWith("voice_unusable: voice"));
+  EXPECT_THAT(document_of(service_.run(bad, {}))["error"], StartsWith("voice_unusable: voice"));
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command,
 ChildProcess::~ChildProcess() {
   if (!status_) {
     ::kill(pid_, SIGTERM);
-    ends_within(std::chrono::seconds(10));
+    ends_within(std::chrono::minutes(1));
   }
   ::kill(-pid_, SIGKILL);
   wait();

@@ -108,26 +108,39 @@ std::string PlatformRequest::job_id() const {
   return path_text.substr(path_text.rfind('/') + 1);
 }
 
-FakePlatform::FakePlatform() { open(); }
+FakePlatform::FakePlatform() {
+  reserved_ = bound_socket();
+  open();
+}
 
-FakePlatform::~FakePlatform() { close(); }
+FakePlatform::~FakePlatform() {
+  close();
+  ::close(reserved_);
+}
 
-void FakePlatform::open() {
-  stopping_ = false;
-  listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+// Of this port, or of any free one, which is this one from then on.
+int FakePlatform::bound_socket() {
+  const int bound = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = 1;
-  ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  ::setsockopt(bound, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  ::setsockopt(bound, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<uint16_t>(port_));
   socklen_t size = sizeof address;
-  if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener_, 64) != 0 ||
-      ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("fake platform: cannot listen");
+  if (::bind(bound, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::getsockname(bound, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("fake platform: cannot have its port");
   }
   port_ = ntohs(address.sin_port);
+  return bound;
+}
+
+void FakePlatform::open() {
+  stopping_ = false;
+  listener_ = bound_socket();
+  if (::listen(listener_, 64) != 0) throw std::runtime_error("fake platform: cannot listen");
   acceptor_ = std::thread([this] { accept_loop(); });
 }
 
@@ -444,10 +457,10 @@ bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& ans
     }
     return true;
   };
-  if (answer.body_delay.count() > 0) {
+  if (answer.body_ready) {
     if (!send_all(head)) return false;
-    hold(connection, answer.body_delay, never);
-    return send_all(answer.body);
+    if (answer.head_sent) answer.head_sent();
+    return hold(connection, kForever, answer.body_ready) && send_all(answer.body);
   }
   if (answer.cut) {
     send_all(head + answer.body.substr(0, answer.body.size() / 2));

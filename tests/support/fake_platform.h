@@ -53,8 +53,10 @@ struct PlatformAnswer {
   std::string body = {};
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers = {};
-  std::chrono::milliseconds delay{0};       // before the first byte
-  std::chrono::milliseconds body_delay{0};  // between head and body
+  std::chrono::milliseconds delay{0};  // before the first byte
+  // With it the body follows its head only when it returns true; `head_sent` is told before.
+  std::function<bool()> body_ready = {};
+  std::function<void()> head_sent = {};
   bool hang = false;         // no answer until the worker closes or the platform ends
   bool silent = false;       // closes without a byte
   bool reset = false;        // closes with RST
@@ -71,6 +73,9 @@ class FakePlatform {
   using Hook = std::function<std::optional<PlatformAnswer>(const PlatformRequest&)>;
   using Json = nlohmann::json;
   using Milliseconds = std::chrono::milliseconds;
+
+  // How long a test waits for an event before it fails. Those that come end the wait.
+  static constexpr Milliseconds kPatience{120'000};
 
   FakePlatform();
   ~FakePlatform();
@@ -112,9 +117,9 @@ class FakePlatform {
   size_t queued() const;
 
   // Whether the condition came true within the time; it is asked again after every event.
-  bool wait(const std::function<bool()>& condition, Milliseconds time = Milliseconds(10'000)) const;
-  bool wait_for(PlatformRoute route, size_t count, Milliseconds time = Milliseconds(10'000)) const;
-  bool wait_for_results(size_t count, Milliseconds time = Milliseconds(10'000)) const;
+  bool wait(const std::function<bool()>& condition, Milliseconds time = kPatience) const;
+  bool wait_for(PlatformRoute route, size_t count, Milliseconds time = kPatience) const;
+  bool wait_for_results(size_t count, Milliseconds time = kPatience) const;
 
   // For long runs: requests are forgotten once they are answered.
   void set_logging(bool on) { logging_ = on; }
@@ -136,6 +141,9 @@ class FakePlatform {
   bool hold(Connection& connection, Milliseconds time, const std::function<bool()>& ready);
   void reap();
 
+  int bound_socket();
+
+  int reserved_ = -1;  // keeps the port for open() while nobody listens
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stopping_{false};

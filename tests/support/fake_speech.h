@@ -23,6 +23,7 @@
 #include "engine/speech_pipe.h"
 #include "engine/speech_stream.h"
 #include "net/object_store.h"
+#include "support/kept_log.h"
 #include "text/plan.h"
 
 namespace echo {
@@ -142,7 +143,7 @@ class FakeStore final : public ObjectStore {
   // Waits until a call hangs; false after ten seconds.
   bool wait_until_hanging() {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(10), [&] { return hanging_ > 0; });
+    return changed_.wait_for(lock, std::chrono::minutes(2), [&] { return hanging_ > 0; });
   }
 
   struct Object {
@@ -208,23 +209,6 @@ class FakeStore final : public ObjectStore {
   std::optional<std::pair<ErrorCode, std::string>> failure_;
   bool hangs_ = false;
   int hanging_ = 0;
-};
-
-// Keeps the lines of a log.
-class MemoryLog final : public LogSink {
- public:
-  void write(std::string_view line) override {
-    const std::scoped_lock lock(mutex_);
-    text_ += line;
-  }
-  std::string text() const {
-    const std::scoped_lock lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
 };
 
 }  // namespace echo

@@ -38,9 +38,14 @@ bool RawClient::send(std::string_view bytes) {
 
 void RawClient::finish_sending() { ::shutdown(socket_, SHUT_WR); }
 
+void RawClient::end_by_reset() {
+  const linger now{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 bool RawClient::fill() {
   pollfd ready{socket_, POLLIN, 0};
-  if (::poll(&ready, 1, 10'000) <= 0) return false;
+  if (::poll(&ready, 1, 120'000) <= 0) return false;
   char bytes[65536];
   const ssize_t got = ::recv(socket_, bytes, sizeof bytes, 0);
   if (got <= 0) return false;

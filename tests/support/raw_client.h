@@ -31,12 +31,13 @@ class RawClient {
   // False when the server has closed the connection.
   bool send(std::string_view bytes);
   void finish_sending();  // closes one direction
-  // Everything that comes until `end` was seen, the server closes, or ten seconds have passed.
+  void end_by_reset();    // what the destructor does then
+  // Everything that comes until `end` was seen, the server closes, or two minutes have passed.
   std::string read_until(std::string_view end);
   std::string read_all() { return read_until(std::string_view()); }
   // The next answer with a Content-Length or none at all.
   Answer read_answer();
-  bool closed_by_server(std::chrono::milliseconds patience = std::chrono::seconds(10));
+  bool closed_by_server(std::chrono::milliseconds patience = std::chrono::minutes(2));
 
  private:
   bool fill();

@@ -18,7 +18,7 @@ struct ProcessOptions {
   std::vector<std::string> environment;  // NAME=value, beside the caller's own
   // SIGINT is sent as soon as this text stands on standard error.
   std::string interrupt_at;
-  std::chrono::seconds timeout{120};  // then it is killed
+  std::chrono::seconds timeout{600};  // then it is killed
 };
 
 // Runs the program and waits for its end.

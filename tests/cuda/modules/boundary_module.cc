@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "cuda/loader/module_interface.h"
-#include "engine/forwarding_backend.h"
+#include "tensor/forwarding_backend.h"
 
 namespace echo::cuda {
 namespace {

@@ -1,5 +1,6 @@
 // A queue worker as a process of its own, with a handler that does what the job's input says:
 //   mock_delay     milliseconds of work, ended early by a cancellation
+//   mock_until     path of a file that it works until
 //   mock_progress  number of progress updates
 //   mock_stream    number of pieces to stream
 //   mock_error     text to fail with
@@ -10,6 +11,7 @@
 // The argument "unfit" adds fitness checks of which one fails and one hangs.
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 
@@ -46,6 +48,9 @@ JobOutcome mock_handler(const Job& job, JobContext& context) {
   }
   for (int i = 0; i < input.value("mock_stream", 0); ++i) context.stream(i);
   work(milliseconds(input.value("mock_delay", 0)), context);
+  while (input.contains("mock_until") && !std::filesystem::exists(input["mock_until"].get<std::string>())) {
+    work(milliseconds(5), context);
+  }
   if (input.contains("mock_raise")) throw std::runtime_error(input["mock_raise"]);
   if (input.contains("mock_error")) {
     return JobOutcome::failure("invalid_input", input["mock_error"].get<std::string>());

@@ -10,12 +10,16 @@ namespace echo {
 
 class ForwardingBackend : public Backend {
  public:
-  explicit ForwardingBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+  // `inner` must outlive this.
+  explicit ForwardingBackend(Backend& inner) : inner_(&inner) {}
+  explicit ForwardingBackend(std::unique_ptr<Backend> inner)
+      : owned_(std::move(inner)), inner_(owned_.get()) {}
 
   std::string name() const override { return inner_->name(); }
   std::string description() const override { return inner_->description(); }
   MemoryUse memory() const override { return inner_->memory(); }
   std::shared_ptr<TimeMark> mark() override { return inner_->mark(); }
+  void wait(const TimeMark& mark) const override { inner_->wait(mark); }
   double seconds_between(const TimeMark& begin, const TimeMark& end) const override {
     return inner_->seconds_between(begin, end);
   }
@@ -32,7 +36,9 @@ class ForwardingBackend : public Backend {
                                       DType precision) override {
     return inner_->pack(weights, stride, dilation, precision);
   }
-  bool stacks_matrices() const override { return inner_->stacks_matrices(); }
+  bool stacks_matrices(DType precision) const override {
+    return inner_->stacks_matrices(precision);
+  }
   std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                               DType precision) override {
     return inner_->pack_stacked(parts, precision);
@@ -97,8 +103,12 @@ class ForwardingBackend : public Backend {
     inner_->guided_step(x, v, v_text, v_speaker, step);
   }
 
+ protected:
+  Backend& inner() const { return *inner_; }
+
  private:
-  std::unique_ptr<Backend> inner_;
+  std::unique_ptr<Backend> owned_;
+  Backend* inner_;
 };
 
 }  // namespace echo

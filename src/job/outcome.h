@@ -1,0 +1,56 @@
+// What a job came to.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace echo {
+
+// Of a job that was done.
+struct JobResult {
+  Json output;         // an object's keys `error` and `refresh_worker` are special: shape_result()
+  std::string format;  // of the audio that the output names, for the metrics; empty: none
+};
+
+// Of a job that was not.
+struct JobFailure {
+  std::string kind;    // a stable word: invalid_input, voice_not_found, ...; may be empty
+  std::string text;    // what the client sees
+  bool fatal = false;  // the device or process is broken: report this job, then end the process
+  Json detail;         // shown beside the error; null: nothing
+
+  // Returns "kind: text".
+  std::string message() const { return kind.empty() ? text : kind + ": " + text; }
+  // Returns the first line of it, for logs of this process.
+  std::string reason() const {
+    const std::string whole = message();
+    return whole.substr(0, whole.find('\n'));
+  }
+};
+
+// One of the two. It stays typed until it leaves the program: as JSON in runpod/result_body.h and
+// server/job_state.h.
+class JobOutcome : public std::variant<JobResult, JobFailure> {
+ public:
+  using std::variant<JobResult, JobFailure>::variant;
+
+  static JobOutcome success(Json output) { return JobResult{std::move(output), {}}; }
+  static JobOutcome failure(std::string_view kind, std::string_view text) {
+    return JobFailure{std::string(kind), std::string(text), false, nullptr};
+  }
+  static JobOutcome failure(const Error& error) {
+    return JobFailure{std::string(error_kind(error.code())), error.what(),
+                      error.code() == ErrorCode::kInternal, nullptr};
+  }
+
+  // Null when the job is one of the other kind.
+  const JobResult* result() const { return std::get_if<JobResult>(this); }
+  const JobFailure* failed() const { return std::get_if<JobFailure>(this); }
+};
+
+}  // namespace echo

@@ -1,0 +1,208 @@
+#include "server/openai_routes.h"
+
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "http/responses.h"
+#include "net/url.h"
+
+namespace echo::server {
+namespace {
+
+constexpr size_t kMostLookups = 256;  // requests that wait for the disk
+constexpr std::chrono::seconds kLoadingRetry{2};
+constexpr std::array<std::string_view, 3> kPrefixes = {"/v1", "/openai/v1",
+                                                       "/v2/{endpoint}/openai/v1"};
+
+bool is_below(std::string_view path, std::string_view prefix) {
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+std::string error_code(int status) {
+  switch (status) {
+    case 401:
+      return "invalid_api_key";
+    case 405:
+      return "method_not_allowed";
+    case 408:
+      return "timeout";
+    case 413:
+      return "request_too_large";
+    case 415:
+      return "unsupported_media_type";
+    case 500:
+      return "internal";
+    case 503:
+      return "server_busy";
+    default:
+      return "";
+  }
+}
+
+std::string error_message(int status) {
+  switch (status) {
+    case 401:
+      return "A valid API key is needed: Authorization: Bearer KEY.";
+    case 403:
+      return "A request from a page of another site.";
+    case 405:
+      return "This method is not allowed here.";
+    case 408:
+      return "The request took too long to arrive.";
+    case 413:
+      return "The body is too large.";
+    case 431:
+      return "The headers are too large.";
+    case 500:
+      return "The request could not be handled.";
+    case 503:
+      return "The server is busy.";
+    default:
+      return "The request cannot be read.";
+  }
+}
+
+}  // namespace
+
+bool is_openai_path(std::string_view path) {
+  if (is_below(path, "/v1") || is_below(path, "/openai/v1")) return true;
+  if (!path.starts_with("/v2/")) return false;
+  const size_t end = path.find('/', 4);
+  return end != std::string_view::npos && is_below(path.substr(end), "/openai/v1");
+}
+
+OpenAiError openai_refusal(int status, std::string_view method, std::string_view path) {
+  if (status == 404) return unknown_url(method, path);
+  return {status, error_message(status), error_code(status)};
+}
+
+OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, Metrics* metrics)
+    : options_(std::move(options)),
+      submit_(std::move(submit)),
+      metrics_(metrics),
+      budget_(options_.waiting_bytes),
+      lookups_(kMostLookups) {}
+
+OpenAiRoutes::~OpenAiRoutes() = default;
+
+void OpenAiRoutes::add_to(http::Router& router) {
+  const auto add = [&](const char* method, const std::string& pattern, Handle handle, bool list) {
+    http::Route route{method, pattern, [this, handle](const http::Call& call) {
+                        try {
+                          (this->*handle)(call);
+                        } catch (const OpenAiError& error) {
+                          call.reply.send(error.response());
+                        }
+                      }};
+    route.body_limit = options_.body_limit;
+    route.open = list && options_.public_lists;
+    router.add(std::move(route));
+  };
+  for (const std::string_view prefix : kPrefixes) {
+    const std::string base(prefix);
+    add("POST", base + "/audio/speech", &OpenAiRoutes::speech, false);
+    add("GET", base + "/models", &OpenAiRoutes::models, true);
+    // A model's name may have a slash: "jordand/echo-tts-base".
+    add("GET", base + "/models/{model*}", &OpenAiRoutes::model, false);
+    add("GET", base + "/audio/models", &OpenAiRoutes::audio_models, true);
+    add("GET", base + "/audio/voices", &OpenAiRoutes::voices, true);
+    add("GET", base + "/voices", &OpenAiRoutes::voices, true);
+    add("GET", base + "/audio/voices/{voice}", &OpenAiRoutes::voice, false);
+  }
+}
+
+LiveSpeech& OpenAiRoutes::ready() const {
+  LiveSpeech* speech = speech_;
+  if (speech == nullptr) {
+    throw OpenAiError(503, "The model is being loaded.", "loading").retry_after(kLoadingRetry);
+  }
+  return *speech;
+}
+
+void OpenAiRoutes::answer(const http::Call& call, std::function<http::Response()> work) {
+  const bool taken = lookups_.post([reply = call.reply, work = std::move(work)] {
+    try {
+      reply.send(work());
+    } catch (const OpenAiError& error) {
+      reply.send(error.response());
+    } catch (...) {
+      reply.send(openai_error_of(std::current_exception()).response());
+    }
+  });
+  if (!taken) throw OpenAiError(503, error_message(503), "server_busy");
+}
+
+void OpenAiRoutes::speech(const http::Call& call) {
+  const std::string_view type = call.request.header("Content-Type").value_or("");
+  if (type.starts_with("multipart/")) {
+    throw OpenAiError(415, "The body is a form, expected JSON.", "unsupported_media_type");
+  }
+  LiveSpeech* speech = speech_;
+  SpeechOrder order = parse_speech_order(call.request.body, options_.orders,
+                                         speech ? speech->defaults() : SpeechParameters());
+  ready();
+  const bool taken = lookups_.post([this, order = std::move(order), call]() mutable {
+    try {
+      begin(std::move(order), call);
+    } catch (const OpenAiError& error) {
+      call.reply.send(error.response());
+    } catch (...) {
+      call.reply.send(openai_error_of(std::current_exception()).response());
+    }
+  });
+  if (!taken) throw OpenAiError(503, error_message(503), "server_busy");
+}
+
+void OpenAiRoutes::begin(SpeechOrder order, const http::Call& call) {
+  LiveSpeech& speech = ready();
+  const auto answer =
+      std::make_shared<OpenAiAnswer>(ready_speech(std::move(order), options_.orders, catalog()),
+                                     call, options_.answers, budget_, metrics_);
+  if (answer->silent()) {
+    answer->begin();
+    return answer->answer_silence();
+  }
+  SpeechWork work;
+  work.run = [answer, &speech](const std::stop_token& stop, double queue_seconds) {
+    answer->run(speech, stop, queue_seconds);
+  };
+  work.refuse = [answer](const OpenAiError& error) { answer->refuse(error); };
+  work.gone = answer->gone();
+  submit_(std::move(work));
+  answer->begin();
+}
+
+void OpenAiRoutes::models(const http::Call& call) {
+  call.reply.send(http::json_response(200, models_json(options_.orders)));
+}
+
+void OpenAiRoutes::model(const http::Call& call) {
+  call.reply.send(http::json_response(
+      200, model_json(percent_decode(call.parameter("model")), options_.orders)));
+}
+
+void OpenAiRoutes::audio_models(const http::Call& call) {
+  call.reply.send(http::json_response(200, audio_models_json(options_.orders)));
+}
+
+void OpenAiRoutes::voices(const http::Call& call) {
+  ready();
+  answer(call, [this] { return http::json_response(200, voices_json(catalog().list())); });
+}
+
+void OpenAiRoutes::voice(const http::Call& call) {
+  ready();
+  answer(call, [this, name = call.parameter("voice")] {
+    if (const auto voice = catalog().find(name)) {
+      return http::json_response(200, voice_json(*voice));
+    }
+    // Some clients ask for the voices of a model.
+    if (is_model(name, options_.orders)) {
+      return http::json_response(200, voices_json(catalog().list()));
+    }
+    throw OpenAiError(404, "There is no such voice.", "voice_not_found", "voice");
+  });
+}
+
+}  // namespace echo::server

@@ -1,0 +1,79 @@
+// OpenAI's speech API: audio/speech, models, voices, under each of its prefixes.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "http/background_thread.h"
+#include "http/router.h"
+#include "server/openai_answer.h"
+
+namespace echo::server {
+
+struct OpenAiOptions {
+  SpeechOrderOptions orders;
+  OpenAiAnswerOptions answers;
+  bool public_lists = false;                 // models and voices need no key
+  size_t waiting_bytes = size_t{256} << 20;  // of all answers together
+  std::uint64_t body_limit = std::uint64_t{1} << 20;
+};
+
+// Whether the path belongs to OpenAI's API, so that every answer to it has OpenAI's shape.
+bool is_openai_path(std::string_view path);
+
+// What the server itself says there: unknown paths, keys, sizes. `status` as the server chose it.
+OpenAiError openai_refusal(int status, std::string_view method, std::string_view path);
+
+// Speech that waits for its turn. One of the two is called, once.
+struct SpeechWork {
+  std::function<void(std::stop_token stop, double queue_seconds)> run;
+  std::function<void(const OpenAiError&)> refuse;
+  std::stop_token gone;  // requested when nobody wants it any more
+  // Set by whoever took the work in, so that it leaves the queue then.
+  std::shared_ptr<void> withdraw = {};
+};
+// Puts it among the jobs, whose slots and limits it shares; throws OpenAiError when there is no
+// room.
+using SubmitSpeech = std::function<void(SpeechWork work)>;
+
+class OpenAiRoutes {
+ public:
+  // `metrics` may be null; what is referred to must outlive the routes.
+  OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, Metrics* metrics);
+  ~OpenAiRoutes();
+
+  void add_to(http::Router& router);
+
+  // Speech is made by it from now on; until then requests are told to come again. Once.
+  void set_ready(LiveSpeech& speech) { speech_ = &speech; }
+
+ private:
+  using Handle = void (OpenAiRoutes::*)(const http::Call&);
+
+  void speech(const http::Call& call);
+  void begin(SpeechOrder order, const http::Call& call);
+  void models(const http::Call& call);
+  void model(const http::Call& call);
+  void audio_models(const http::Call& call);
+  void voices(const http::Call& call);
+  void voice(const http::Call& call);
+
+  // Answers with what `work` gives, on a thread that may look at the disk, or with its OpenAiError.
+  void answer(const http::Call& call, std::function<http::Response()> work);
+  LiveSpeech& ready() const;
+  VoiceCatalog catalog() const { return VoiceCatalog(ready().voices().directory()); }
+
+  const OpenAiOptions options_;
+  const SubmitSpeech submit_;
+  Metrics* const metrics_;
+  http::ByteBudget budget_;
+  std::atomic<LiveSpeech*> speech_{nullptr};
+  http::BackgroundThread lookups_;
+};
+
+}  // namespace echo::server

@@ -1,0 +1,72 @@
+#include "speech/speech_metadata.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "speech/public_text.h"
+
+namespace echo {
+namespace {
+
+std::string_view codec_name(AudioFormat format) {
+  switch (format) {
+    case AudioFormat::kOggOpus:
+      return "opus";
+    case AudioFormat::kFlac:
+      return "flac";
+    case AudioFormat::kMp3:
+      return "mp3";
+    case AudioFormat::kAac:
+      return "aac";
+    case AudioFormat::kWav:
+    case AudioFormat::kPcm:
+      break;
+  }
+  return "pcm_s16le";
+}
+
+}  // namespace
+
+Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,
+                     const std::string& model, const std::string& device,
+                     std::span<const std::string> secrets) {
+  Json chunks = Json::array();
+  for (const SpokenChunk& chunk : speech.chunks) {
+    chunks.push_back({{"text_chars", chunk.text_chars},
+                      {"seed", chunk.seed},
+                      {"attempts", chunk.attempts},
+                      {"duration", rounded_seconds(chunk.seconds)},
+                      {"start_seconds", rounded_seconds(chunk.start_seconds)},
+                      {"end_seconds", rounded_seconds(chunk.end_seconds)},
+                      {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
+                      {"frames", chunk.window_frames},
+                      {"prefix_frames", chunk.prefix_frames},
+                      {"joined", chunk.joined},
+                      {"faults", chunk.reasons}});
+  }
+  Json warnings = Json::array();
+  for (const std::string& warning : speech.warnings) {
+    warnings.push_back(public_text(warning, secrets));
+  }
+  // Formats without a bit rate to choose have one all the same.
+  const long bitrate =
+      input.output.bitrate > 0
+          ? input.output.bitrate
+          : std::lround(8.0 * static_cast<double>(report.bytes) / speech.seconds());
+  return {{"sample_rate", input.output.sample_rate},
+          {"codec", codec_name(input.output.format)},
+          {"bitrate", bitrate},
+          {"duration", rounded_seconds(speech.seconds())},
+          {"seed", input.parameters.seed},
+          {"profile", profile_name(input.parameters.profile)},
+          {"continuity", continuity_name(input.parameters.continuity)},
+          {"rerolls", report.rerolls.size()},
+          {"device", device},
+          {"model", model},
+          {"chunks", std::move(chunks)},
+          {"voice_cache", voice_cache_of(report)},
+          {"warnings", std::move(warnings)},
+          {"timings", timings_of(report)}};
+}
+
+}  // namespace echo
