@@ -53,7 +53,7 @@ HubRepository repository_of(const Environment& environment, const std::string& v
 }
 
 LocatedModel find_model(const ModelSource& source, HttpClient& http,
-                           const ModelFallbacks& fallbacks) {
+                        const ModelFallbacks& fallbacks) {
   if (!source.directory.empty()) {
     if (source.directory.find("://") != std::string::npos) {
       throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
@@ -116,7 +116,7 @@ ModelSource model_source_of(const Environment& environment) {
 }
 
 LocatedModel locate_model(const ModelSource& source, HttpClient& http,
-                           const ModelFallbacks& fallbacks) {
+                          const ModelFallbacks& fallbacks) {
   LocatedModel model = find_model(source, http, fallbacks);
   model.defaults = model_defaults(model.files.dit.parent_path(), source.profile);
   return model;

@@ -15,10 +15,10 @@ namespace echo::apps {
 
 struct ModelSource {
   std::string directory;  // --model, ECHO_MODEL_DIR, or "small"; not empty: nothing else is asked
-  HubRepository dit, codec;  // ECHO_MODEL, ECHO_CODEC: "org/name[@revision]"
-  bool named = false;        // whether one of these two was given
-  CachedModelPlaces cached;  // the platform's own caches, read only
-  HubOptions hub;            // HF_*
+  HubRepository dit, codec;             // ECHO_MODEL, ECHO_CODEC: "org/name[@revision]"
+  bool named = false;                   // whether one of these two was given
+  CachedModelPlaces cached;             // the platform's own caches, read only
+  HubOptions hub;                       // HF_*
   Profile profile = Profile::kNatural;  // ECHO_PROFILE: what requests are unless they say otherwise
 };
 

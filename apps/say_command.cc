@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "engine/window.h"
 #include "net/curl_http_client.h"
+#include "speech/subtitles.h"
 #include "speech/unicode_name.h"
 #include "text/planned_text.h"
 
@@ -32,7 +33,7 @@ constexpr int64_t kLongestText = 2'000'000;
 constexpr int64_t kMostCharsEver = 1'000'000'000;
 
 struct Options {
-  std::string text, text_file, voice, output = "speech.ogg", format, preset;
+  std::string text, text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
   bool json = false, quiet = false;
   EngineFlags engine;
@@ -194,6 +195,17 @@ int say(const Options& options, const Environment& environment) {
     refuse_terminal();
   }
   const EncodeOptions encoding = encoding_of(options);
+  std::optional<OutputFile> subtitles;
+  SubtitleFormat subtitle_format = SubtitleFormat::kSrt;
+  if (!options.subtitles.empty()) {
+    const std::string suffix = std::filesystem::path(options.subtitles).extension().string();
+    subtitle_format = parse_subtitle_format(suffix.empty() ? "no suffix" : suffix.substr(1));
+    check_output_apart(options.subtitles,
+                       std::vector<InputFile>{{"the voice", input_path(options.voice)},
+                                              {"the text", input_path(options.text_file)},
+                                              {"the recording", options.output}});
+    subtitles.emplace(options.subtitles);
+  }
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
   engine_options.blockwise = request.parameters.block_sizes.size() > 1 ||
@@ -214,10 +226,10 @@ int say(const Options& options, const Environment& environment) {
         speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
     if (!spoken) return kSuccess;  // the player was closed
     SpeechSummary result = spoken->speech;
+    if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
-      const std::string text =
-          json_of(options, encoding, result, engine->info(), spoken->bytes)
+      const std::string text = json_of(options, encoding, result, engine->info(), spoken->bytes)
                                    .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                                "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
@@ -276,6 +288,8 @@ void add_say(CommandLine& line) {
           "--max_text_chars", options->max_text_chars,
           "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
       ->check(CLI::Range(int64_t{1}, kMostCharsEver));
+  command.add_option("--subtitles", options->subtitles,
+                     "Write subtitles, too: a file .srt or .vtt");
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");

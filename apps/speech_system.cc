@@ -73,7 +73,8 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
   lines.push_back("output that could not be stored: " + options.output.path + ", " +
                   std::to_string(options.output.retention.count()) + " h, " +
                   std::to_string(options.output.max_bytes) + " bytes");
-  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters; profile " +
+  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) +
+                  " characters; profile " +
                   std::string(profile_name(options.engine.source.profile)));
   return lines;
 }

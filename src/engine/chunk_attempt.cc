@@ -27,7 +27,8 @@ ChunkAttempt::ChunkAttempt(const SpeechModels& models, const SamplerParameters& 
   const auto noise = [generator = NoiseGenerator(models.noise, seed)](int64_t n) mutable {
     return generator.draw(n);
   };
-  trajectory_ = std::make_unique<Trajectory>(models.session, parameters, noise, std::move(conditions));
+  trajectory_ =
+      std::make_unique<Trajectory>(models.session, parameters, noise, std::move(conditions));
   steps_total_ = trajectory_->steps_total();
 }
 

@@ -130,7 +130,8 @@ void SpeechJob::start_chunk() {
     const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
     parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
   }
-  conditions.text = std::make_shared<KeyValueCache>(models_.session.dit().encode_text(tokenize(text)));
+  conditions.text =
+      std::make_shared<KeyValueCache>(models_.session.dit().encode_text(tokenize(text)));
   chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
                                                  grows, std::move(decoder));
   ++chunk.attempts;

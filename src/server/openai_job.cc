@@ -51,8 +51,9 @@ class OpenAiJob {
     const bool get = request.method == "GET";
     if (request.path == "audio/speech") {
       if (request.method != "POST") throw openai_refusal(405, request.method, request.path);
-      return speak(ready_speech(parse_speech_order(dump_json(request.body), options_.orders, speech_.defaults()),
-                                options_.orders, voices));
+      return speak(ready_speech(
+          parse_speech_order(dump_json(request.body), options_.orders, speech_.defaults()),
+          options_.orders, voices));
     }
     if (get && request.path == "models") return models_json(options_.orders);
     if (get && request.path == "audio/models") return audio_models_json(options_.orders);

@@ -50,6 +50,9 @@ Json speech_input_schema() {
               {"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"},
               {"description", "Names the file; the same id overwrites it."}}},
             {"seed", {{"type", "integer"}}},
+            {"subtitles",
+             {{"enum", {"srt", "vtt"}},
+              {"description", "Subtitles of that kind come with the result."}}},
             {"action", {{"enum", {"health_check"}}}}}}};
 }
 

@@ -21,8 +21,8 @@ constexpr size_t kLongestSessionId = 128;
 constexpr size_t kMostUnknownNames = 20;
 constexpr size_t kLongestNumber = 64;  // characters of a numeric string
 
-constexpr std::array<std::string_view, 6> kInputNames = {
-    "text", "speaker_voice", "parameters", "session_id", "seed", "action"};
+constexpr std::array<std::string_view, 7> kInputNames = {
+    "text", "speaker_voice", "parameters", "session_id", "seed", "action", "subtitles"};
 // What stands in "parameters" beside the table's names.
 constexpr std::array<std::string_view, 4> kOtherParameters = {"preset", "output_format",
                                                               "sample_rate", "bitrate"};
@@ -259,6 +259,9 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
   }
   job.output = validate(job.output);
   job.session_id = parse_session_id(member(input, "session_id"));
+  if (const Json& subtitles = member(input, "subtitles"); !subtitles.is_null()) {
+    job.subtitles = parse_subtitle_format(text_of(subtitles, "subtitles", "srt or vtt"));
+  }
 
   const Json& voice = member(input, "speaker_voice");
   if (!voice.is_null()) {

@@ -52,7 +52,7 @@ class LiveSpeech {
     Logger& logger;
     Clock& clock = real_clock();
     std::function<void(const JobReport&)> finished = {};  // after every request
-    SpeechParameters defaults = {};                        // of what a request does not ask for
+    SpeechParameters defaults = {};                       // of what a request does not ask for
   };
   // What the parts refer to must outlive it.
   explicit LiveSpeech(Parts parts) : parts_(std::move(parts)) {}

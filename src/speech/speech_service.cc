@@ -82,8 +82,8 @@ SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts pa
 std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
   std::vector<std::string> secrets;
   for (const std::string& path : {parts_.voices.directory().path(), parts_.output.path()}) {
-    // Every path loses its folders. To hide these ones in another way would tell whoever guesses that
-    // the guess was right.
+    // Every path loses its folders. To hide these ones in another way would tell whoever guesses
+    // that the guess was right.
     if (!hides_directories(path)) secrets.push_back(path);
   }
   const Json& config = member(job, "s3Config");
@@ -181,12 +181,14 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   const DeliveredAudio delivered = upload();
   report.upload_seconds = lap();
   report.total_seconds += report.encode_seconds + report.upload_seconds;
-  return {{"status", "completed"},
-          {"filename", input.file_name()},
-          {"url", delivered.url},
-          {"s3_key", delivered.key},
-          {"metadata",
-           speech_metadata(input, speech, report, options_.model, options_.device, secrets)}};
+  Json result = {{"status", "completed"},
+                 {"filename", input.file_name()},
+                 {"url", delivered.url},
+                 {"s3_key", delivered.key},
+                 {"metadata", speech_metadata(input, speech, report, options_.model,
+                                              options_.device, secrets)}};
+  if (input.subtitles) result["subtitles"] = subtitles_of(speech.chunks, *input.subtitles);
+  return result;
 }
 
 SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
