@@ -40,6 +40,7 @@ class CommandLine {
 
 void add_say(CommandLine& line);
 void add_voices(CommandLine& line);
+void add_seams(CommandLine& line);
 void add_make_model(CommandLine& line);
 void add_parity(CommandLine& line);
 void add_bench(CommandLine& line);

@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
   CommandLine line(app, environment);
   add_say(line);
   add_voices(line);
+  add_seams(line);
   add_make_model(line);
   add_parity(line);
   add_bench(line);

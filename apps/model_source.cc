@@ -19,7 +19,6 @@ constexpr const char* kNotice =
 LocatedModel located(ModelFiles files, std::string name) {
   LocatedModel model;
   const fs::path folder = files.dit.parent_path();
-  model.defaults = model_defaults(folder);
   std::error_code error;
   if (fs::is_directory(folder / "voices", error)) model.voices = folder / "voices";
   model.files = std::move(files);
@@ -53,30 +52,8 @@ HubRepository repository_of(const Environment& environment, const std::string& v
   }
 }
 
-}  // namespace
-
-ModelSource model_source_of(const Environment& environment) {
-  ModelSource source;
-  source.directory = environment.text("ECHO_MODEL_DIR");
-  source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
-                             {"pytorch_model.safetensors", "pca_state.safetensors"});
-  source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
-                               {"pytorch_model.safetensors"});
-  source.named = environment.find("ECHO_MODEL") || environment.find("ECHO_CODEC");
-  source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
-                            .hf_token = environment.text("HF_TOKEN"),
-                            .hf_token_path = environment.text("HF_TOKEN_PATH"),
-                            .hf_home = environment.text("HF_HOME"),
-                            .hf_hub_cache = environment.text("HF_HUB_CACHE"),
-                            .hf_hub_offline = environment.text("HF_HUB_OFFLINE"),
-                            .hf_hub_download_timeout = environment.text("HF_HUB_DOWNLOAD_TIMEOUT"),
-                            .xdg_cache_home = environment.text("XDG_CACHE_HOME"),
-                            .home = environment.text("HOME")});
-  return source;
-}
-
-LocatedModel locate_model(const ModelSource& source, HttpClient& http,
-                           const ModelFallbacks& fallbacks) {
+LocatedModel find_model(const ModelSource& source, HttpClient& http,
+                        const ModelFallbacks& fallbacks) {
   if (!source.directory.empty()) {
     if (source.directory.find("://") != std::string::npos) {
       throw_invalid("model: found the web address " + source.directory.substr(0, 100) +
@@ -112,6 +89,37 @@ LocatedModel locate_model(const ModelSource& source, HttpClient& http,
   return located(
       {*dit / source.dit.files[0], *codec / source.codec.files[0], *dit / source.dit.files[1]},
       source.dit.name.substr(source.dit.name.find('/') + 1));
+}
+
+}  // namespace
+
+ModelSource model_source_of(const Environment& environment) {
+  ModelSource source;
+  source.directory = environment.text("ECHO_MODEL_DIR");
+  const std::string natural(profile_name(Profile::kNatural));
+  source.profile = parse_profile(environment.text("ECHO_PROFILE", natural), "ECHO_PROFILE");
+  source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
+                             {"pytorch_model.safetensors", "pca_state.safetensors"});
+  source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
+                               {"pytorch_model.safetensors"});
+  source.named = environment.find("ECHO_MODEL") || environment.find("ECHO_CODEC");
+  source.hub = hub_options({.hf_endpoint = environment.text("HF_ENDPOINT"),
+                            .hf_token = environment.text("HF_TOKEN"),
+                            .hf_token_path = environment.text("HF_TOKEN_PATH"),
+                            .hf_home = environment.text("HF_HOME"),
+                            .hf_hub_cache = environment.text("HF_HUB_CACHE"),
+                            .hf_hub_offline = environment.text("HF_HUB_OFFLINE"),
+                            .hf_hub_download_timeout = environment.text("HF_HUB_DOWNLOAD_TIMEOUT"),
+                            .xdg_cache_home = environment.text("XDG_CACHE_HOME"),
+                            .home = environment.text("HOME")});
+  return source;
+}
+
+LocatedModel locate_model(const ModelSource& source, HttpClient& http,
+                          const ModelFallbacks& fallbacks) {
+  LocatedModel model = find_model(source, http, fallbacks);
+  model.defaults = model_defaults(model.files.dit.parent_path(), source.profile);
+  return model;
 }
 
 std::optional<fs::path> find_sample_voice(const LocatedModel& model, const std::string& name) {

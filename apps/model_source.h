@@ -15,10 +15,11 @@ namespace echo::apps {
 
 struct ModelSource {
   std::string directory;  // --model, ECHO_MODEL_DIR, or "small"; not empty: nothing else is asked
-  HubRepository dit, codec;  // ECHO_MODEL, ECHO_CODEC: "org/name[@revision]"
-  bool named = false;        // whether one of these two was given
-  CachedModelPlaces cached;  // the platform's own caches, read only
-  HubOptions hub;            // HF_*
+  HubRepository dit, codec;             // ECHO_MODEL, ECHO_CODEC: "org/name[@revision]"
+  bool named = false;                   // whether one of these two was given
+  CachedModelPlaces cached;             // the platform's own caches, read only
+  HubOptions hub;                       // HF_*
+  Profile profile = Profile::kNatural;  // ECHO_PROFILE: what requests are unless they say otherwise
 };
 
 ModelSource model_source_of(const Environment& environment);
@@ -27,7 +28,7 @@ struct LocatedModel {
   ModelFiles files;
   std::string name;              // for results: "echo-tts-base", or the directory's name
   std::string notice;            // a line for the user when the small voice stands in; else empty
-  SpeechParameters defaults;     // the model's own, see model_defaults()
+  SpeechParameters defaults;     // the profile's and the model's own, see model_defaults()
   std::filesystem::path voices;  // its sample voices, by the names of their files; empty: none
 };
 

@@ -16,9 +16,11 @@
 #include "base/error.h"
 #include "base/visible_text.h"
 #include "engine/engine.h"
+#include "engine/window.h"
 #include "net/curl_http_client.h"
+#include "speech/subtitles.h"
 #include "speech/unicode_name.h"
-#include "text/plan.h"
+#include "text/planned_text.h"
 
 namespace echo::apps {
 namespace {
@@ -31,7 +33,7 @@ constexpr int64_t kLongestText = 2'000'000;
 constexpr int64_t kMostCharsEver = 1'000'000'000;
 
 struct Options {
-  std::string text, text_file, voice, output = "speech.ogg", format, preset;
+  std::string text, text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
   bool json = false, quiet = false;
   EngineFlags engine;
@@ -97,8 +99,13 @@ EncodeOptions encoding_of(const Options& options) {
 
 SpeechParameters parameters_of(const Options& options, const SpeechParameters& defaults) {
   SpeechParameters parameters = defaults;
+  // What depends on the profile, and then everything else, wherever they stand.
+  const auto profile = options.parameters.find("profile");
+  if (profile != options.parameters.end()) set_parameter(parameters, "profile", profile->second);
   if (!options.preset.empty()) apply_preset(options.preset, parameters);
-  for (const auto& [name, value] : options.parameters) set_parameter(parameters, name, value);
+  for (const auto& [name, value] : options.parameters) {
+    if (name != "profile") set_parameter(parameters, name, value);
+  }
   validate(parameters);
   return parameters;
 }
@@ -133,8 +140,17 @@ nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& enco
                                const SpeechSummary& result, const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
-    chunks.push_back(
-        {{"text_chars", chunk.text_chars}, {"seed", chunk.seed}, {"duration", chunk.seconds}});
+    chunks.push_back({{"text_chars", chunk.text_chars},
+                      {"seed", chunk.seed},
+                      {"attempts", chunk.attempts},
+                      {"duration", chunk.seconds},
+                      {"start_seconds", chunk.start_seconds},
+                      {"end_seconds", chunk.end_seconds},
+                      {"frames", chunk.window_frames},
+                      {"prefix_frames", chunk.prefix_frames},
+                      {"joined", chunk.joined},
+                      {"faults", chunk.reasons},
+                      {"retakes", chunk.retake_reasons}});
   }
   const StageTimings& t = result.timings;
   return {{"file", options.output},
@@ -169,8 +185,7 @@ int say(const Options& options, const Environment& environment) {
   const LocatedModel model = locate_model(options.engine.source, *http, {.small_voice = true});
   request.parameters = parameters_of(options, model.defaults);
   check_text_length(request.text, engine_options.max_text_chars);
-  plan_chunks(request.text, {static_cast<size_t>(request.parameters.max_chars_per_chunk),
-                             request.parameters.target_duration_seconds});
+  plan_text(request.text, text_options_of(request.parameters));
   std::optional<OutputFile> file;
   if (options.output != "-") {
     check_output_apart(options.output,
@@ -181,9 +196,22 @@ int say(const Options& options, const Environment& environment) {
     refuse_terminal();
   }
   const EncodeOptions encoding = encoding_of(options);
+  std::optional<OutputFile> subtitles;
+  SubtitleFormat subtitle_format = SubtitleFormat::kSrt;
+  if (!options.subtitles.empty()) {
+    const std::string suffix = std::filesystem::path(options.subtitles).extension().string();
+    subtitle_format = parse_subtitle_format(suffix.empty() ? "no suffix" : suffix.substr(1));
+    check_output_apart(options.subtitles,
+                       std::vector<InputFile>{{"the voice", input_path(options.voice)},
+                                              {"the text", input_path(options.text_file)},
+                                              {"the recording", options.output}});
+    subtitles.emplace(options.subtitles);
+  }
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  engine_options.blockwise = request.parameters.block_sizes.size() > 1;
+  engine_options.blockwise = request.parameters.block_sizes.size() > 1 ||
+                             request.parameters.sequence_length == kAutoFrames ||
+                             request.parameters.continuity != Continuity::kNone;
   engine_options.files = model.files;
   if (file) check_output_apart(options.output, inputs_of(engine_options.files));
   if (options.json && !model.notice.empty()) warnings.push_back(model.notice);
@@ -199,10 +227,10 @@ int say(const Options& options, const Environment& environment) {
         speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
     if (!spoken) return kSuccess;  // the player was closed
     SpeechSummary result = spoken->speech;
+    if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
-      const std::string text =
-          json_of(options, encoding, result, engine->info(), spoken->bytes)
+      const std::string text = json_of(options, encoding, result, engine->info(), spoken->bytes)
                                    .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
                                "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
@@ -261,6 +289,8 @@ void add_say(CommandLine& line) {
           "--max_text_chars", options->max_text_chars,
           "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
       ->check(CLI::Range(int64_t{1}, kMostCharsEver));
+  command.add_option("--subtitles", options->subtitles,
+                     "Write subtitles, too: a file .srt or .vtt");
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "Show no progress and no summary");
@@ -278,7 +308,7 @@ void add_say(CommandLine& line) {
             "--" + name,
             [options, name](const std::string& value) { options->parameters[name] = value; },
             std::string(info.help) + ": " + expected_value(info) + " (default " +
-                std::string(info.default_text) + ")")
+                default_value(info) + ")")
         ->group("Parameters");
   }
 }

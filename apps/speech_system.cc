@@ -73,7 +73,9 @@ std::vector<std::string> settings_of(const SpeechSystemOptions& options) {
   lines.push_back("output that could not be stored: " + options.output.path + ", " +
                   std::to_string(options.output.retention.count()) + " h, " +
                   std::to_string(options.output.max_bytes) + " bytes");
-  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) + " characters");
+  lines.push_back("text: at most " + std::to_string(options.limits.max_text_chars) +
+                  " characters; profile " +
+                  std::string(profile_name(options.engine.source.profile)));
   return lines;
 }
 
@@ -191,7 +193,7 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                         .logger = logger_,
                         .finished = options.finished,
                         .defaults = model.defaults});
-  pieces_ = {limits, options.piece_bytes, model.name, info.device};
+  pieces_ = {service.limits, options.piece_bytes, model.name, info.device};
   openai_.orders = options.openai.orders;
   if (ObjectStore* store = options.store ? options.store : store_.get()) {
     openai_.store = [store](const std::string& name, std::string_view bytes,

@@ -49,6 +49,9 @@ class ChunkJoiner {
   // in the last chunk all, in others not those that may belong to the pause at its end.
   Samples push_piece(const Samples& piece, bool last);
 
+  // Samples of the recording so far, returned or not.
+  size_t size() const { return total_; }
+
  private:
   // Moves the first samples of the chunk behind the recording, the very first over its end.
   void append(size_t samples);

@@ -20,9 +20,12 @@ namespace echo {
 // device's thread alone.
 class ChunkAttempt {
  public:
-  // Errors: as Trajectory. `decoder`: in the state that what came before the chunk left it in.
+  // Errors: as Trajectory. parameters: with a sequence_length that is a number. `grows`: when the
+  // speech has not ended, go on with another block, as long as the model can.
+  // `decoder`: in the state that what came before the chunk left it in.
   ChunkAttempt(const SpeechModels& models, const SamplerParameters& parameters, uint64_t seed,
-               Conditions conditions, std::optional<Codec::Decoder> decoder = {});
+               Conditions conditions, bool grows = false,
+               std::optional<Codec::Decoder> decoder = {});
 
   uint64_t seed() const { return seed_; }
   // The sampler, null when all has been sampled.
@@ -49,11 +52,21 @@ class ChunkAttempt {
   bool at_end_of_stretch() const { return piece_begins_stretch_; }
   bool decoded() const { return sampled() && stretches_.empty(); }
   int64_t decoded_frames() const { return next_frame_; }
-  // The decoder's state after the last piece.
-  const Codec::Decoder& decoder() const { return decoder_; }
+
+  int64_t sampled_frames() const { return sampled_.rows(); }
+  // Once decoded, what another chunk goes on from. The first `frames` of those that were sampled,
+  // of which there are at least so many.
+  Tensor first_latents(int64_t frames) const { return sampled_.row_range(0, frames); }
+  // The decoder's state after them. `samples` become those of the same frames.
+  Codec::Decoder cut(int64_t frames, std::vector<float>& samples, const CodecHooks& hooks);
+  // Leaves out `count` frames from `first` on, and decodes the rest anew into `samples`.
+  void leave_out(int64_t first, int64_t count, std::vector<float>& samples,
+                 const CodecHooks& hooks);
 
  private:
   const uint64_t seed_;
+  const int64_t window_;  // that was asked for first
+  const bool grows_;
   const int64_t prefix_frames_;  // of the continuation; not part of the attempt's own frames
   std::unique_ptr<Trajectory> trajectory_;
   int64_t steps_total_ = 0;
@@ -61,6 +74,12 @@ class ChunkAttempt {
   bool ended_ = false;
   Tensor latent_;
   std::deque<int64_t> stretches_;  // where each ends that is not decoded
+  Tensor sampled_;                 // all frames, once sampled
+  struct State {
+    int64_t frames;
+    Codec::Decoder decoder;
+  };
+  std::vector<State> states_;  // of the decoder, before each piece
   Codec::Decoder decoder_;
   int64_t next_frame_ = 0;
   bool piece_begins_stretch_ = true;

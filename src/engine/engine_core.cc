@@ -9,6 +9,9 @@
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_identity.h"
+#include "engine/quality_judge.h"
+#include "engine/strand.h"
+#include "engine/window.h"
 #include "models/pca_state.h"
 #include "nn/read_ahead.h"
 
@@ -171,15 +174,29 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                   "blockwise generation");
   }
   check_text_length(request.text, max_text_chars_);
-  ChunkOptions chunking;
-  chunking.max_chars = static_cast<size_t>(request.parameters.max_chars_per_chunk);
-  chunking.target_duration_seconds = request.parameters.target_duration_seconds;
-  prepared.chunks = plan_chunks(request.text, chunking);
+  TextOptions reading = text_options_of(request.parameters);
+  if (request.parameters.continuity != Continuity::kNone) {
+    if (!dit_.blockwise()) {
+      throw_invalid("continuity: found " +
+                    std::string(continuity_name(request.parameters.continuity)) +
+                    ", expected none: this model was loaded without the weights for blockwise "
+                    "generation");
+    }
+    reading.max_chars = std::min(reading.max_chars, strand_chars(count_code_points(request.text)));
+  }
+  PlannedText plan = plan_text(request.text, reading);
+  prepared.chunks = std::move(plan.chunks);
+  prepared.leading_pause_seconds = plan.leading_pause_seconds;
   prepared.warnings = parameter_warnings(request.parameters);
+  for (std::string& warning : plan.warnings) prepared.warnings.push_back(std::move(warning));
+  prepared.judge = request.judge ? std::move(request.judge) : make_quality_judge();
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
-  prepared.judge = std::move(request.judge);
-  prepared.max_retakes = std::max<int64_t>(0, request.max_retakes);
+  const bool strands = prepared.parameters.continuity != Continuity::kNone;
+  if (strands && prepared.chunks.size() > 1 &&
+      prepared.parameters.cfg_scale_speaker == SamplerParameters().cfg_scale_speaker) {
+    prepared.parameters.cfg_scale_speaker = kStrandSpeakerScale;
+  }
   if (request.voice) prepare_voice(*request.voice, prepared);
   return prepared;
 }

@@ -13,8 +13,8 @@ constexpr uintmax_t kMostBytes = 64 << 10;
 
 }  // namespace
 
-SpeechParameters model_defaults(const std::filesystem::path& folder) {
-  SpeechParameters parameters;
+SpeechParameters model_defaults(const std::filesystem::path& folder, Profile profile) {
+  SpeechParameters parameters = parameters_of(profile);
   const std::filesystem::path path = folder / kModelDefaultsFile;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return parameters;

@@ -13,7 +13,7 @@
 #include "models/codec.h"
 #include "models/echo_dit.h"
 #include "models/speaker_latent.h"
-#include "text/plan.h"
+#include "text/planned_text.h"
 
 namespace echo {
 
@@ -31,11 +31,11 @@ struct SpeechModels {
 
 // A request after everything that needs no device: checked, planned, its voice found or loaded.
 struct PreparedSpeech {
-  std::vector<TextChunk> chunks;
+  std::vector<PlannedChunk> chunks;
+  double leading_pause_seconds = 0;
   SpeechParameters parameters;
   SpeechDelivery delivery = SpeechDelivery::kWhole;
   ChunkJudge judge;
-  int64_t max_retakes = 0;  // of each chunk
   std::vector<std::string> warnings;
   bool has_voice = false;
   std::string voice_key;

@@ -13,6 +13,8 @@ namespace echo {
 
 inline constexpr int64_t kMaxFrames = kMaxLatentFrames;  // of one generation
 
+inline constexpr int64_t kAutoFrames = 0;  // a window as long as the text needs
+
 // Ranges and meanings stand in the table of speech_parameters.h.
 struct SamplerParameters {
   int64_t num_steps = 40;
@@ -26,8 +28,8 @@ struct SamplerParameters {
   std::optional<double> speaker_kv_scale;
   std::optional<int64_t> speaker_kv_max_layers;
   std::optional<double> speaker_kv_min_t;
-  int64_t sequence_length = kMaxFrames;
-  std::vector<int64_t> block_sizes;  // empty: one block of sequence_length frames
+  int64_t sequence_length = kMaxFrames;  // kAutoFrames: the engine decides
+  std::vector<int64_t> block_sizes;      // empty: one block of sequence_length frames
   uint64_t seed = 0;
 };
 

@@ -1,11 +1,15 @@
 #include "engine/speech_job.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "audio/silence.h"
+#include "audio/speech_level.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "engine/quality_judge.h"
+#include "engine/window.h"
 #include "text/tokens.h"
 
 namespace echo {
@@ -13,6 +17,13 @@ namespace {
 
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
+constexpr size_t kMostParts = 3;         // chunks that a chunk of a strand may hear
+constexpr double kSentencePause = 0.35;  // where the text's plan leaves it to the join
+
+template <class Count>
+double seconds_of(Count samples) {
+  return static_cast<double>(samples) / kModelRate;
+}
 
 // Adds the time until its end to a stage.
 class Timer {
@@ -39,8 +50,7 @@ SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<
       prepared_(std::move(task.prepared)),
       pipe_(std::move(task.pipe)),
       chunks_(prepared_.chunks.size()),
-      joiner_({.normalize_boundaries = prepared_.parameters.normalize_boundaries,
-               .enable_crossfade = prepared_.parameters.enable_crossfade}) {
+      recording_(prepared_.parameters, prepared_.leading_pause_seconds) {
   hooks_.cancelled = std::move(cancelled);
   summary_.warnings = std::move(prepared_.warnings);
   summary_.timings.queue =
@@ -90,6 +100,7 @@ std::optional<size_t> SpeechJob::next_to_start() const {
   for (size_t i = next_out_; i < chunks_.size(); ++i) {
     const Chunk& chunk = chunks_[i];
     if (!chunk.attempt) return i;
+    if (in_strands()) return {};  // it must have been heard first
     // Somebody listens: the chunk that is heard first has the device for itself.
     if (prepared_.delivery == SpeechDelivery::kInOrder && chunk.attempt->trajectory()) return {};
   }
@@ -101,15 +112,115 @@ void SpeechJob::start_chunk() {
   Chunk& chunk = chunks_[index];
   const Timer timer(summary_.timings.text);
   Conditions conditions;
-  conditions.text = std::make_shared<KeyValueCache>(
-      models_.session.dit().encode_text(tokenize(prepared_.chunks[index].normalised)));
   // Shares the voice's ownership: the cache may let it go meanwhile.
   if (voice_) conditions.speaker = {voice_, &voice_->keys_values};
   const uint64_t seed =
       prepared_.parameters.seed + kSeedStep * index + static_cast<uint64_t>(chunk.attempts);
-  chunk.attempt =
-      std::make_unique<ChunkAttempt>(models_, prepared_.parameters, seed, std::move(conditions));
+  SamplerParameters parameters = prepared_.parameters;
+  // Only a model that can go on may begin with less than it may need.
+  const bool automatic =
+      parameters.sequence_length == kAutoFrames && parameters.block_sizes.empty();
+  const bool grows = automatic && models_.session.dit().blockwise();
+  std::string text = prepared_.chunks[index].model_text;
+  std::optional<Codec::Decoder> decoder;
+  if (in_strands()) {
+    text = continue_strand(chunk, conditions, parameters, automatic);
+    decoder = strand_.decoder();
+  } else if (automatic) {
+    const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
+    parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
+  }
+  conditions.text =
+      std::make_shared<KeyValueCache>(models_.session.dit().encode_text(tokenize(text)));
+  chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
+                                                 grows, std::move(decoder));
   ++chunk.attempts;
+}
+
+bool SpeechJob::strand_goes_on(size_t index) const {
+  if (!in_strands() || index + 1 == chunks_.size() || strand_.full()) return false;
+  return prepared_.parameters.continuity == Continuity::kText ||
+         prepared_.chunks[index].end != ChunkEnd::kParagraph;
+}
+
+std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
+                                       SamplerParameters& parameters, bool automatic) {
+  // A take that came to nothing, or to no end, may do better with less before it; the last one has
+  // nothing before it.
+  size_t most_parts = kMostParts;
+  for (const std::string& reason : chunk.retake_reasons) {
+    if (most_parts > 0 && (reason == "empty" || reason == "no_end")) --most_parts;
+  }
+  const bool last_try = chunk.attempts > 0 && chunk.attempts == prepared_.parameters.max_rerolls;
+  if (last_try) most_parts = 0;
+  const Strand::Continuation continuation =
+      strand_.continue_with(prepared_.chunks[static_cast<size_t>(chunk.index)], most_parts);
+  const ContinuationPlan& plan = continuation.plan;
+  chunk.prefix_frames = plan.prefix_frames;
+  chunk.joined = strand_.empty()  ? "first"
+                 : plan.parts > 0 ? "continued"
+                 : last_try       ? "fallback"
+                                  : "fresh";
+  conditions.continuation = continuation.latents;
+  parameters.block_sizes.clear();
+  const int64_t most = kMaxFrames - plan.prefix_frames;
+  const int64_t asked = automatic ? plan.window_frames : parameters.sequence_length;
+  parameters.sequence_length = std::min(most, asked == kAutoFrames ? most : asked);
+  return continuation.model_text;
+}
+
+void SpeechJob::shorten_pause(Chunk& chunk) {
+  if (strand_.empty()) return;
+  const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
+  if (!activity.any()) return;
+  const double limit = strand_end_ == ChunkEnd::kParagraph  ? 2.0
+                       : strand_end_ == ChunkEnd::kSentence ? 1.2
+                                                            : 0.6;
+  const double lead = seconds_of(activity.begin * activity.hop);
+  const double pause = strand_tail_seconds_ + lead;
+  if (pause <= limit) return;
+  // Two rows stay at each side of what is left out.
+  const auto frame = static_cast<double>(models_.codec.samples_per_frame()) / kModelRate;
+  const auto silent = static_cast<int64_t>(lead / frame) - 4;
+  const int64_t count =
+      std::min(silent, static_cast<int64_t>(std::ceil((pause - 0.75 * limit) / frame)));
+  if (count > 0) chunk.attempt->leave_out(2, count, chunk.samples, hooks_);
+}
+
+void SpeechJob::add_to_strand(Chunk& chunk) {
+  const auto index = static_cast<size_t>(chunk.index);
+  const PlannedChunk& text = prepared_.chunks[index];
+  ChunkAttempt& attempt = *chunk.attempt;
+  shorten_pause(chunk);
+  const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
+  const int64_t per_frame = models_.codec.samples_per_frame();
+  const bool goes_on = strand_goes_on(index) && activity.any();
+  if (!goes_on && !voice_ && index + 1 < chunks_.size() && attempt.frames() >= 4) {
+    // Without a voice every strand would have a speaker of its own.
+    const Tensor first = attempt.first_latents(attempt.frames() / 4 * 4);
+    voice_ = std::make_shared<EncodedVoice>(
+        EncodedVoice{models_.session.dit().encode_speaker(first, first.rows())});
+  }
+  if (!goes_on) {
+    strand_ = Strand();
+    chunk.ends_strand = true;
+    return;
+  }
+  // Some silence after the last speech stays, in whole patches.
+  const auto samples_to_frames = [&](size_t samples) {
+    return static_cast<int64_t>(samples) / per_frame;
+  };
+  const int64_t begin = samples_to_frames(activity.begin * activity.hop);
+  const int64_t end = samples_to_frames(activity.end * activity.hop - 1) + 1;
+  const bool clause = text.end == ChunkEnd::kClause || text.end == ChunkEnd::kWord;
+  const auto patches_up = [](int64_t frames) { return (frames + 3) / 4 * 4; };
+  const int64_t cut = std::min({patches_up(end + (clause ? 1 : 3)), patches_up(attempt.frames()),
+                                attempt.sampled_frames() / 4 * 4});
+  Codec::Decoder decoder = attempt.cut(cut, chunk.samples, hooks_);
+  strand_tail_seconds_ =
+      std::max(0.0, seconds_of(chunk.samples.size()) - seconds_of(activity.end * activity.hop));
+  strand_end_ = text.end;
+  strand_.add(text, attempt.first_latents(cut), end - begin, std::move(decoder));
 }
 
 std::vector<Trajectory*> SpeechJob::running() const {
@@ -138,17 +249,17 @@ void SpeechJob::report(const Chunk& chunk) {
   progress.chunks = static_cast<int64_t>(chunks_.size());
   progress.step = chunk.attempt->steps_done();
   progress.steps = chunk.attempt->steps_total();
-  int64_t done = 0;  // every chunk of a request takes the same number of steps
+  double done = 0;  // chunks
   for (const Chunk& other : chunks_) {
     if (other.kept) {
-      done += progress.steps;
+      done += 1;
     } else if (other.attempt) {
-      done += other.attempt->steps_done();
+      done += static_cast<double>(other.attempt->steps_done()) /
+              static_cast<double>(other.attempt->steps_total());
     }
   }
-  // An attempt that begins anew does not take back what has been told.
-  fraction_ = std::max(
-      fraction_, static_cast<double>(done) / static_cast<double>(progress.steps * progress.chunks));
+  // An attempt that begins anew, or goes on, does not take back what has been told.
+  fraction_ = std::max(fraction_, done / static_cast<double>(chunks_.size()));
   progress.fraction = fraction_;
   progress.samples = given_samples_;
   pipe_->tell(progress);
@@ -179,7 +290,11 @@ void SpeechJob::in_chunk(const Chunk& chunk, const std::function<void()>& work) 
 }
 
 bool SpeechJob::may_retake(const Chunk& chunk) const {
-  return !chunk.flows && chunk.attempts <= prepared_.max_retakes;
+  return !chunk.flows && chunk.attempts <= prepared_.parameters.max_rerolls;
+}
+
+void SpeechJob::note_retake(Chunk& chunk, const ChunkVerdict& verdict) {
+  chunk.retake_reasons.push_back(verdict.reasons.empty() ? "judge" : verdict.reasons.front());
 }
 
 void SpeechJob::drop_attempt(Chunk& chunk) {
@@ -191,12 +306,16 @@ void SpeechJob::drop_attempt(Chunk& chunk) {
 // blocks from the first block that passes; every other when it is whole.
 void SpeechJob::judge(Chunk& chunk) {
   using Action = ChunkVerdict::Action;
-  if (!prepared_.judge || prepared_.max_retakes == 0) chunk.flows = true;
+  // In a strand a chunk's end is settled when it is whole.
+  const bool held = in_strands();
+  if ((!prepared_.judge || prepared_.parameters.max_rerolls == 0) && !held) chunk.flows = true;
   if (!chunk.attempt->decoded()) {
-    const bool in_blocks = prepared_.delivery == SpeechDelivery::kInOrder &&
+    const bool in_blocks = !held && prepared_.delivery == SpeechDelivery::kInOrder &&
                            prepared_.parameters.block_sizes.size() > 1;
     if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
-    if (ask_judge(chunk).action == Action::kRetake && may_retake(chunk)) {
+    const ChunkVerdict verdict = ask_judge(chunk);
+    if (verdict.action == Action::kRetake && may_retake(chunk)) {
+      note_retake(chunk, verdict);
       drop_attempt(chunk);
     } else {
       chunk.flows = true;
@@ -207,6 +326,7 @@ void SpeechJob::judge(Chunk& chunk) {
   const bool again = verdict.action == Action::kRetake && may_retake(chunk);
   const bool worse = chunk.best && chunk.best->verdict.score <= verdict.score;
   if (again) {
+    note_retake(chunk, verdict);
     if (!worse) {
       chunk.best = KeptTake{std::move(chunk.attempt), std::move(chunk.samples), std::move(verdict)};
     }
@@ -219,6 +339,7 @@ void SpeechJob::judge(Chunk& chunk) {
     verdict = std::move(chunk.best->verdict);
   }
   keep(chunk, verdict);
+  if (in_strands()) in_chunk(chunk, [&] { add_to_strand(chunk); });
 }
 
 ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
@@ -239,46 +360,67 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
 void SpeechJob::keep(Chunk& chunk, const ChunkVerdict& verdict) {
   chunk.best.reset();
   chunk.kept = true;
-  if (chunk.attempt->frames() == 0) {
+  chunk.reasons = verdict.reasons;
+  chunk.warnings = verdict.warnings;
+  const auto told = [&](const char* reason) {
+    return std::find(chunk.reasons.begin(), chunk.reasons.end(), reason) != chunk.reasons.end();
+  };
+  if (chunk.attempt->frames() == 0 && !told("empty")) {
     chunk.warnings.push_back("the model gave no speech for it");
-  } else if (!chunk.attempt->ended()) {
+  } else if (chunk.attempt->frames() > 0 && !chunk.attempt->ended() && !told("no_end")) {
     chunk.warnings.push_back("speech did not end within " +
                              std::to_string(chunk.attempt->window_frames()) +
                              " frames and may be cut off");
   }
-  chunk.warnings.insert(chunk.warnings.end(), verdict.warnings.begin(), verdict.warnings.end());
 }
 
 void SpeechJob::give_out() {
   while (!finished()) {
     Chunk& chunk = chunks_[next_out_];
-    const bool last = next_out_ + 1 == chunks_.size();
-    Samples ready;
     if (!chunk.kept && !chunk.flows) return;
-    Samples rest(chunk.samples.begin() + static_cast<ptrdiff_t>(chunk.given), chunk.samples.end());
+    const Recording::Boundary boundary = boundary_after(next_out_);
+    const std::span<const float> rest = std::span(chunk.samples).subspan(chunk.given);
+    if (!chunk.kept && rest.empty()) return;
     chunk.given = chunk.samples.size();
+    Samples ready = recording_.push(rest, boundary);
     if (chunk.kept) {
-      ready = joiner_.push(std::move(rest), last);
+      const Samples end = recording_.end_chunk(boundary);
+      ready.insert(ready.end(), end.begin(), end.end());
       finish_chunk(chunk);
-    } else if (!rest.empty()) {
-      ready = joiner_.push_piece(rest, last);
-    } else {
-      return;
     }
     given_samples_ += ready.size();
     pipe_->push(std::move(ready));
   }
 }
 
+Recording::Boundary SpeechJob::boundary_after(size_t index) const {
+  const PlannedChunk& text = prepared_.chunks[index];
+  Recording::Boundary boundary;
+  boundary.last = index + 1 == chunks_.size();
+  boundary.gap_seconds = text.join_seconds > 0 ? text.join_seconds : kSentencePause;
+  boundary.pause_seconds = text.pause_seconds;
+  boundary.sound_event = ends_in_sound(text.text);
+  boundary.continues = in_strands() && chunks_[index].kept && !chunks_[index].ends_strand;
+  return boundary;
+}
+
 void SpeechJob::finish_chunk(Chunk& chunk) {
   SpokenChunk spoken;
-  const std::string& text = prepared_.chunks[next_out_].text;
-  spoken.text_chars = static_cast<int64_t>(count_code_points(text));
+  const PlannedChunk& text = prepared_.chunks[next_out_];
+  spoken.text = text.text;
+  spoken.text_chars = static_cast<int64_t>(count_code_points(text.text));
   spoken.seed = chunk.attempt->seed();
   spoken.attempts = chunk.attempts;
-  const int64_t samples = chunk.attempt->frames() * models_.codec.samples_per_frame();
-  spoken.seconds = static_cast<double>(samples) / kModelRate;
-  summary_.chunks.push_back(spoken);
+  spoken.window_frames = chunk.attempt->window_frames();
+  spoken.seconds = seconds_of(chunk.attempt->frames() * models_.codec.samples_per_frame());
+  spoken.start_seconds = seconds_of(recording_.place().begin);
+  spoken.end_seconds = seconds_of(recording_.place().end);
+  spoken.pause_seconds = text.pause_seconds;
+  spoken.prefix_frames = chunk.prefix_frames;
+  spoken.joined = chunk.joined;
+  spoken.reasons = std::move(chunk.reasons);
+  spoken.retake_reasons = std::move(chunk.retake_reasons);
+  summary_.chunks.push_back(std::move(spoken));
   for (const std::string& warning : chunk.warnings) {
     summary_.warnings.push_back(chunk_name(chunk.index) + ": " + warning);
   }

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "audio/join.h"
 #include "engine/chunk_attempt.h"
+#include "engine/recording.h"
 #include "engine/speech_pipe.h"
 #include "engine/speech_task.h"
+#include "engine/strand.h"
 
 namespace echo {
 
@@ -64,21 +65,37 @@ class SpeechJob {
     bool flows = false;                     // its samples may be given out as they are decoded
     bool kept = false;                      // it is decoded and judged
     std::vector<std::string> warnings;
+    std::vector<std::string> reasons, retake_reasons;
+    int64_t prefix_frames = 0;
+    const char* joined = "first";
+    bool ends_strand = false;
   };
 
   std::optional<size_t> next_to_start() const;
+  bool in_strands() const { return prepared_.parameters.continuity != Continuity::kNone; }
+  // Whether the chunk after this one goes on in the same strand.
+  bool strand_goes_on(size_t index) const;
+  // What the chunk is given of those before it: sets text, continuation and the window.
+  // Returns the text.
+  std::string continue_strand(Chunk& chunk, Conditions& conditions, SamplerParameters& parameters,
+                              bool automatic);
+  // Settles the pause before the chunk and where it ends, and what the next is given.
+  void add_to_strand(Chunk& chunk);
+  void shorten_pause(Chunk& chunk);
   // Runs a piece of a chunk's work; an error names the chunk.
   static void in_chunk(const Chunk& chunk, const std::function<void()>& work);
   void report(const Chunk& chunk);
   void judge(Chunk& chunk);
   ChunkVerdict ask_judge(const Chunk& chunk) const;
   bool may_retake(const Chunk& chunk) const;
+  static void note_retake(Chunk& chunk, const ChunkVerdict& verdict);
   // Makes way for another attempt.
   static void drop_attempt(Chunk& chunk);
   static void keep(Chunk& chunk, const ChunkVerdict& verdict);
   // Lets flow into the recording what may: chunks in their order.
   void give_out();
   void finish_chunk(Chunk& chunk);
+  Recording::Boundary boundary_after(size_t index) const;
 
   const SpeechModels& models_;
   PreparedSpeech prepared_;
@@ -89,7 +106,10 @@ class SpeechJob {
   size_t next_out_ = 0;  // the chunk whose samples come next
   double fraction_ = 0;  // of all steps, as told
   uint64_t given_samples_ = 0;
-  ChunkJoiner joiner_;
+  Recording recording_;
+  Strand strand_;
+  double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
+  ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
   SpeechSummary summary_;
 };
 

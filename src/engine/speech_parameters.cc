@@ -13,8 +13,13 @@ namespace {
 
 static_assert(kMaxFrames == 640);  // as the table writes it
 
-using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
-                           std::optional<double>*, std::vector<int64_t>*>;
+// A number of frames of which 0 means that the text decides.
+struct AutoFrames {
+  int64_t* frames;
+};
+using Field =
+    std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
+                 std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*, Continuity*>;
 using Integer = std::variant<int64_t, uint64_t>;
 
 struct Parameter {
@@ -32,10 +37,22 @@ constexpr double kSmallestFactor = 0.01;
         [](SpeechParameters& p) -> Field { return &p.name; }             \
   }
 
-const std::array<Parameter, 18>& parameters_in_order() {
-  static const std::array<Parameter, 18> table = {
+// Where the natural profile has another default.
+#define ECHO_PROFILE_PARAMETER(name, type, default_text, natural_text, minimum, maximum, help) \
+  Parameter {                                                                                  \
+    {#name, ParameterType::type, default_text, minimum, maximum, help, natural_text},          \
+        [](SpeechParameters& p) -> Field { return &p.name; }                                   \
+  }
+
+const std::array<Parameter, 26>& parameters_in_order() {
+  static const std::array<Parameter, 26> table = {
       ECHO_PARAMETER(seed, kInteger, "0", 0, kLargestSeed,
                      "start of the noise; the same seed and settings give the same audio"),
+      Parameter{{"profile", ParameterType::kProfile, "published", 0, 1,
+                 "what everything else defaults to: as the published pipeline, or as a listener "
+                 "wants it",
+                 "natural"},
+                [](SpeechParameters& p) -> Field { return &p.profile; }},
       ECHO_PARAMETER(num_steps, kInteger, "40", 1, 1000,
                      "Euler steps; more take longer and change little beyond 40"),
       ECHO_PARAMETER(cfg_scale_text, kNumber, "3", 0, 100,
@@ -58,24 +75,46 @@ const std::array<Parameter, 18>& parameters_in_order() {
                      "speaker_kv_scale acts in this many first layers; without it in all"),
       ECHO_PARAMETER(speaker_kv_min_t, kNumber, "null", 0, 1,
                      "speaker_kv_scale acts down to this time; without it to the end"),
-      ECHO_PARAMETER(sequence_length, kInteger, "640", 1, kMaxFrames,
-                     "frames of one generation, 21.53 a second; shorter is faster"),
+      Parameter{
+          {"sequence_length", ParameterType::kIntegerOrAuto, "640", 1, kMaxFrames,
+           "frames of one generation, 21.53 a second; auto: as many as the text needs", "auto"},
+          [](SpeechParameters& p) -> Field { return AutoFrames{&p.sequence_length}; }},
       ECHO_PARAMETER(block_sizes, kIntegerList, "[]", 1, kMaxFrames,
                      "frames of successive blocks, each of which hears the ones before; replaces "
                      "sequence_length"),
-      ECHO_PARAMETER(max_chars_per_chunk, kInteger, "300", 0, 4000,
-                     "a longer text is spoken in chunks of at most so many characters; 0: in one"),
-      ECHO_PARAMETER(target_duration_seconds, kNumber, "10", 1, 60,
-                     "a chunk holds what is spoken in about this time"),
+      ECHO_PROFILE_PARAMETER(
+          max_chars_per_chunk, kInteger, "300", "240", 0, 4000,
+          "a longer text is spoken in chunks of at most so many characters; 0: in one"),
+      ECHO_PROFILE_PARAMETER(target_duration_seconds, kNumber, "10", "20", 1, 60,
+                             "a chunk holds what is spoken in about this time"),
+      ECHO_PROFILE_PARAMETER(
+          text_processing, kBoolean, "false", "true", 0, 1,
+          "reads numbers, abbreviations, links and markup as people do, and cuts at "
+          "sentence ends"),
+      ECHO_PARAMETER(paragraph_pause, kNumber, "0.6", 0, 3,
+                     "seconds of silence between paragraphs, with text_processing"),
+      ECHO_PROFILE_PARAMETER(
+          natural_pauses, kBoolean, "false", "true", 0, 1,
+          "gives the pauses between chunks the length that the punctuation asks for"),
       ECHO_PARAMETER(normalize_boundaries, kBoolean, "true", 0, 1,
                      "gives the pauses between chunks the same length"),
       ECHO_PARAMETER(enable_crossfade, kBoolean, "true", 0, 1,
                      "crossfades the chunks when normalize_boundaries is off"),
+      ECHO_PROFILE_PARAMETER(
+          max_rerolls, kInteger, "0", "2", 0, 5,
+          "further takes of a chunk whose first one is faulty, with other seeds"),
+      ECHO_PROFILE_PARAMETER(trim_head, kBoolean, "false", "true", 0, 1,
+                             "shortens a long silence at the beginning"),
+      ECHO_PROFILE_PARAMETER(trim_tail, kBoolean, "false", "true", 0, 1,
+                             "shortens the silence at the end"),
+      ECHO_PARAMETER(continuity, kContinuity, "none", 0, 2,
+                     "what a chunk hears of those before it: none, paragraph or text"),
   };
   return table;
 }
 
 #undef ECHO_PARAMETER
+#undef ECHO_PROFILE_PARAMETER
 
 const Parameter* find_parameter(std::string_view name) {
   for (const Parameter& parameter : parameters_in_order()) {
@@ -171,6 +210,21 @@ struct ParseInto {
   }
   void operator()(std::optional<double>* field) const { *field = parse_number(info, text); }
   void operator()(std::vector<int64_t>* field) const { *field = parse_list(info, text); }
+  void operator()(AutoFrames field) const {
+    const bool automatic = trimmed(text) == "auto";
+    *field.frames = automatic ? kAutoFrames : parse_integer<int64_t>(info, text);
+    if (!automatic && *field.frames == kAutoFrames) refuse(info, shown(text));
+  }
+  void operator()(Profile* field) const { *field = parse_profile(trimmed(text)); }
+  void operator()(Continuity* field) const {
+    for (const Continuity value : {Continuity::kNone, Continuity::kParagraph, Continuity::kText}) {
+      if (trimmed(text) == continuity_name(value)) {
+        *field = value;
+        return;
+      }
+    }
+    refuse(info, shown(text));
+  }
 };
 
 struct CheckRange {
@@ -181,6 +235,11 @@ struct CheckRange {
   void operator()(const uint64_t*) const {}  // every value is one of the range
   void operator()(const double* field) const { check_range(info, *field, number_text(*field)); }
   void operator()(const bool*) const {}
+  void operator()(AutoFrames field) const {
+    if (*field.frames != kAutoFrames) (*this)(const_cast<const int64_t*>(field.frames));
+  }
+  void operator()(const Profile*) const {}
+  void operator()(const Continuity*) const {}
   void operator()(const std::optional<int64_t>* field) const {
     if (*field) (*this)(&**field);
   }
@@ -199,6 +258,13 @@ struct TextOf {
   std::string operator()(const uint64_t* field) const { return std::to_string(*field); }
   std::string operator()(const double* field) const { return number_text(*field); }
   std::string operator()(const bool* field) const { return *field ? "true" : "false"; }
+  std::string operator()(AutoFrames field) const {
+    return *field.frames == kAutoFrames ? "auto" : std::to_string(*field.frames);
+  }
+  std::string operator()(const Profile* field) const { return std::string(profile_name(*field)); }
+  std::string operator()(const Continuity* field) const {
+    return std::string(continuity_name(*field));
+  }
   template <class T>
   std::string operator()(const std::optional<T>* field) const {
     return *field ? (*this)(&**field) : "null";
@@ -233,25 +299,84 @@ std::string expected_value(const ParameterInfo& info) {
       return "a number" + range;
     case ParameterType::kBoolean:
       return "true or false";
+    case ParameterType::kIntegerOrAuto:
+      return "an integer" + range + ", or auto";
+    case ParameterType::kProfile:
+      return "published or natural";
+    case ParameterType::kContinuity:
+      return "none, paragraph or text";
     case ParameterType::kIntegerList:
       break;
   }
   return "integers" + range + " with a sum of at most " + maximum;
 }
 
+std::string default_value(const ParameterInfo& info) {
+  const std::string published(info.default_text);
+  if (info.natural_text.empty()) return published;
+  return std::string(info.natural_text) + "; published: " + published;
+}
+
+SpeechParameters parameters_of(Profile profile) {
+  SpeechParameters parameters;
+  apply_profile(profile, parameters);
+  return parameters;
+}
+
+void apply_profile(Profile profile, SpeechParameters& parameters) {
+  const bool natural = profile == Profile::kNatural;
+  parameters.profile = profile;
+  for (const Parameter& parameter : parameters_in_order()) {
+    const ParameterInfo& info = parameter.info;
+    if (info.natural_text.empty() || info.type == ParameterType::kProfile) continue;
+    std::visit(ParseInto{info, natural ? info.natural_text : info.default_text},
+               parameter.field(parameters));
+  }
+}
+
+std::string_view continuity_name(Continuity continuity) {
+  switch (continuity) {
+    case Continuity::kNone:
+      return "none";
+    case Continuity::kParagraph:
+      return "paragraph";
+    case Continuity::kText:
+      break;
+  }
+  return "text";
+}
+
+std::string_view profile_name(Profile profile) {
+  return profile == Profile::kNatural ? "natural" : "published";
+}
+
+Profile parse_profile(std::string_view name, std::string_view field) {
+  for (const Profile profile : {Profile::kPublished, Profile::kNatural}) {
+    if (name == profile_name(profile)) return profile;
+  }
+  throw_invalid(std::string(field) + ": found " + shown(name) + ", expected published or natural");
+}
+
 bool set_parameter(SpeechParameters& parameters, std::string_view name, std::string_view text) {
   const Parameter* parameter = find_parameter(name);
   if (!parameter) return false;
   SpeechParameters changed = parameters;
-  if (trimmed(text) == "null") text = parameter->info.default_text;
   if (trimmed(text) == "null") {
-    SpeechParameters defaults;
+    SpeechParameters defaults = parameters_of(parameters.profile);
     const Field from = parameter->field(defaults);
-    std::visit([&](auto* field) { *field = *std::get<decltype(field)>(from); },
-               parameter->field(changed));
+    std::visit(
+        [&](auto field) {
+          if constexpr (std::is_same_v<decltype(field), AutoFrames>) {
+            *field.frames = *std::get<AutoFrames>(from).frames;
+          } else {
+            *field = *std::get<decltype(field)>(from);
+          }
+        },
+        parameter->field(changed));
   } else {
     std::visit(ParseInto{parameter->info, text}, parameter->field(changed));
     std::visit(CheckRange{parameter->info}, parameter->field(changed));
+    if (parameter->info.type == ParameterType::kProfile) apply_profile(changed.profile, changed);
   }
   parameters = std::move(changed);
   return true;
@@ -285,7 +410,8 @@ std::vector<std::string> parameter_warnings(const SpeechParameters& parameters) 
     warnings.push_back(
         "speaker_kv_max_layers and speaker_kv_min_t have no effect without speaker_kv_scale");
   }
-  if (!parameters.block_sizes.empty() && parameters.sequence_length != kMaxFrames) {
+  if (!parameters.block_sizes.empty() && parameters.sequence_length != kMaxFrames &&
+      parameters.sequence_length != kAutoFrames) {
     warnings.push_back("sequence_length has no effect with block_sizes");
   }
   return warnings;

@@ -11,15 +11,56 @@
 
 namespace echo {
 
-// The sampler's parameters, and how a long text is cut and its audio joined.
-struct SpeechParameters : SamplerParameters {
-  int64_t max_chars_per_chunk = 300;  // 0: the text is spoken as one
-  double target_duration_seconds = 10;
-  bool normalize_boundaries = true;
-  bool enable_crossfade = true;
+// What a request is unless it says otherwise.
+enum class Profile {
+  kPublished,  // as the published pipeline: its chunks, its joins, its window, one attempt,
+               // untrimmed
+  kNatural,    // what a listener wants
 };
 
-enum class ParameterType { kInteger, kNumber, kBoolean, kIntegerList };
+// What a chunk hears of the chunks before it.
+enum class Continuity {
+  kNone,       // nothing: each is a take of its own, and they are joined
+  kParagraph,  // the chunks of its paragraph
+  kText,       // all
+};
+
+// The sampler's parameters, and how a text is read, cut, spoken and joined. As they are made they
+// are those of the published profile.
+struct SpeechParameters : SamplerParameters {
+  Profile profile = Profile::kPublished;
+  int64_t max_chars_per_chunk = 300;  // 0: the text is spoken as one
+  double target_duration_seconds = 10;
+  bool text_processing = false;  // the front end of text/planned_text.h, and its splitter
+  double paragraph_pause = 0.6;  // seconds
+  bool natural_pauses = false;   // pauses by punctuation, see audio/natural_join.h
+  bool normalize_boundaries = true;
+  bool enable_crossfade = true;
+  int64_t max_rerolls = 0;  // further takes of a chunk whose first is faulty
+  bool trim_head = false, trim_tail = false;
+  Continuity continuity = Continuity::kNone;
+};
+
+// The parameters of a request that says nothing but its profile.
+SpeechParameters parameters_of(Profile profile);
+
+// Sets what depends on the profile, and leaves the rest.
+void apply_profile(Profile profile, SpeechParameters& parameters);
+
+// "published", "natural". Throws kInvalidArgument, naming `field`, for another name.
+Profile parse_profile(std::string_view name, std::string_view field = "profile");
+std::string_view profile_name(Profile profile);
+std::string_view continuity_name(Continuity continuity);
+
+enum class ParameterType {
+  kInteger,
+  kNumber,
+  kBoolean,
+  kIntegerList,
+  kIntegerOrAuto,  // a number of frames, or "auto"
+  kProfile,        // published or natural
+  kContinuity,     // none, paragraph or text
+};
 
 struct ParameterInfo {
   std::string_view name;
@@ -27,6 +68,7 @@ struct ParameterInfo {
   std::string_view default_text;  // as JSON: "40", "true", "null" where absence means something
   double minimum, maximum;        // of numbers, and of a list's elements; the ends belong to it
   std::string_view help;
+  std::string_view natural_text = {};  // the default of the natural profile, where it is another
 };
 
 // Every parameter, in the order in which help shows them.
@@ -35,10 +77,14 @@ std::span<const ParameterInfo> parameter_table();
 // "an integer from 1 to 1000", "true or false", ...
 std::string expected_value(const ParameterInfo& info);
 
+// "40", or "240; published: 300" where the default depends on the profile.
+std::string default_value(const ParameterInfo& info);
+
 // Sets a parameter from its JSON text or from what a numeric string holds: "40", "0.8", "1e-1",
-// "true", "[16, 24, 8]" or "16,24,8"; "null" gives the default back. Integers may be written with a
-// point (40.0). False when there is no such parameter. Throws kInvalidArgument, naming the
-// parameter, the value and the range, for a value that is none or lies outside.
+// "true", "[16, 24, 8]" or "16,24,8"; "null" gives the profile's default back. Integers may be
+// written with a point (40.0). A profile sets all that depends on it, so it goes first. False when
+// there is no such parameter. Throws kInvalidArgument, naming the parameter, the value and the
+// range, for a value that is none or lies outside.
 bool set_parameter(SpeechParameters& parameters, std::string_view name, std::string_view text);
 
 // The parameter's value as JSON text. Throws kInvalidArgument for an unknown name.

@@ -39,9 +39,8 @@ struct SpeechRequest {
   SpeechDelivery delivery = SpeechDelivery::kWhole;
   // While this much speech has been made and not been read, no further chunk is started.
   double unread_seconds = 60;
-  // Asked before anything of a chunk is given out; empty: every chunk is kept.
+  // Asked before anything of a chunk is given out; empty: make_quality_judge().
   ChunkJudge judge = {};
-  int64_t max_retakes = 2;  // of each chunk, with seeds that count up
 };
 
 struct SpeechProgress {
@@ -59,9 +58,18 @@ struct SpeechCallbacks {
 
 struct SpokenChunk {
   int64_t text_chars = 0;  // code points
-  uint64_t seed = 0;
-  double seconds = 0;    // before joining
-  int64_t attempts = 1;  // takes that were made of it; the one that is heard has the seed above
+  uint64_t seed = 0;       // of the take that is heard
+  double seconds = 0;      // before joining
+  int64_t attempts = 1;    // takes that were made of it
+  // Where its speech lies in the recording.
+  double start_seconds = 0, end_seconds = 0;
+  double pause_seconds = 0;          // silence that the text asked for after it
+  int64_t window_frames = 0;         // that were sampled for it
+  int64_t prefix_frames = 0;         // of the chunks before, that it heard
+  std::string joined = "first";      // or continued, fresh, fallback: how it follows its strand's
+  std::string text;                  // that was spoken, without a speaker's tag
+  std::vector<std::string> reasons;  // what is wrong with the take that is heard: "clipped"
+  std::vector<std::string> retake_reasons;  // why the takes before were made again
 };
 
 // Seconds. Stages of requests that are served together overlap.

@@ -35,7 +35,14 @@ Trajectory::Trajectory(DitSession& session, const SamplerParameters& parameters,
       times_(time_schedule(parameters.num_steps)) {
   if (block_sizes_.empty()) block_sizes_ = {parameters.sequence_length};
   start_pos_ = conditions_.continuation.rows();
-  frames_ = std::accumulate(block_sizes_.begin(), block_sizes_.end(), start_pos_);
+  resize();
+  if (start_pos_ > 0) copy(conditions_.continuation, latents_.row_range(0, start_pos_));
+  begin_block();
+}
+
+void Trajectory::resize() {
+  frames_ =
+      std::accumulate(block_sizes_.begin(), block_sizes_.end(), conditions_.continuation.rows());
   if (frames_ > kMaxLatentFrames) {
     throw_invalid("block_sizes: found a sum of " + std::to_string(frames_) +
                   " frames with the continuation, expected at most " +
@@ -46,9 +53,15 @@ Trajectory::Trajectory(DitSession& session, const SamplerParameters& parameters,
     throw_invalid("block_sizes: the model was loaded without what blockwise generation needs");
   }
   const int64_t patch = dit.patch();
+  const Tensor before = latents_;
   latents_ = zeros(dit.backend(), (frames_ + patch - 1) / patch * patch, dit.latent_size(),
                    DType::kFloat32);
-  if (start_pos_ > 0) copy(conditions_.continuation, latents_.row_range(0, start_pos_));
+  if (!before.empty()) copy(before, latents_.row_range(0, before.rows()));
+}
+
+void Trajectory::extend(int64_t frames) {
+  block_sizes_.push_back(frames);
+  resize();
   begin_block();
 }
 

@@ -50,11 +50,17 @@ class Trajectory {
   // Takes the step: v (lanes * S, 80) holds the velocities of lanes(), in their order.
   void apply(const Tensor& v);
 
+  // Adds a block after the last: what it gives is as if it had been asked for at the beginning.
+  // Only of a finished trajectory; `frames` must fit into kMaxFrames. Errors as the constructor.
+  void extend(int64_t frames);
+
   // (T, 80) float32, the continuation and all blocks; rows after final_frames() are yet to change.
   int64_t final_frames() const { return start_pos_; }
   Tensor latent() const { return latents_.row_range(0, frames_); }
 
  private:
+  // Makes room for all frames, and checks that the model can.
+  void resize();
   void begin_block();
 
   DitSession& session_;

@@ -80,7 +80,8 @@ struct Metrics::Families {
   Gauge& queue_depth = gauge("echotts_queue_depth", "Requests that wait.").Add({});
   Gauge& in_flight = gauge("echotts_requests_in_flight", "Requests being worked on.").Add({});
   Gauge& batch_size = gauge("echotts_batch_size", "Trajectories that advance together.").Add({});
-  Counter& chunks = counter("echotts_chunks_total", "Chunks of text spoken.").Add({});
+  prometheus::Family<Counter>& chunks = counter(
+      "echotts_chunks_total", "Chunks of text spoken: clean, or kept with a fault.");
   Counter& hits = counter("echotts_voice_cache_hits_total", "Voices found encoded.").Add({});
   Counter& misses =
       counter("echotts_voice_cache_misses_total", "Voices that were encoded.").Add({});
@@ -133,7 +134,9 @@ void Metrics::speech_finished(const JobReport& report) {
     stage("encode", report.encode_seconds);
     audio_generated(report.audio_seconds, times.voice + times.text + times.diffusion +
                                               times.decode + report.encode_seconds);
-    chunks(static_cast<double>(report.chunks));
+    chunks("clean", static_cast<double>(report.chunks - report.kept_chunks));
+    chunks("kept", static_cast<double>(report.kept_chunks));
+    for (const std::string& reason : report.rerolls) reroll(reason);
     if (report.voice_cache != VoiceCacheUse::kNoVoice) {
       voice_cache(report.voice_cache == VoiceCacheUse::kHit);
     }
@@ -160,7 +163,9 @@ void Metrics::audio_generated(double audio_seconds, double seconds) {
   if (seconds > 0) families_->real_time_factor.Observe(seconds / audio_seconds);
 }
 
-void Metrics::chunks(double count) { families_->chunks.Increment(std::max(0.0, count)); }
+void Metrics::chunks(const std::string& result, double count) {
+  if (count > 0) families_->chunks.Add({{"result", result}}).Increment(count);
+}
 void Metrics::reroll(const std::string& reason) {
   families_->rerolls.Add({{"reason", reason}}).Increment();
 }

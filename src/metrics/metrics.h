@@ -40,7 +40,8 @@ class Metrics {
   void stage(const std::string& stage, double seconds);
   // Audio that was made, and the time that this took: the real-time factor is their quotient.
   void audio_generated(double audio_seconds, double seconds);
-  void chunks(double count);
+  // result: "clean" or "kept", with a fault.
+  void chunks(const std::string& result, double count);
   void reroll(const std::string& reason);
   void cancelled(const std::string& cause);
   void voice_cache(bool hit);

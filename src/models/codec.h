@@ -52,7 +52,8 @@ class Codec {
   std::vector<float> decode(const Tensor& latent, const CodecHooks& hooks = {}) const;
 
   // Decodes one sequence piece by piece: the pieces' samples, one after the other, are those of the
-  // whole. Must not outlive the codec. An error leaves it unusable.
+  // whole. A copy goes on from where it was made, whatever becomes of the original. Must not outlive
+  // the codec. An error leaves it unusable.
   class Decoder {
    public:
     explicit Decoder(const Codec& codec) : codec_(&codec) {}

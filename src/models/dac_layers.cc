@@ -15,6 +15,8 @@ Tensor with_context(const Tensor& x, int64_t context, Tensor& state) {
   if (state.empty()) state = zeros(x.backend(), context, x.cols(), x.dtype());
   copy(state, all.row_range(0, context));
   copy(x, all.row_range(context, x.rows()));
+  // A new tensor: a copy of the state, made before, keeps what it has.
+  state = empty(x.backend(), context, x.cols(), x.dtype());
   copy(all.row_range(x.rows(), context), state);
   return all;
 }

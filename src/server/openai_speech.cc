@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "base/uuid.h"
+#include "engine/window.h"
 #include "speech/job_failure.h"
-#include "text/plan.h"
+#include "text/planned_text.h"
 #include "text/tokens.h"
 
 namespace echo::server {
@@ -32,9 +33,9 @@ std::string header_text(const std::vector<std::string>& parts, std::string_view 
 
 int64_t tokens_of(const std::string& text, const SpeechParameters& parameters) {
   int64_t tokens = 0;
-  const auto chunks = plan_chunks(text, {static_cast<size_t>(parameters.max_chars_per_chunk),
-                                         parameters.target_duration_seconds});
-  for (const auto& chunk : chunks) tokens += static_cast<int64_t>(count_tokens(chunk.normalised));
+  for (const PlannedChunk& chunk : plan_text(text, text_options_of(parameters)).chunks) {
+    tokens += static_cast<int64_t>(count_tokens(chunk.model_text));
+  }
   return tokens;
 }
 

@@ -229,12 +229,13 @@ void read_parameters(const Fields& fields, SpeechOrder& order) {
       throw OpenAiError(400, error.what(), "", name);
     }
   };
-  // A preset acts before the others, wherever it stands.
+  // A profile and a preset act before the others, wherever they stand.
+  if (const Json& profile = fields.at("profile"); !profile.is_null()) read("profile", profile);
   if (const Json& preset = fields.at("preset"); !preset.is_null()) read("preset", preset);
   for (const auto& [name, value] : fields.all()) {
     if (contains(kFields, name)) continue;
     if (is_job_parameter(name)) {
-      read(name, *value);
+      if (name != "profile" && name != "preset") read(name, *value);
     } else if (order.ignored.size() < kMostIgnored) {
       order.ignored.push_back(name);
     }

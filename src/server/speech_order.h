@@ -35,9 +35,10 @@ struct SpeechOrder {
   std::vector<std::string> warnings;  // sentences for the caller
 };
 
-// Reads the body. null is as good as absent. Parameters of jobs stand beside the fields of OpenAI,
-// or in "extra_body" or "params"; the outermost wins, and what is nowhere is as in `defaults`. A
-// seed that is not given, or -1, is chosen. Throws OpenAiError, naming the field.
+// Reads the body; `defaults` are the parameters of an order that asks for nothing. null is as good
+// as absent. Parameters of jobs stand beside the fields of OpenAI, or in "extra_body" or "params";
+// the outermost wins. A seed that is not given, or -1, is chosen. Throws OpenAiError, naming the
+// field.
 SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options,
                                const SpeechParameters& defaults = {});
 

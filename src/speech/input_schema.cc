@@ -11,13 +11,22 @@ Json speech_input_schema() {
   Json parameters = Json::object();
   for (const ParameterInfo& info : parameter_table()) {
     Json schema = {{"description", info.help}};
-    schema["default"] = Json::parse(info.default_text, nullptr, /*allow_exceptions=*/false);
-    if (schema["default"].is_discarded()) schema.erase("default");
+    const std::string_view text = info.natural_text.empty() ? info.default_text : info.natural_text;
+    schema["default"] = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (schema["default"].is_discarded()) schema["default"] = text;  // a word
     Json bounds = Json::object();
     if (info.type == ParameterType::kInteger || info.type == ParameterType::kIntegerList) {
       bounds = {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
     } else if (info.type == ParameterType::kNumber) {
       bounds = {{"type", "number"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
+    } else if (info.type == ParameterType::kIntegerOrAuto) {
+      bounds["oneOf"] = {
+          {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}},
+          {{"const", "auto"}}};
+    } else if (info.type == ParameterType::kProfile) {
+      bounds["enum"] = {profile_name(Profile::kPublished), profile_name(Profile::kNatural)};
+    } else if (info.type == ParameterType::kContinuity) {
+      bounds["enum"] = {"none", "paragraph", "text"};
     } else {
       bounds = {{"type", "boolean"}};
     }
@@ -41,6 +50,9 @@ Json speech_input_schema() {
               {"pattern", "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$"},
               {"description", "Names the file; the same id overwrites it."}}},
             {"seed", {{"type", "integer"}}},
+            {"subtitles",
+             {{"enum", {"srt", "vtt"}},
+              {"description", "Subtitles of that kind come with the result."}}},
             {"action", {{"enum", {"health_check"}}}}}}};
 }
 

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
+#include "engine/window.h"
 #include "speech/public_text.h"
 #include "speech/voice_directory.h"
 #include "text/plan.h"
+#include "text/planned_text.h"
 
 namespace echo {
 namespace {
@@ -19,8 +21,8 @@ constexpr size_t kLongestSessionId = 128;
 constexpr size_t kMostUnknownNames = 20;
 constexpr size_t kLongestNumber = 64;  // characters of a numeric string
 
-constexpr std::array<std::string_view, 6> kInputNames = {
-    "text", "speaker_voice", "parameters", "session_id", "seed", "action"};
+constexpr std::array<std::string_view, 7> kInputNames = {
+    "text", "speaker_voice", "parameters", "session_id", "seed", "action", "subtitles"};
 // What stands in "parameters" beside the table's names.
 constexpr std::array<std::string_view, 4> kOtherParameters = {"preset", "output_format",
                                                               "sample_rate", "bitrate"};
@@ -209,8 +211,7 @@ void check_job_text(std::string_view text, const SpeechParameters& parameters,
   if (chars > limits.max_text_chars) {
     throw_invalid("text: found " + std::to_string(chars) + expected);
   }
-  plan_chunks(text, {static_cast<size_t>(parameters.max_chars_per_chunk),
-                     parameters.target_duration_seconds});
+  plan_text(text, text_options_of(parameters));
 }
 
 void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOptions& output,
@@ -258,6 +259,9 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
   }
   job.output = validate(job.output);
   job.session_id = parse_session_id(member(input, "session_id"));
+  if (const Json& subtitles = member(input, "subtitles"); !subtitles.is_null()) {
+    job.subtitles = parse_subtitle_format(text_of(subtitles, "subtitles", "srt or vtt"));
+  }
 
   const Json& voice = member(input, "speaker_voice");
   if (!voice.is_null()) {

@@ -10,6 +10,7 @@
 #include "audio/format.h"
 #include "base/json.h"
 #include "engine/speech_parameters.h"
+#include "speech/subtitles.h"
 
 namespace echo {
 
@@ -21,8 +22,9 @@ struct JobInput {
   std::string text;
   std::optional<std::string> voice;  // below the voices directory; not looked up yet
   SpeechParameters parameters;
-  EncodeOptions output;    // complete, no zeros left
-  std::string session_id;  // a UUID where the client gave none
+  EncodeOptions output;                     // complete, no zeros left
+  std::string session_id;                   // a UUID where the client gave none
+  std::optional<SubtitleFormat> subtitles;  // that the result is to have
   std::vector<std::string> warnings;
 
   // "<session_id>.ogg"
@@ -34,11 +36,11 @@ struct JobLimits {
   SpeechParameters defaults;     // of what a job does not ask for
 };
 
-// Reads {"text", "speaker_voice", "parameters", "session_id", "seed"} or {"action"}. null is as
-// good as absent, numbers may come as numeric strings, a preset acts before the other parameters
-// wherever it stands, and a seed in the parameters wins over one beside them. Names that mean
-// nothing become warnings. Throws kInvalidArgument, naming the field, the value (cut short; never
-// the text) and what is expected.
+// Reads {"text", "speaker_voice", "parameters", "session_id", "seed", "subtitles"} or {"action"}.
+// null is as good as absent, numbers may come as numeric strings, a preset acts before the other
+// parameters wherever it stands, and a seed in the parameters wins over one beside them. Names that
+// mean nothing become warnings. Throws kInvalidArgument, naming the field, the value (cut short;
+// never the text) and what is expected.
 JobInput parse_job_input(const Json& input, const JobLimits& limits = {});
 
 // The part of parse_job_input() for one object of parameters; other programs' requests carry the

@@ -29,6 +29,15 @@ nlohmann::json voice_cache_of(const JobReport& report) {
   return report.voice_cache == VoiceCacheUse::kHit ? "hit" : "miss";
 }
 
+void count_chunks(const SpeechSummary& speech, JobReport& report) {
+  report.chunks = speech.chunks.size();
+  for (const SpokenChunk& chunk : speech.chunks) {
+    report.kept_chunks += chunk.reasons.empty() ? 0 : 1;
+    report.rerolls.insert(report.rerolls.end(), chunk.retake_reasons.begin(),
+                          chunk.retake_reasons.end());
+  }
+}
+
 std::string report_line(const JobReport& report) {
   const auto end = report.warnings.begin() +
                    static_cast<std::ptrdiff_t>(std::min(report.warnings.size(), kMostWarnings));
@@ -39,6 +48,7 @@ std::string report_line(const JobReport& report) {
                                  {"status", report.kind.empty() ? "completed" : report.kind},
                                  {"text_chars", report.text_chars},
                                  {"chunks", report.chunks},
+                                 {"rerolls", report.rerolls.size()},
                                  {"seed", report.seed},
                                  {"format", format_name(report.format)},
                                  {"bytes", report.bytes},

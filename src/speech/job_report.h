@@ -30,6 +30,8 @@ struct JobReport {
   std::optional<double> underrun_seconds;
   size_t bytes = 0;  // of the encoded file
   size_t chunks = 0;
+  size_t kept_chunks = 0;            // of them, heard with a fault, since no take was better
+  std::vector<std::string> rerolls;  // why each take that was not kept was made again
   uint64_t seed = 0;
   VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
   AudioFormat format = AudioFormat::kOggOpus;
@@ -37,8 +39,12 @@ struct JobReport {
   std::vector<std::string> warnings;  // about the speech itself
 };
 
+// Counts the chunks of a request, those that were kept with a fault, and the takes that were made
+// anew.
+void count_chunks(const SpeechSummary& speech, JobReport& report);
+
 // {"event": "job", "id", "session_id", "status": "completed" or the failure's kind, "text_chars",
-// "chunks", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},
+// "chunks", "rerolls", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},
 // "input_warnings", "warnings"} on one line.
 std::string report_line(const JobReport& report);
 

@@ -96,7 +96,7 @@ LiveSummary LiveSpeech::run(const JobInput& input, const SpokenAudioOptions& aud
   report.timings.queue += waited;
   report.timings.voice += voice_report->seconds;
   report.audio_seconds = speech.seconds();
-  report.chunks = speech.chunks.size();
+  count_chunks(speech, report);
   report.voice_cache = speech.voice_cache;
   report.encode_seconds = summary.audio.encode_seconds;
   report.bytes = summary.audio.bytes;

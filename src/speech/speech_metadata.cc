@@ -34,7 +34,15 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
   for (const SpokenChunk& chunk : speech.chunks) {
     chunks.push_back({{"text_chars", chunk.text_chars},
                       {"seed", chunk.seed},
-                      {"duration", rounded_seconds(chunk.seconds)}});
+                      {"attempts", chunk.attempts},
+                      {"duration", rounded_seconds(chunk.seconds)},
+                      {"start_seconds", rounded_seconds(chunk.start_seconds)},
+                      {"end_seconds", rounded_seconds(chunk.end_seconds)},
+                      {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
+                      {"frames", chunk.window_frames},
+                      {"prefix_frames", chunk.prefix_frames},
+                      {"joined", chunk.joined},
+                      {"faults", chunk.reasons}});
   }
   Json warnings = Json::array();
   for (const std::string& warning : speech.warnings) {
@@ -50,6 +58,9 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
           {"bitrate", bitrate},
           {"duration", rounded_seconds(speech.seconds())},
           {"seed", input.parameters.seed},
+          {"profile", profile_name(input.parameters.profile)},
+          {"continuity", continuity_name(input.parameters.continuity)},
+          {"rerolls", report.rerolls.size()},
           {"device", device},
           {"model", model},
           {"chunks", std::move(chunks)},

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "audio/encode.h"
+#include "audio/silence.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "speech/audio_quality.h"
 #include "speech/job_report.h"
 #include "speech/progress_report.h"
 #include "speech/public_text.h"
@@ -33,6 +33,17 @@ void add_once(std::vector<std::string>& list, const std::vector<std::string>& mo
   for (const std::string& item : more) {
     if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
   }
+}
+
+// Parameters at the ends of their ranges may do this to a device in perfect health.
+void check_samples(std::span<const float> samples) {
+  const size_t bad = find_non_finite(samples);
+  if (!samples.empty() && bad == samples.size()) return;
+  throw JobError(job_kind::kInternal, ErrorCode::kUnavailable,
+                 samples.empty()
+                     ? std::string("the audio has no samples")
+                     : "sample " + std::to_string(bad) + " of " + std::to_string(samples.size()) +
+                           " of the audio is not a finite number");
 }
 
 void throw_if_stopped(const SpeechContext& context) {
@@ -71,8 +82,8 @@ SpeechService::SpeechService(SpeechServiceOptions options, SpeechServiceParts pa
 std::vector<std::string> SpeechService::secrets_of(const Json& job) const {
   std::vector<std::string> secrets;
   for (const std::string& path : {parts_.voices.directory().path(), parts_.output.path()}) {
-    // Every path loses its folders. To hide these ones in another way would tell whoever guesses that
-    // the guess was right.
+    // Every path loses its folders. To hide these ones in another way would tell whoever guesses
+    // that the guess was right.
     if (!hides_directories(path)) secrets.push_back(path);
   }
   const Json& config = member(job, "s3Config");
@@ -143,7 +154,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   report.timings.queue += context.queue_seconds;
   report.timings.voice += spoken.voice_seconds;
   report.audio_seconds = speech.seconds();
-  report.chunks = speech.chunks.size();
+  count_chunks(speech, report);
   report.voice_cache = speech.voice_cache;
   report.input_warnings = spoken.input_warnings;
   for (size_t i = spoken.input_warnings; i < speech.warnings.size(); ++i) {
@@ -170,12 +181,14 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
   const DeliveredAudio delivered = upload();
   report.upload_seconds = lap();
   report.total_seconds += report.encode_seconds + report.upload_seconds;
-  return {{"status", "completed"},
-          {"filename", input.file_name()},
-          {"url", delivered.url},
-          {"s3_key", delivered.key},
-          {"metadata",
-           speech_metadata(input, speech, report, options_.model, options_.device, secrets)}};
+  Json result = {{"status", "completed"},
+                 {"filename", input.file_name()},
+                 {"url", delivered.url},
+                 {"s3_key", delivered.key},
+                 {"metadata", speech_metadata(input, speech, report, options_.model,
+                                              options_.device, secrets)}};
+  if (input.subtitles) result["subtitles"] = subtitles_of(speech.chunks, *input.subtitles);
+  return result;
 }
 
 SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& context) {
@@ -215,13 +228,7 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
   add_once(warnings, voice_report->warnings);
   spoken.input_warnings = warnings.size();
   add_once(warnings, spoken.speech.warnings);
-  try {
-    add_once(warnings,
-             check_audio(spoken.speech.samples, kModelRate, count_code_points(input.text)));
-  } catch (const Error& error) {
-    // Parameters at the ends of their ranges may do this to a device in perfect health.
-    throw JobError(job_kind::kInternal, ErrorCode::kUnavailable, error.what());
-  }
+  check_samples(spoken.speech.samples);
   spoken.speech.warnings = std::move(warnings);
   return spoken;
 }

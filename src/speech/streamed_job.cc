@@ -86,7 +86,11 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
                                           options.model, options.device, {});
     pieces.finish(metadata);
     if (wanted.aggregate) return JobOutcome::success(std::move(all));
-    return JobOutcome::success({{"status", "completed"}, {"metadata", metadata}});
+    Json result = {{"status", "completed"}, {"metadata", metadata}};
+    if (input.subtitles) {
+      result["subtitles"] = subtitles_of(summary.audio.speech.chunks, *input.subtitles);
+    }
+    return JobOutcome::success(std::move(result));
   } catch (...) {
     return failure_of(std::current_exception(), {});
   }

@@ -298,7 +298,7 @@ TEST_F(SchedulerTest, AJudgeMayAskForOtherTakesAndTheBestIsKept) {
   const std::vector<float> second = alone(8, 6);
   std::vector<std::pair<uint64_t, int64_t>> takes;
   Request request = task(7, 6);
-  request.task.prepared.max_retakes = 2;
+  request.task.prepared.parameters.max_rerolls = 2;
   request.task.prepared.judge = [&](const ChunkTake& take) {
     takes.emplace_back(take.seed, take.attempt);
     EXPECT_TRUE(take.complete);
@@ -306,6 +306,7 @@ TEST_F(SchedulerTest, AJudgeMayAskForOtherTakesAndTheBestIsKept) {
     EXPECT_EQ(take.text, "Hello there.");
     ChunkVerdict verdict{.action = ChunkVerdict::Action::kRetake};
     verdict.score = take.attempt == 1 ? 1 : 5;
+    verdict.reasons = {"dull"};
     verdict.warnings = {"take " + std::to_string(take.attempt)};
     return verdict;
   };
@@ -316,13 +317,14 @@ TEST_F(SchedulerTest, AJudgeMayAskForOtherTakesAndTheBestIsKept) {
   EXPECT_EQ(result.samples, second);
   EXPECT_EQ(result.chunks.at(0).seed, 8u);
   EXPECT_EQ(result.chunks.at(0).attempts, 3);
-  EXPECT_EQ(result.warnings.back(), "chunk 1: take 1");
+  EXPECT_EQ(result.chunks.at(0).retake_reasons, (std::vector<std::string>{"dull", "dull"}));
+  EXPECT_EQ(result.warnings.at(0), "chunk 1: take 1");
 }
 
 TEST_F(SchedulerTest, AJudgeThatIsContentChangesNothing) {
   const std::vector<float> expected = alone(7, 6, 3);
   Request request = task(7, 6, 3);
-  request.task.prepared.max_retakes = 2;
+  request.task.prepared.parameters.max_rerolls = 2;
   request.task.prepared.judge = [](const ChunkTake&) { return ChunkVerdict{}; };
   SpeechStream stream = added(std::move(request));
   run_all();
@@ -334,7 +336,7 @@ TEST_F(SchedulerTest, OfAChunkInBlocksTheFirstIsJudgedBeforeItIsHeard) {
   Request request = task(7, 6);
   request.task.prepared.delivery = SpeechDelivery::kInOrder;
   request.task.prepared.parameters.block_sizes = {4, 5, 6};
-  request.task.prepared.max_retakes = 1;
+  request.task.prepared.parameters.max_rerolls = 1;
   request.task.prepared.judge = [&](const ChunkTake& take) {
     takes.emplace_back(static_cast<int64_t>(take.samples.size()) / 2048, take.complete);
     return ChunkVerdict{.action = ChunkVerdict::Action::kRetake, .score = 1};
@@ -344,6 +346,34 @@ TEST_F(SchedulerTest, OfAChunkInBlocksTheFirstIsJudgedBeforeItIsHeard) {
   EXPECT_EQ(stream.collect().chunks.at(0).attempts, 2);
   // Twice a first block, then the whole, of which nothing can be taken back.
   EXPECT_EQ(takes, (std::vector<std::pair<int64_t, bool>>{{4, false}, {4, false}, {15, true}}));
+}
+
+TEST_F(SchedulerTest, RetakesLeaveTheVoiceAsItIs) {
+  const auto voice = std::make_shared<EncodedVoice>(
+      EncodedVoice{dit_.encode_speaker(zeros(backend_, 32, 80, DType::kFloat32), 32)});
+  const auto values = [&] {
+    std::vector<float> all;
+    for (const auto& layer : voice->keys_values.layers) {
+      for (const Tensor& tensor : {layer.k, layer.v}) {
+        const std::vector<float> more = tensor.to_host();
+        all.insert(all.end(), more.begin(), more.end());
+      }
+    }
+    return all;
+  };
+  const std::vector<float> before = values();
+  Request request = task(7, 6);
+  request.task.prepared.has_voice = true;
+  request.task.prepared.voice = voice;
+  request.task.prepared.parameters.speaker_kv_scale = 1.5;
+  request.task.prepared.parameters.max_rerolls = 3;
+  request.task.prepared.judge = [](const ChunkTake&) {
+    return ChunkVerdict{.action = ChunkVerdict::Action::kRetake, .score = 1};
+  };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  EXPECT_EQ(stream.finish().chunks.at(0).attempts, 4);
+  EXPECT_EQ(values(), before);
 }
 
 TEST_F(SchedulerTest, AJudgeThatThrowsEndsItsRequestAlone) {

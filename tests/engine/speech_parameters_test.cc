@@ -61,6 +61,8 @@ TEST(SpeechParameters, EveryEndOfARangeIsAccepted) {
     for (const double value : {info.minimum, info.maximum}) {
       std::string text = std::to_string(value);
       if (info.type == ParameterType::kBoolean) text = value == 0 ? "false" : "true";
+      if (info.type == ParameterType::kProfile) text = value == 0 ? "published" : "natural";
+      if (info.type == ParameterType::kContinuity) text = value == 0 ? "none" : "text";
       EXPECT_TRUE(set_parameter(parameters, info.name, text)) << info.name;
     }
   }
@@ -103,8 +105,11 @@ TEST(SpeechParameters, NumbersMayBeText) {
 TEST(SpeechParameters, NullGivesTheDefaultBack) {
   SpeechParameters parameters;
   for (const ParameterInfo& info : parameter_table()) {
-    if (info.type == ParameterType::kBoolean) {
-      set_parameter(parameters, info.name, "false");
+    if (info.type == ParameterType::kProfile) continue;
+    if (info.type == ParameterType::kContinuity) {
+      set_parameter(parameters, info.name, "paragraph");
+    } else if (info.type == ParameterType::kBoolean) {
+      set_parameter(parameters, info.name, info.default_text == "true" ? "false" : "true");
     } else if (info.name == "cfg_max_t") {
       set_parameter(parameters, info.name, "0.75");
     } else {
@@ -210,6 +215,39 @@ TEST(SpeechParameters, WarnsOfWhatHasNoEffect) {
   EXPECT_TRUE(parameter_warnings(parameters).empty());
   parameters.sequence_length = 64;
   EXPECT_EQ(parameter_warnings(parameters).size(), 1u);
+}
+
+TEST(SpeechParameters, AProfileSetsWhatDependsOnItAndNothingElse) {
+  SpeechParameters parameters;
+  parameters.seed = 9;
+  parameters.num_steps = 7;
+  ASSERT_TRUE(set_parameter(parameters, "profile", "natural"));
+  for (const ParameterInfo& info : parameter_table()) {
+    if (info.name == "seed" || info.name == "num_steps") continue;
+    const std::string_view expected =
+        info.natural_text.empty() ? info.default_text : info.natural_text;
+    EXPECT_EQ(parameter_text(parameters, info.name), expected) << info.name;
+  }
+  EXPECT_EQ(parameters.seed, 9u);
+  EXPECT_EQ(parameters.num_steps, 7);
+  EXPECT_TRUE(parameter_warnings(parameters).empty());
+  validate(parameters);
+  // Every part can be set alone, and null gives the profile's own value back.
+  set_parameter(parameters, "sequence_length", "320");
+  EXPECT_EQ(parameters.sequence_length, 320);
+  EXPECT_TRUE(parameters.trim_tail);
+  set_parameter(parameters, "sequence_length", "null");
+  EXPECT_EQ(parameter_text(parameters, "sequence_length"), "auto");
+  set_parameter(parameters, "profile", "published");
+  EXPECT_EQ(parameters.sequence_length, kMaxFrames);
+  EXPECT_EQ(parameters.max_chars_per_chunk, 300);
+}
+
+TEST(SpeechParameters, RefusesAProfileThatThereIsNot) {
+  EXPECT_EQ(set_refusal("profile", "loud"), "profile: found loud, expected published or natural");
+  EXPECT_EQ(refusal([] { parse_profile("", "ECHO_PROFILE"); }),
+            "ECHO_PROFILE: found , expected published or natural");
+  EXPECT_NE(set_refusal("sequence_length", "0").find("or auto"), std::string::npos);
 }
 
 TEST(Presets, AreTheSixPublishedOnesAndValid) {

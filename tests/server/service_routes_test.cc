@@ -551,7 +551,7 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
   metrics.speech_finished(refused);
   const std::string text = metrics.text();
   for (const char* line :
-       {"echotts_audio_generated_seconds_total 8\n", "echotts_chunks_total 4\n",
+       {"echotts_audio_generated_seconds_total 8\n", "echotts_chunks_total{result=\"clean\"} 4\n",
         "echotts_voice_cache_hits_total 1\n", "echotts_voice_cache_misses_total 1\n",
         "echotts_stage_duration_seconds_sum{stage=\"diffusion\"} 2\n",
         "echotts_stage_duration_seconds_sum{stage=\"speaker\"} 1\n",

@@ -391,5 +391,22 @@ INSTANTIATE_TEST_SUITE_P(
                  "bitrate: found 64000", "wav"}),
     [](const auto& bad) { return bad.param.name; });
 
+TEST(JobInput, MayAskForSubtitles) {
+  EXPECT_FALSE(parse_job_input({{"text", "Hi."}}).subtitles);
+  EXPECT_EQ(parse_job_input({{"text", "Hi."}, {"subtitles", "vtt"}}).subtitles,
+            SubtitleFormat::kVtt);
+  EXPECT_FALSE(parse_job_input({{"text", "Hi."}, {"subtitles", nullptr}}).subtitles);
+  EXPECT_THROW(parse_job_input({{"text", "Hi."}, {"subtitles", "ass"}}), Error);
+  EXPECT_THROW(parse_job_input({{"text", "Hi."}, {"subtitles", 1}}), Error);
+}
+
+TEST(JobInput, AProfileActsBeforeTheOtherParametersWhereverItStands) {
+  const JobInput job = parse_job_input(
+      {{"text", "Hi."}, {"parameters", {{"max_rerolls", 1}, {"profile", "natural"}}}});
+  EXPECT_EQ(job.parameters.profile, Profile::kNatural);
+  EXPECT_EQ(job.parameters.max_rerolls, 1);
+  EXPECT_EQ(job.parameters.sequence_length, kAutoFrames);
+}
+
 }  // namespace
 }  // namespace echo

@@ -143,23 +143,6 @@ TEST_F(SpeechServiceTest, WarningsAboutAVoiceStayWithIt) {
   }
 }
 
-TEST_F(SpeechServiceTest, DubiousAudioIsAWarning) {
-  const auto warnings = [&] {
-    return say("Hello, world.")["metadata"]["warnings"].get<std::vector<std::string>>();
-  };
-  EXPECT_THAT(warnings(), IsEmpty());
-  speech_.at_end = [](std::vector<float>& samples) {
-    for (float& sample : samples) sample *= 1e-4F;
-  };
-  EXPECT_THAT(warnings(), ElementsAre("the audio is nearly silent"));
-  speech_.at_end = [](std::vector<float>& samples) { samples.resize(2000); };
-  EXPECT_THAT(warnings(), ElementsAre("the audio is only 0.05 s long for a text of 13 characters"));
-  speech_.at_end = [](std::vector<float>& samples) {
-    for (float& sample : samples) sample *= 2.5F;
-  };
-  EXPECT_THAT(warnings(), ElementsAre(HasSubstr("clipped")));
-}
-
 TEST_F(SpeechServiceTest, ProgressIsToldAtMostOnceASecond) {
   std::vector<std::string> told;
   SpeechContext context;

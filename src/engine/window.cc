@@ -1,0 +1,42 @@
+#include "engine/window.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "text/chunk.h"
+
+namespace echo {
+namespace {
+
+constexpr double kFramesPerSecond = 44100.0 / 2048;
+constexpr double kReserve = 1.3;  // of the frames that the text takes at the usual pace
+constexpr double kPauseFrames = 24;
+constexpr int64_t kLeastFrames = 96;
+
+int64_t whole_patches(double frames) { return 4 * static_cast<int64_t>(std::ceil(frames / 4)); }
+
+}  // namespace
+
+TextOptions text_options_of(const SpeechParameters& parameters) {
+  const auto max_chars = static_cast<size_t>(parameters.max_chars_per_chunk);
+  if (!parameters.text_processing) {
+    return published_text_options(max_chars, parameters.target_duration_seconds);
+  }
+  TextOptions options;
+  options.max_chars = max_chars;
+  options.target_seconds = parameters.target_duration_seconds;
+  options.paragraph_pause = parameters.paragraph_pause;
+  return options;
+}
+
+int64_t window_frames(int64_t chars) {
+  const double spoken = static_cast<double>(chars) / kCharsPerSecond * kFramesPerSecond;
+  return std::clamp(whole_patches(kReserve * spoken + kPauseFrames), kLeastFrames, kMaxFrames);
+}
+
+int64_t further_frames(int64_t window, int64_t sampled) {
+  const int64_t wanted = std::max(kLeastFrames, whole_patches(static_cast<double>(window) / 8));
+  return std::min(wanted, kMaxFrames - sampled);
+}
+
+}  // namespace echo

@@ -1,0 +1,141 @@
+// What was done to a recording at a joint is found, and nothing else.
+#include "audio/seams.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "audio/voice_features.h"
+
+namespace echo {
+namespace {
+
+constexpr int kRate = 44100;
+using Samples = std::vector<float>;
+
+struct Voice {
+  double pitch = 120, gain = 0.1;
+  int harmonics = 20;
+};
+
+void speak(Samples& samples, double seconds, Voice voice = {}) {
+  for (size_t n = static_cast<size_t>(seconds * kRate), i = 0; i < n; ++i) {
+    const double t = static_cast<double>(i) / kRate;
+    double x = 0;
+    for (int k = 1; k <= voice.harmonics; ++k) x += std::sin(2 * M_PI * voice.pitch * k * t) / k;
+    samples.push_back(static_cast<float>(voice.gain * x));
+  }
+}
+
+void rest(Samples& samples, double seconds, float level = 1e-4F) {
+  static std::mt19937 random(9);
+  std::normal_distribution<float> noise(0, level);
+  for (size_t n = static_cast<size_t>(seconds * kRate), i = 0; i < n; ++i) {
+    samples.push_back(noise(random));
+  }
+}
+
+struct Change {
+  Voice voice = {};
+  double pause = 0.4;
+  float click = 0;
+  float floor = 1e-4F;
+};
+
+Seam seam_with(const Change& change) {
+  Samples samples;
+  speak(samples, 1.5);
+  rest(samples, change.pause / 2);
+  if (change.click > 0) samples.back() += change.click;
+  rest(samples, change.pause / 2, change.floor);
+  speak(samples, 1.5, change.voice);
+  const SeamPlace place{1.5, 1.5 + change.pause};
+  return measure_seams(samples, kRate, std::span(&place, 1)).at(0);
+}
+
+void expect_smooth(const Seam& seam) {
+  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
+  EXPECT_NEAR(*seam.level_db, 0, 0.2);
+  EXPECT_NEAR(*seam.floor_db, 0, 1);
+  EXPECT_LT(seam.click, 1);
+  EXPECT_LT(*seam.timbre, 2);
+}
+
+TEST(Seams, OfTheSameSoundShowNothing) {
+  const Seam seam = seam_with({});
+  expect_smooth(seam);
+  EXPECT_NEAR(seam.pause_seconds, 0.4, 1e-6);
+}
+
+TEST(Seams, FindASemitone) {
+  const Seam seam = seam_with({.voice = {.pitch = 120 * std::pow(2, 1 / 12.0)}});
+  EXPECT_NEAR(*seam.pitch_semitones, 1, 0.1);
+  EXPECT_NEAR(*seam.level_db, 0, 0.3);
+  EXPECT_LT(seam.click, 1);
+}
+
+TEST(Seams, FoldOctaves) { EXPECT_LT(*seam_with({.voice = {.pitch = 240}}).pitch_semitones, 0.1); }
+
+TEST(Seams, FindThreeDecibels) {
+  const Seam seam = seam_with({.voice = {.gain = 0.1 * std::pow(10, 3 / 20.0)}});
+  EXPECT_NEAR(*seam.level_db, 3, 0.2);
+  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
+  EXPECT_LT(*seam.timbre, 2);
+}
+
+TEST(Seams, FindALongerPauseAndNothingElse) {
+  const Seam seam = seam_with({.pause = 0.8});
+  EXPECT_NEAR(seam.pause_seconds, 0.8, 1e-6);
+  expect_smooth(seam);
+}
+
+TEST(Seams, FindAClick) {
+  const Seam seam = seam_with({.click = 0.1F});
+  EXPECT_GT(seam.click, 1);
+  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
+  EXPECT_NEAR(*seam.level_db, 0, 0.2);
+}
+
+TEST(Seams, FindAnotherRoom) { EXPECT_NEAR(*seam_with({.floor = 1e-3F}).floor_db, 20, 1); }
+
+TEST(Seams, FindAnotherVoice) { EXPECT_GT(*seam_with({.voice = {.harmonics = 3}}).timbre, 10); }
+
+TEST(Seams, FindPausesOfAnyRecording) {
+  Samples samples;
+  rest(samples, 0.3);
+  speak(samples, 1);
+  rest(samples, 0.25);
+  speak(samples, 0.5);
+  rest(samples, 0.05);
+  speak(samples, 0.5);
+  const std::vector<SeamPlace> pauses = find_pauses(samples, kRate);
+  ASSERT_EQ(pauses.size(), 1u);
+  EXPECT_NEAR(pauses[0].end, 1.3, 0.02);
+  EXPECT_NEAR(pauses[0].begin, 1.55, 0.02);
+}
+
+TEST(Seams, DriftIsFoundOverTime) {
+  Samples same, other;
+  speak(same, 4);
+  speak(other, 2);
+  speak(other, 2, {.gain = 0.2});
+  EXPECT_LT(*measure_drift(same, kRate, 2), 0.5);
+  EXPECT_NEAR(*measure_drift(other, kRate, 2), 6, 0.7);
+  EXPECT_FALSE(measure_drift(same, kRate, 60));
+}
+
+TEST(VoiceFeatures, PitchIsFoundOverItsRange) {
+  for (const double pitch : {70.0, 110.0, 220.0, 440.0}) {
+    Samples samples;
+    speak(samples, 1, {.pitch = pitch});
+    ASSERT_TRUE(median_pitch(samples, kRate));
+    EXPECT_NEAR(*median_pitch(samples, kRate), pitch, pitch * 0.01);
+  }
+  Samples silence;
+  rest(silence, 1, 0.05F);
+  EXPECT_FALSE(median_pitch(silence, kRate)) << "noise has none";
+}
+
+}  // namespace
+}  // namespace echo

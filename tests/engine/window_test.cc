@@ -1,0 +1,33 @@
+#include "engine/window.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/sampler_parameters.h"
+
+namespace echo {
+namespace {
+
+TEST(Window, IsAsLongAsTheTextNeedsWithAReserve) {
+  EXPECT_EQ(window_frames(0), 96);
+  EXPECT_EQ(window_frames(30), 96) << "a short sentence costs what a short sentence is";
+  // 1.3 * 120 / 12 * 21.533 + 24 = 303.9
+  EXPECT_EQ(window_frames(120), 304);
+  EXPECT_EQ(window_frames(240), 584);
+  EXPECT_EQ(window_frames(260), 632);
+  EXPECT_EQ(window_frames(100000), kMaxFrames);
+  for (int64_t chars = 0; chars < 400; ++chars) {
+    EXPECT_EQ(window_frames(chars) % 4, 0);
+    EXPECT_GE(window_frames(chars + 1), window_frames(chars));
+  }
+}
+
+TEST(Window, GoesOnByAnEighthUntilTheModelCanHearNoFurther) {
+  EXPECT_EQ(further_frames(96, 96), 96);
+  EXPECT_EQ(further_frames(600, 600), 40);
+  EXPECT_EQ(further_frames(400, 400), 96);
+  EXPECT_EQ(further_frames(96, 576), 64);
+  EXPECT_EQ(further_frames(640, 640), 0);
+}
+
+}  // namespace
+}  // namespace echo
