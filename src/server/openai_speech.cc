@@ -58,7 +58,9 @@ ReadySpeech ready_speech(SpeechOrder order, const SpeechOrderOptions& options,
     order.warnings.emplace_back("nothing to speak");
   } else {
     try {
-      check_job_text(order.input, order.parameters, {options.max_input_chars});
+      JobLimits limits;
+      limits.max_text_chars = options.max_input_chars;
+      check_job_text(order.input, order.parameters, limits);
       ready.input_tokens = tokens_of(order.input, order.parameters);
     } catch (const Error& error) {
       throw OpenAiError(400, error.what(), "", "input");
