@@ -107,18 +107,16 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   for (const std::string& line : settings_of(options)) logger_.info(line);
   auto begin = std::chrono::steady_clock::now();
   auto last_line = begin;
-  const LocatedModel model =
-      locate_model(options.engine.source, http,
-                   {.small_voice = options.small_voice,
-                    .download = options.may_download,
-                    .progress = [&](const HubProgress& p) {
-                      const auto now = std::chrono::steady_clock::now();
-                      if (now - last_line < std::chrono::seconds(10)) return;
-                      last_line = now;
-                      logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
-                                   (p.total ? " of " + std::to_string(*p.total >> 20) : "") +
-                                   " MB" + (p.waiting ? ", by another process" : ""));
-                    }});
+  const LocatedModel model = locate_model(
+      options.engine.source, http,
+      {.small_voice = options.small_voice, .download = true, .progress = [&](const HubProgress& p) {
+         const auto now = std::chrono::steady_clock::now();
+         if (now - last_line < std::chrono::seconds(10)) return;
+         last_line = now;
+         logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
+                      (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
+                      (p.waiting ? ", by another process" : ""));
+       }});
   if (!model.notice.empty()) logger_.warn(model.notice);
   logger_.info("Model " + model.name + " found in " + rounded(seconds_since(begin)));
   lap("resolve");
@@ -174,16 +172,16 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   service.device = info.device;
   service.finished = options.finished;
   service_ = std::make_unique<SpeechService>(
-      service, SpeechServiceParts{
-                   .speak =
-                       [this](SpeechRequest request, SpeechCallbacks callbacks) {
-                         return engine_->start(std::move(request), std::move(callbacks));
-                       },
-                   .voices = *voices_,
-                   .store = options.store ? options.store : store_.get(),
-                   .job_stores = make_s3_job_stores(options.s3, http, options.allow_private_hosts),
-                   .output = *output_,
-                   .logger = logger_});
+      service, SpeechServiceParts{.speak =
+                                      [this](SpeechRequest request, SpeechCallbacks callbacks) {
+                                        return engine_->start(std::move(request),
+                                                              std::move(callbacks));
+                                      },
+                                  .voices = *voices_,
+                                  .store = options.store ? options.store : store_.get(),
+                                  .job_stores = make_s3_job_stores(options.s3, http),
+                                  .output = *output_,
+                                  .logger = logger_});
   live_ = std::make_unique<LiveSpeech>(
       LiveSpeech::Parts{.speak =
                             [this](SpeechRequest request, SpeechCallbacks callbacks) {

@@ -23,9 +23,8 @@ struct SpeechSystemOptions {
   S3Options s3;
   // Results go to this folder instead of a bucket; empty: the bucket.
   std::string storage_directory;
-  ObjectStore* store = nullptr;      // a store that is open already, instead of either
-  std::stop_token stop;              // ends a download of the model
-  bool allow_private_hosts = false;  // in a job's own s3Config
+  ObjectStore* store = nullptr;  // a store that is open already, instead of either
+  std::stop_token stop;          // ends a download of the model
   std::string voices_directory;
   OutputDirectoryOptions output;
   JobLimits limits;
@@ -33,7 +32,7 @@ struct SpeechSystemOptions {
   size_t piece_bytes = SpeechPieceOptions().piece_bytes;  // of jobs that ask for pieces
   // Of a model that is in no cache: a server or a worker downloads it, a trial speaks with the
   // small voice.
-  bool may_download = true, small_voice = false;
+  bool small_voice = false;
   size_t max_requests = 0;  // in the engine at a time; 0: its own choice
   std::function<void(const JobReport&)> finished = {};  // after every job
   // "on", "off"; "auto": on a GPU, whose first step is slow.

@@ -93,7 +93,6 @@ struct Metrics::Families {
       histogram("echotts_upload_duration_seconds", "Time of an upload, retries included.")
           .Add({}, kStageSeconds);
   Gauge& connections = gauge("echotts_http_connections", "Open HTTP connections.").Add({});
-  Family<Gauge>& gpu_memory = gauge("echotts_gpu_memory_used_bytes", "Memory in use on the GPU.");
 };
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {}
@@ -179,7 +178,6 @@ void Metrics::upload_retried() { families_->upload_retries.Increment(); }
 void Metrics::set_queue_depth(double jobs) { families_->queue_depth.Set(jobs); }
 void Metrics::set_in_flight(double jobs) { families_->in_flight.Set(jobs); }
 void Metrics::set_batch_size(double trajectories) { families_->batch_size.Set(trajectories); }
-void Metrics::set_gpu_memory_used(double bytes) { families_->gpu_memory.Add({}).Set(bytes); }
 void Metrics::set_connections(double count) { families_->connections.Set(count); }
 
 void Metrics::http_answered(const std::string& route, const std::string& method, int status,

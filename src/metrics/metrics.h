@@ -52,7 +52,6 @@ class Metrics {
   void set_queue_depth(double jobs);
   void set_in_flight(double jobs);
   void set_batch_size(double trajectories);
-  void set_gpu_memory_used(double bytes);
   void set_connections(double count);
 
   // An answered request of any route; `route` is the pattern, and empty for unknown ones.

@@ -129,8 +129,7 @@ std::string s3_region(const S3Options& options) {
   return named.empty() ? "us-east-1" : named;
 }
 
-S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config,
-                            bool allow_private_hosts) {
+S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config) {
   if (!config.is_object()) throw_invalid("s3Config must be an object");
   S3Options options = base;
   options.endpoint_url = text_field(config, "endpointUrl", true);
@@ -141,7 +140,7 @@ S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config,
   options.session_token.clear();
   options.region.clear();
   options.addressing = S3Addressing::kAuto;
-  options.public_hosts_only = !allow_private_hosts;
+  options.public_hosts_only = true;
   for (std::string problem : s3_problems(options)) {
     const std::pair<std::string_view, std::string_view> names[] = {
         {"S3_ENDPOINT_URL", "s3Config.endpointUrl"},

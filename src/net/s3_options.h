@@ -52,9 +52,8 @@ std::string s3_region(const S3Options& options);
 
 // The options for a job that brings its own bucket: {"endpointUrl", "accessId", "accessSecret",
 // "bucketName", "objectPath"?}. Times and retries stay those of `base`. The endpoint must be a
-// public host unless private ones are allowed. Throws kInvalidArgument naming the field.
-S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config,
-                            bool allow_private_hosts = false);
+// public host. Throws kInvalidArgument naming the field.
+S3Options s3_options_of_job(const S3Options& base, const nlohmann::json& config);
 
 // The prefix, made to end in '/', and the name.
 std::string s3_key(const S3Options& options, std::string_view name);

@@ -40,11 +40,9 @@ DeliveredAudio deliver(ObjectStore& store, OutputDirectory& fallback, const std:
                  public_text(reason, secrets, kLongestReason) + keep(fallback, name, bytes));
 }
 
-JobStoreFactory make_s3_job_stores(const S3Options& base, HttpClient& http,
-                                   bool allow_private_hosts, Clock& clock) {
-  return [base, &http, allow_private_hosts, &clock](const nlohmann::json& config) {
-    return std::make_unique<S3Store>(s3_options_of_job(base, config, allow_private_hosts), http,
-                                     clock);
+JobStoreFactory make_s3_job_stores(const S3Options& base, HttpClient& http, Clock& clock) {
+  return [base, &http, &clock](const nlohmann::json& config) {
+    return std::make_unique<S3Store>(s3_options_of_job(base, config), http, clock);
   };
 }
 

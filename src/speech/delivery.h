@@ -36,6 +36,6 @@ using JobStoreFactory = std::function<std::unique_ptr<ObjectStore>(const nlohman
 // Buckets as in s3_options_of_job(); `base` gives times and retries. `http` and `clock` must
 // outlive the factory and its stores.
 JobStoreFactory make_s3_job_stores(const S3Options& base, HttpClient& http,
-                                   bool allow_private_hosts, Clock& clock = real_clock());
+                                   Clock& clock = real_clock());
 
 }  // namespace echo

@@ -14,6 +14,8 @@ namespace {
 class CountingBackend : public ForwardingBackend {
  public:
   CountingBackend() : ForwardingBackend(cpu::make_cpu_backend()) {}
+  // Each matrix by itself, so that they can be counted.
+  bool stacks_matrices(DType) const override { return false; }
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
     ++packed[precision];

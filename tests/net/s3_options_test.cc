@@ -161,7 +161,6 @@ TEST(S3Options, AJobsOwnBucketWins) {
   EXPECT_EQ(options.session_token, "") << "the worker's own token is not for strangers";
   EXPECT_EQ(options.attempt_timeout, base.attempt_timeout);
   EXPECT_TRUE(options.public_hosts_only);
-  EXPECT_FALSE(s3_options_of_job(base, config, true).public_hosts_only);
 }
 
 TEST(S3Options, ABadJobBucketNamesItsField) {

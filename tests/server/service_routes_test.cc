@@ -515,7 +515,6 @@ TEST(MetricsTest, EveryEventHasItsName) {
   metrics.upload_failed();
   metrics.upload_retried();
   metrics.set_batch_size(3);
-  metrics.set_gpu_memory_used(1e9);
   metrics.on_scrape([](Metrics& sampled) { sampled.set_queue_depth(7); });
   const std::string text = metrics.text();
   for (const char* line :
@@ -525,8 +524,7 @@ TEST(MetricsTest, EveryEventHasItsName) {
         "echotts_rerolls_total{reason=\"silence\"} 1\n",
         "echotts_cancelled_total{cause=\"client\"} 1\n", "echotts_voice_cache_misses_total 1\n",
         "echotts_upload_failures_total 1\n", "echotts_upload_retries_total 1\n",
-        "echotts_batch_size 3\n", "echotts_gpu_memory_used_bytes 1000000000\n",
-        "echotts_queue_depth 7\n"}) {
+        "echotts_batch_size 3\n", "echotts_queue_depth 7\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
@@ -558,7 +556,8 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
         "echotts_stage_duration_seconds_count{stage=\"queue\"} 2\n",
         "echotts_stage_duration_seconds_sum{stage=\"upload\"} 0.25\n",
         "echotts_real_time_factor_ratio_sum 1\n", "echotts_upload_duration_seconds_count 2\n",
-        "echotts_upload_failures_total 1\n", "echotts_time_to_first_audio_seconds_sum{format=\"ogg\",route=\"job\"} 3\n"}) {
+        "echotts_upload_failures_total 1\n",
+        "echotts_time_to_first_audio_seconds_sum{format=\"ogg\",route=\"job\"} 3\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
 }
