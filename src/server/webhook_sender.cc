@@ -77,6 +77,7 @@ void WebhookSender::run(std::stop_token stop) {
     const bool was_failing = host.failing;
     failing_on_their_way_ += was_failing;
     host.served = std::chrono::steady_clock::now();
+    const bool last = closing_;
     lock.unlock();
     const bool done = post(*chosen->message, stop);
     lock.lock();
@@ -84,7 +85,7 @@ void WebhookSender::run(std::stop_token stop) {
     --host.on_their_way;
     chosen->message->on_its_way = false;
     if (!done && stop.stop_requested()) return;
-    take_result(*chosen, done);
+    take_result(*chosen, done, last);
     changed_.notify_all();
   }
 }
@@ -111,10 +112,11 @@ std::optional<WebhookSender::Chosen> WebhookSender::choose(TimePoint now, TimePo
   return chosen;
 }
 
-void WebhookSender::take_result(const Chosen& chosen, bool done) {
+// `last`: it was tried at the end, when nobody is asked twice.
+void WebhookSender::take_result(const Chosen& chosen, bool done, bool last) {
   Host& host = chosen.host->second;
   host.failing = !done;
-  if (!done && closing_) {
+  if (!done && last) {
     // There is no time to ask it about each of them.
     for (auto message = host.messages.begin(); message != host.messages.end();) {
       const auto here = message++;

@@ -70,7 +70,7 @@ class WebhookSender {
 
   // With mutex_ held.
   std::optional<Chosen> choose(TimePoint now, TimePoint& next);
-  void take_result(const Chosen& chosen, bool done);
+  void take_result(const Chosen& chosen, bool done, bool last);
   void remove(Host& host, std::list<Message>::iterator message);
   void forget_empty_hosts();
   bool make_room(const std::string& host, std::size_t bytes);

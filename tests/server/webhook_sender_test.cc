@@ -100,7 +100,7 @@ TEST_F(WebhookSenderTest, AtTheEndWhoFailsIsGivenUpWithAllThatWaits) {
   for (int i = 0; i < 20; ++i) sender_->send("b" + std::to_string(i), bad.url("/"), "{}");
   ASSERT_TRUE(bad.wait_for_requests(20));
   EXPECT_TRUE(sender_->flush(2min));
-  EXPECT_LE(bad.requests().size(), 22u);
+  EXPECT_LE(bad.requests().size(), 24u) << "a few were on their way";
 }
 
 TEST_F(WebhookSenderTest, AnAddressThatIsNoneIsGivenUp) {
