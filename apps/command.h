@@ -49,5 +49,6 @@ void add_storage(CommandLine& line);
 void add_worker(CommandLine& line);
 void add_doctor(CommandLine& line);
 void add_pack(CommandLine& line);
+void add_options(CommandLine& line);
 
 }  // namespace echo::apps

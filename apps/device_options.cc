@@ -2,13 +2,11 @@
 
 #include <cstdio>
 
+#include "apps/option_table.h"
 #include "base/visible_text.h"
 
 namespace echo::apps {
 namespace {
-
-constexpr int64_t kMostMegabytes = int64_t{1} << 24;
-constexpr int64_t kMostTrajectories = 64;
 
 // Where caches of the user lie; empty without a home.
 std::string cache_folder(const Environment& environment) {
@@ -28,30 +26,13 @@ void DeviceFlags::add_to(CLI::App& command, const Environment& variables,
   environment = variables;
   device = environment.text("ECHO_DEVICE", device);
   cuda_module = environment.text("ECHO_CUDA_MODULE");
-  command
-      .add_option("--device", device,
-                  "auto: a GPU, or else the CPU; cpu; cuda or cuda:N for a GPU and nothing else")
+  add_option(command, "--device", device, group)
       ->check(CLI::Validator(device_problem, "DEVICE"))
-      ->capture_default_str()
-      ->group(group);
-  command.add_option("--threads", threads, "Of the CPU; 0: as many as the process may run on")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->group(group);
-  command
-      .add_option("--gpu-memory", gpu_memory_mb,
-                  "The most memory of a GPU to use, MB (or ECHO_GPU_MEMORY_MB); 0: all")
-      ->check(CLI::Range(int64_t{0}, kMostMegabytes))
-      ->group(group);
-  command
-      .add_option("--batch-width", batch_width,
-                  "Texts that a GPU advances together (or ECHO_BATCH_WIDTH); 0: as many as gain")
-      ->check(CLI::Range(int64_t{0}, kMostTrajectories))
-      ->group(group);
-  command
-      .add_option("--cuda-module", cuda_module,
-                  "The CUDA module (or ECHO_CUDA_MODULE); without it the one beside the program")
-      ->group(group);
+      ->capture_default_str();
+  add_option(command, "--threads", threads, group)->capture_default_str();
+  add_option(command, "--gpu-memory", gpu_memory_mb, group);
+  add_option(command, "--batch-width", batch_width, group);
+  add_option(command, "--cuda-module", cuda_module, group);
 }
 
 DeviceOptions DeviceFlags::options() const {
@@ -60,12 +41,9 @@ DeviceOptions DeviceFlags::options() const {
   options.threads = threads;
   options.cuda_module = cuda_module;
   options.algorithm_folder = cache_folder(environment);
-  const auto number = [&](const std::optional<int64_t>& flag, const char* variable, int64_t most) {
-    return flag ? *flag : environment.integer(variable, 0, 0, most);
-  };
   options.gpu_memory_limit =
-      static_cast<size_t>(number(gpu_memory_mb, "ECHO_GPU_MEMORY_MB", kMostMegabytes)) << 20;
-  options.batch_width = number(batch_width, "ECHO_BATCH_WIDTH", kMostTrajectories);
+      static_cast<size_t>(option_number("--gpu-memory", gpu_memory_mb, environment, 0)) << 20;
+  options.batch_width = option_number("--batch-width", batch_width, environment, 0);
   options.notice = [](const std::string& text) {
     std::fprintf(stderr, "echo-tts: %s\n", visible_text(text).c_str());
   };

@@ -16,6 +16,7 @@
 #include "doctor/weight_checks.h"
 #include "engine/device.h"
 #include "engine/engine.h"
+#include "net/curl_http_client.h"
 
 namespace echo::apps {
 namespace {

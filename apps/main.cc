@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   add_worker(line);
   add_doctor(line);
   add_pack(line);
+  add_options(line);
   const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
     std::fprintf(stderr,
@@ -88,7 +89,7 @@ int fail(const char* kind, const char* message) {
 int main(int argc, char** argv) {
   using namespace echo;
   apps::open_closed_streams();
-  // Of a server: what runs alone at a terminal may spin.
+  // A server shares its machine; what runs alone at a terminal may spin.
   if (argc > 1 && std::string_view(argv[1]) == "worker") apps::shorten_thread_waits(argv);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk

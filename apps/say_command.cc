@@ -63,7 +63,8 @@ std::string input_path(const std::string& name) {
   if (std::filesystem::exists(path, error)) return name;
   const std::filesystem::path folder = path.is_absolute() ? "/" : ".";
   const auto equal = find_equal_name(folder, path.relative_path().string());
-  return equal ? (path.is_absolute() ? folder / *equal : *equal).string() : name;
+  if (!equal) return name;
+  return path.is_absolute() ? (folder / *equal).string() : std::string(*equal);
 }
 
 std::string text_of(const Options& options) {
@@ -279,9 +280,9 @@ void add_say(CommandLine& line) {
           "spoken, as wav")
       ->capture_default_str();
   command.add_option("--format", options->format,
-                     "ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
-  command.add_option("--sample_rate", options->sample_rate, "Of the file, Hz");
-  command.add_option("--bitrate", options->bitrate, "Of ogg, mp3 and aac, bits per second");
+                     "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
+  command.add_option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
+  command.add_option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
   options->engine.add_to(command, line.environment());
   command
       .add_option(
@@ -292,7 +293,7 @@ void add_say(CommandLine& line) {
                      "Write subtitles, too: a file .srt or .vtt");
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
-  command.add_flag("-q,--quiet", options->quiet, "No progress, no summary");
+  command.add_flag("-q,--quiet", options->quiet, "Show no progress and no summary");
 
   std::string presets;
   for (const SamplerPreset& preset : sampler_presets()) {

@@ -167,8 +167,9 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
   output_ = std::make_unique<OutputDirectory>(options.output);
 
   SpeechServiceOptions service;
-  service.limits = options.limits;
-  service.limits.defaults = model.defaults;
+  JobLimits limits = options.limits;
+  limits.defaults = model.defaults;
+  service.limits = limits;
   service.model = model.name;
   service.device = info.device;
   service.finished = options.finished;

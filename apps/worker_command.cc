@@ -8,6 +8,7 @@
 #include "apps/command.h"
 #include "apps/http_client.h"
 #include "apps/log_settings.h"
+#include "apps/option_table.h"
 #include "apps/speech_metrics.h"
 #include "apps/speech_system.h"
 #include "base/atomic_file.h"
@@ -271,20 +272,11 @@ void add_worker(CommandLine& line) {
   options->metrics_host = environment.text("ECHO_METRICS_HOST", "127.0.0.1");
   command.add_option("--storage", options->storage_directory,
                      "Put results into this folder instead of a bucket");
-  command
-      .add_option("--mode", options->mode,
-                  "Instead of what the environment looks like (or ECHO_WORKER_MODE)")
+  add_option(command, "--mode", options->mode)
       ->check(CLI::IsMember({"auto", "queue", "load-balancer", "api", "local"}))
       ->capture_default_str();
-  command
-      .add_option(
-          "--metrics-port", options->metrics_port,
-          "Of the queue worker: /metrics, /ping and /health (or ECHO_METRICS_PORT); 0: none")
-      ->check(CLI::Range(0, 65535));
-  command
-      .add_option("--metrics-host", options->metrics_host,
-                  "Address of that port (or ECHO_METRICS_HOST)")
-      ->capture_default_str();
+  add_option(command, "--metrics-port", options->metrics_port);
+  add_option(command, "--metrics-host", options->metrics_host)->capture_default_str();
   command.add_flag("--warmup", options->warm_up,
                    "Find or download the model, load it, speak once, and exit");
   command.add_option("--start-report", options->start_report)->group("");  // for bench

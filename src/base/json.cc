@@ -96,11 +96,11 @@ Json parse_once(std::string_view text) {
 Json parse_json(std::string_view text, size_t most_values) {
   const Shape shape = shape_of(text);
   if (shape.depth > kMaxJsonDepth) {
-    throw_corrupt("JSON document is nested " + std::to_string(shape.depth) +
+    throw_corrupt("a JSON document nested " + std::to_string(shape.depth) +
                   " levels deep, at most " + std::to_string(kMaxJsonDepth) + " are read");
   }
   if (most_values > 0 && shape.values > most_values) {
-    throw_corrupt("JSON document holds " + std::to_string(shape.values) + " values, at most " +
+    throw_corrupt("a JSON document of " + std::to_string(shape.values) + " values, at most " +
                   std::to_string(most_values) + " are read");
   }
   Json document = parse_once(text);

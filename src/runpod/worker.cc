@@ -48,12 +48,20 @@ int Worker::run(const WorkerSetup& setup) {
   Handler handler;
   if (!prepare(setup, &handler)) return 1;
   {
-    const std::lock_guard lock(mutex_);
-    if (draining_since_) return exit_code_;
-    serving_ = true;
+    const MutexLock lock(mutex_);
+    if (!enter(Phase::kServing)) return exit_code_;
   }
   serve(handler, setup);
+  const MutexLock lock(mutex_);
   return exit_code_;
+}
+
+bool Worker::enter(Phase phase) {
+  if (phase <= phase_) return false;
+  phase_ = phase;
+  phase_since_ = SteadyClock::now();
+  changed_.notify_all();
+  return true;
 }
 
 bool Worker::prepare(const WorkerSetup& setup, Handler* handler) {
@@ -88,7 +96,10 @@ void Worker::serve(const Handler& handler, const WorkerSetup& setup) {
   StopChannel stop_channel(client_, endpoints_, options_, table_, logger_);
 
   if (setup.ready) setup.ready();
-  slots_left_ = options_.concurrency;
+  {
+    const MutexLock lock(mutex_);
+    slots_left_ = options_.concurrency;
+  }
   last_look_ = SteadyClock::now();
   heartbeat_.start();
   std::vector<std::jthread> slots;
@@ -99,15 +110,15 @@ void Worker::serve(const Handler& handler, const WorkerSetup& setup) {
       [&stop_channel](std::stop_token stop) { stop_channel.run(std::move(stop)); });
   std::jthread take_thread([this, &taker] {
     taker.run(take_stop_.get_token());
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     taker_done_ = true;
     changed_.notify_all();
   });
 
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (slots_left_ > 0) {
     // Only a taker that has ended has handed over everything the platform gave it.
-    if (draining_since_ && taker_done_) table_.close();
+    if (phase_ >= Phase::kDraining && taker_done_) table_.close();
     changed_.wait_for(lock, kLookEvery);
     lock.unlock();
     watch(SteadyClock::now());
@@ -132,7 +143,7 @@ void Worker::run_slot(const JobRunner& runner, const WorkerSetup& setup) {
     table_.remove(*job);
     logger_.info("Jobs in progress: " + std::to_string(table_.size()));
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   --slots_left_;
   changed_.notify_all();
 }
@@ -143,12 +154,12 @@ void Worker::after_job(const JobEnd& end) {
     begin_drain();
   } else if (end.stop_pod) {
     take_stop_.request_stop();
-    const std::lock_guard lock(mutex_);
-    if (!pod_stop_since_) pod_stop_since_ = SteadyClock::now();
+    const MutexLock lock(mutex_);
+    enter(Phase::kRefreshing);
   }
   bool broken = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (end.fatal) {
       ++fatal_jobs_;
     } else if (end.ran) {
@@ -169,14 +180,14 @@ void Worker::after_job(const JobEnd& end) {
 void Worker::request_shutdown(int signal) {
   std::optional<int> exit_code;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (signal > 0) {
       logger_.debug("Received shutdown signal: " + std::to_string(signal) + ".");
       if (++signals_ > 1) exit_code = 128 + signal;
     }
-    if (!exit_code && !serving_) {
+    if (!exit_code && phase_ == Phase::kStarting) {
       // Nothing is at stake, and what loads cannot be interrupted.
-      draining_since_ = SteadyClock::now();
+      enter(Phase::kDraining);
       exit_code = 0;
     }
   }
@@ -189,19 +200,15 @@ void Worker::request_shutdown(int signal) {
 
 void Worker::begin_drain() {
   take_stop_.request_stop();
-  const std::lock_guard lock(mutex_);
-  if (draining_since_) return;
-  logger_.debug("Kill worker.");
-  draining_since_ = SteadyClock::now();
-  changed_.notify_all();
+  const MutexLock lock(mutex_);
+  if (enter(Phase::kDraining)) logger_.debug("Kill worker.");
 }
 
 // Leaves what is still here to the platform, which retries it on another worker.
 void Worker::cut_off_jobs() {
   {
-    const std::lock_guard lock(mutex_);
-    if (cut_off_since_) return;
-    cut_off_since_ = SteadyClock::now();
+    const MutexLock lock(mutex_);
+    if (!enter(Phase::kCutOff)) return;
   }
   table_.cancel_all(CancelReason::kShutdown);
 }
@@ -215,20 +222,18 @@ void Worker::watch(TimePoint now) {
     watch_job(*job, now);
   }
 
-  std::unique_lock lock(mutex_);
-  if (pod_stop_since_ && !draining_since_ && now - *pod_stop_since_ >= timing.refresh_wait) {
-    lock.unlock();
-    begin_drain();
-    lock.lock();
-  }
-  const bool drain_over = draining_since_ && timing.drain_limit.count() > 0 &&
-                          now - *draining_since_ >= timing.drain_limit;
-  const bool must_end = cut_off_since_ && now - *cut_off_since_ >= timing.cancel_grace;
+  MutexLock lock(mutex_);
+  const Phase phase = phase_;
+  const auto spent = now - phase_since_;
+  const int exit_code = exit_code_;
   lock.unlock();
-  if (drain_over) cut_off_jobs();
-  if (must_end) {
+  if (phase == Phase::kRefreshing && spent >= timing.refresh_wait) begin_drain();
+  if (phase == Phase::kDraining && timing.drain_limit.count() > 0 && spent >= timing.drain_limit) {
+    cut_off_jobs();
+  }
+  if (phase == Phase::kCutOff && spent >= timing.cancel_grace) {
     logger_.error("A cancelled job does not return, the process ends without it.");
-    exit_now_(exit_code_);
+    exit_now_(exit_code);
   }
 }
 

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "job/handler.h"
 #include "net/http_client.h"
 #include "runpod/endpoints.h"
@@ -81,6 +81,17 @@ class Worker {
   void cut_off_jobs();
   void begin_drain();
 
+  // Where the worker is between its start and its end; it only goes forward.
+  enum class Phase {
+    kStarting,  // nothing is at stake yet
+    kServing,
+    kRefreshing,  // a job asked for a new pod: no new jobs are taken
+    kDraining,    // the jobs at hand are finished, none are taken
+    kCutOff,      // the jobs were cancelled, the process is to end
+  };
+  // Enters a later phase; false if the worker is there or beyond.
+  bool enter(Phase phase) ECHO_REQUIRES(mutex_);
+
   WorkerOptions options_;  // constant once the worker serves
   Logger& logger_;
   const ExitNow exit_now_;
@@ -90,19 +101,19 @@ class Worker {
   Heartbeat heartbeat_;
   std::stop_source take_stop_;  // no new jobs
 
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable changed_;
-  bool serving_ = false;
-  int signals_ = 0;
-  int slots_left_ = 0;
-  bool taker_done_ = false;
-  int exit_code_ = 0;
-  int fatal_jobs_ = 0;  // in a row
-  bool stuck_ = false;
+  Mutex mutex_;
+  std::condition_variable_any changed_;
+  Phase phase_ ECHO_GUARDED_BY(mutex_) = Phase::kStarting;
+  TimePoint phase_since_ ECHO_GUARDED_BY(mutex_){};
+  int signals_ ECHO_GUARDED_BY(mutex_) = 0;
+  int slots_left_ ECHO_GUARDED_BY(mutex_) = 0;
+  bool taker_done_ ECHO_GUARDED_BY(mutex_) = false;
+  int exit_code_ ECHO_GUARDED_BY(mutex_) = 0;
+  int fatal_jobs_ ECHO_GUARDED_BY(mutex_) = 0;  // in a row
+
+  // Of the thread that runs the worker, alone.
   TimePoint last_look_{};
-  std::optional<TimePoint> draining_since_;  // jobs are finished, none taken
-  std::optional<TimePoint> pod_stop_since_;  // a job asked for a new pod
-  std::optional<TimePoint> cut_off_since_;   // jobs were cancelled, the process is to end
+  bool stuck_ = false;
 };
 
 }  // namespace echo::runpod

@@ -18,12 +18,12 @@ JobBook::JobBook(JobBookOptions options, Hooks hooks, WorkQueue& queue, Logger& 
 
 JobBook::~JobBook() {
   cancel_all();
-  std::unique_lock lock(mutex_);
-  left_.wait(lock, [this] { return units_ == 0; });
+  MutexLock lock(mutex_);
+  left_.wait(lock, [this]() ECHO_REQUIRES(mutex_) { return units_ == 0; });
 }
 
 void JobBook::set_handler(Handler handler) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   handler_ = std::move(handler);
 }
 
@@ -42,7 +42,7 @@ Added JobBook::submit(Submission submission) {
   Wakes wakes;
   Added added = Added::kFull;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (queue_.closed()) {
       added = Added::kClosed;
     } else {
@@ -59,14 +59,14 @@ Added JobBook::submit(Submission submission) {
 }
 
 std::optional<JobView> JobBook::find(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = record(id);
   if (!found) return std::nullopt;
   return view(*found);
 }
 
 std::optional<JobView> JobBook::take_pieces(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = record(id);
   if (!found) return std::nullopt;
   JobView job = view(*found);
@@ -84,7 +84,7 @@ std::optional<JobView> JobBook::take_pieces(const std::string& id) {
 void JobBook::when(const std::string& id, Until until, TimePoint deadline, std::stop_token gone,
                    std::function<void()> wake) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Waiter waiter{id, until, deadline, std::move(gone), std::move(wake)};
     if (!satisfied(waiter) && deadline > clock_.now()) {
       waiters_.push_back(std::move(waiter));
@@ -100,7 +100,7 @@ std::optional<JobView> JobBook::cancel(const std::string& id) {
   Wakes wakes;
   std::optional<JobView> job;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = record(id);
     if (!found) return std::nullopt;
     if (!is_final(found->state)) end(*found, JobState::kCancelled, "", wakes);
@@ -111,7 +111,7 @@ std::optional<JobView> JobBook::cancel(const std::string& id) {
 }
 
 Retried JobBook::retry(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = record(id);
   if (!found) return Retried::kUnknown;
   if (found->state != JobState::kFailed && found->state != JobState::kTimedOut) {
@@ -144,7 +144,7 @@ size_t JobBook::purge() {
   Wakes wakes;
   size_t removed = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [id, record] : records_) {
       if (record->state != JobState::kInQueue) continue;
       end(*record, JobState::kCancelled, "", wakes);
@@ -158,7 +158,7 @@ size_t JobBook::purge() {
 void JobBook::forget(const std::string& id, Milliseconds after) {
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = record(id);
     if (!found || !is_final(found->state)) return;
     found->expires = clock_.now() + after;
@@ -169,7 +169,7 @@ void JobBook::forget(const std::string& id, Milliseconds after) {
 }
 
 JobCounts JobBook::counts() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   JobCounts counts = totals_;
   counts.held = waiters_.size();
   return counts;
@@ -180,7 +180,7 @@ JobCounts JobBook::counts() const {
 void JobBook::cancel_all() {
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [id, record] : records_) {
       if (!is_final(record->state)) end(*record, JobState::kCancelled, "", wakes);
     }
@@ -191,8 +191,10 @@ void JobBook::cancel_all() {
 // ---- time
 
 void JobBook::keep_time(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  while (timed_.wait(lock, stop, [this] { return !records_.empty() || !waiters_.empty(); })) {
+  MutexLock lock(mutex_);
+  while (timed_.wait(lock, stop, [this]() ECHO_REQUIRES(mutex_) {
+    return !records_.empty() || !waiters_.empty();
+  })) {
     timed_.wait_for(lock, stop, options_.tick, [] { return false; });
     if (stop.stop_requested()) return;
     lock.unlock();
@@ -204,7 +206,7 @@ void JobBook::keep_time(std::stop_token stop) {
 void JobBook::tick() {
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const TimePoint now = clock_.now();
     for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
       const bool gone = waiter->gone.stop_requested();

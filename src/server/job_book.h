@@ -10,7 +10,6 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -19,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "job/handler.h"
 #include "runpod/result_body.h"
 #include "server/job_state.h"
@@ -123,25 +123,24 @@ class JobBook {
   void run(const std::shared_ptr<Record>& record, int turn);
   std::shared_ptr<Attempt> start(const std::shared_ptr<Record>& record, int turn, Handler* handler);
   void refuse(const std::shared_ptr<Record>& record, int turn, const std::string& reason);
-  void leave();
+  void leave() ECHO_REQUIRES(mutex_);
   bool set_progress(Attempt& attempt, std::string text);
   bool add_piece(Attempt& attempt, const Json& piece);
   void finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& outcome);
 
-  // With mutex_ held.
-  std::shared_ptr<Record> record(const std::string& id) const;
-  JobView view(const Record& record) const;
-  Added enqueue(const std::shared_ptr<Record>& record);
-  void leave_queue(Record& record);
-  void end(Record& record, JobState state, std::string error, Wakes& wakes);
-  void stop_attempt(Record& record, Wakes& wakes);
-  void drop(const std::shared_ptr<Record>& record, Wakes& wakes);
-  void wake_waiters(const std::string& id, Wakes& wakes);
-  void release(Waiter& waiter, bool gone, Wakes& wakes);
-  bool satisfied(const Waiter& waiter) const;
-  bool current(const Attempt& attempt) const;
-  void make_room(size_t bytes, Wakes& wakes);
-  void resize(Record& record, size_t bytes);
+  std::shared_ptr<Record> record(const std::string& id) const ECHO_REQUIRES(mutex_);
+  JobView view(const Record& record) const ECHO_REQUIRES(mutex_);
+  Added enqueue(const std::shared_ptr<Record>& record) ECHO_REQUIRES(mutex_);
+  void leave_queue(Record& record) ECHO_REQUIRES(mutex_);
+  void end(Record& record, JobState state, std::string error, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  void stop_attempt(Record& record, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  void drop(const std::shared_ptr<Record>& record, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  void wake_waiters(const std::string& id, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  void release(Waiter& waiter, bool gone, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  bool satisfied(const Waiter& waiter) const ECHO_REQUIRES(mutex_);
+  bool current(const Attempt& attempt) const ECHO_REQUIRES(mutex_);
+  void make_room(size_t bytes, Wakes& wakes) ECHO_REQUIRES(mutex_);
+  void resize(Record& record, size_t bytes) ECHO_REQUIRES(mutex_);
   size_t result_limit(JobKind kind) const;
   Milliseconds keep_time_of(JobKind kind) const;
 
@@ -151,17 +150,18 @@ class JobBook {
   Logger& logger_;
   Clock& clock_;
 
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable_any timed_;  // there is something to look after
-  std::condition_variable left_;       // no unit of the queue is a job's any more
-  Handler handler_;
-  Records records_;
-  std::deque<std::shared_ptr<Record>> finished_;  // in the order of their end
-  std::list<Waiter> waiters_;
-  size_t bytes_ = 0;
-  size_t units_ = 0;  // of the queue that are jobs, waiting or running
-  JobCounts totals_;
-  TimePoint due_ = TimePoint::max();
+  std::condition_variable_any left_;   // no unit of the queue is a job's any more
+  Handler handler_ ECHO_GUARDED_BY(mutex_);
+  Records records_ ECHO_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<Record>> finished_
+      ECHO_GUARDED_BY(mutex_);  // in the order of their end
+  std::list<Waiter> waiters_ ECHO_GUARDED_BY(mutex_);
+  size_t bytes_ ECHO_GUARDED_BY(mutex_) = 0;
+  size_t units_ ECHO_GUARDED_BY(mutex_) = 0;  // of the queue that are jobs, waiting or running
+  JobCounts totals_ ECHO_GUARDED_BY(mutex_);
+  TimePoint due_ ECHO_GUARDED_BY(mutex_) = TimePoint::max();
   std::jthread clockwork_;  // last: it uses all of the above
 };
 

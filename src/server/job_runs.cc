@@ -44,7 +44,7 @@ JsonText share(std::string text) { return std::make_shared<const std::string>(st
 
 std::shared_ptr<JobBook::Attempt> JobBook::start(const std::shared_ptr<Record>& record, int turn,
                                                  Handler* handler) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (record->turn != turn || record->state != JobState::kInQueue) return nullptr;
   --totals_.queued;
   ++totals_.running;
@@ -74,25 +74,25 @@ void JobBook::run(const std::shared_ptr<Record>& record, int turn) {
     finish(attempt, call_handler(handler, *attempt->job, context, logger_, report));
     logger_.info("Finished.", attempt->scope);
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   leave();
 }
 
 void JobBook::refuse(const std::shared_ptr<Record>& record, int turn, const std::string& reason) {
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (record->turn == turn && record->state == JobState::kInQueue) {
       end(*record, JobState::kFailed, reason, wakes);
     }
   }
   run_all(wakes);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   leave();
 }
 
 bool JobBook::set_progress(Attempt& attempt, std::string text) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!current(attempt) || text.size() > options_.stream_piece) return false;
   Record& record = *attempt.record;
   const size_t old = record.output ? record.output->size() : 0;
@@ -106,7 +106,7 @@ bool JobBook::add_piece(Attempt& attempt, const Json& piece) {
   check_piece(text.size(), options_.stream_piece);
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!current(attempt) || !attempt.stream_error.empty()) return false;
     Record& record = *attempt.record;
     if (auto error = piece_error(piece)) {
@@ -134,7 +134,7 @@ void JobBook::finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& 
   std::string output = result.output ? dump_json(*result.output) : "";
   Wakes wakes;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (current(*attempt)) {
       Record& record = *attempt->record;
       if (!attempt->stream_error.empty()) {

@@ -148,8 +148,8 @@ bool is_openai_job(const Job& job) {
 
 JobOutcome run_openai_job(LiveSpeech& speech, const Job& job, JobContext& context,
                           const OpenAiJobOptions& options) {
-  const auto failed = [](const OpenAiError& error) {
-    return JobOutcome{nullptr, dump_json(Json{{"error", error.json()}}), false};
+  const auto failed = [](const OpenAiError& error) -> JobOutcome {
+    return JobFailure{"", dump_json(Json{{"error", error.json()}}), false, nullptr};
   };
   try {
     return JobOutcome::success(OpenAiJob(speech, job, context, options).answer());

@@ -138,9 +138,10 @@ void OpenAiRoutes::speech(const http::Call& call) {
   if (type.starts_with("multipart/")) {
     throw OpenAiError(415, "The body is a form, expected JSON.", "unsupported_media_type");
   }
-  LiveSpeech* speech = speech_;
+  // What cannot be is refused even while the model, which has the defaults, is being loaded.
+  const LiveSpeech* known = speech_;
   SpeechOrder order = parse_speech_order(call.request.body, options_.orders,
-                                         speech ? speech->defaults() : SpeechParameters());
+                                         known ? known->defaults() : SpeechParameters());
   ready();
   const bool taken = lookups_.post([this, order = std::move(order), call]() mutable {
     try {

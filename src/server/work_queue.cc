@@ -15,7 +15,7 @@ WorkQueue::~WorkQueue() {
 }
 
 void WorkQueue::add_slots(int count) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (; slots_ < count; ++slots_) {
     threads_.emplace_back([this](std::stop_token stop) { work(stop); });
   }
@@ -23,14 +23,14 @@ void WorkQueue::add_slots(int count) {
 
 void WorkQueue::open(int slots) {
   add_slots(slots);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   open_ = true;
   ready_.notify_all();
 }
 
 Added WorkQueue::add(Work work, Ticket* ticket) {
   auto unit = std::make_shared<Unit>(std::move(work));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (closed_) return Added::kClosed;
   if (waiting_.size() >= options_.capacity) return Added::kFull;
   if (ticket != nullptr) *ticket = unit;
@@ -40,7 +40,7 @@ Added WorkQueue::add(Work work, Ticket* ticket) {
 }
 
 bool WorkQueue::withdraw(const Ticket& ticket) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = std::find(waiting_.begin(), waiting_.end(), ticket);
   if (found == waiting_.end()) return false;
   waiting_.erase(found);
@@ -49,26 +49,26 @@ bool WorkQueue::withdraw(const Ticket& ticket) {
 }
 
 void WorkQueue::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
 }
 
 bool WorkQueue::closed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return closed_;
 }
 
 void WorkQueue::refuse_waiting(const std::string& reason) {
   std::deque<Ticket> refused;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     refused.swap(waiting_);
   }
   for (const Ticket& unit : refused) {
     if (unit->work_.refused) unit->work_.refused(reason);
   }
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   note_idle();
 }
 
@@ -76,7 +76,7 @@ void WorkQueue::stop_all(const std::string& reason) {
   refuse_waiting(reason);
   std::vector<Ticket> running;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     running = running_;
   }
   // A stop callback runs on the thread that requests the stop: never under the lock.
@@ -84,18 +84,21 @@ void WorkQueue::stop_all(const std::string& reason) {
 }
 
 bool WorkQueue::wait_idle(std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, patience, [this] { return waiting_.empty() && running_.empty(); });
+  MutexLock lock(mutex_);
+  return idle_.wait_for(lock, patience, [this]() ECHO_REQUIRES(mutex_) {
+    return waiting_.empty() && running_.empty();
+  });
 }
 
 WorkQueue::Counts WorkQueue::counts() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return {waiting_.size(), running_.size(), slots_};
 }
 
 void WorkQueue::work(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
-  while (ready_.wait(lock, stop, [this] { return open_ && !waiting_.empty(); })) {
+  MutexLock lock(mutex_);
+  while (ready_.wait(lock, stop,
+                     [this]() ECHO_REQUIRES(mutex_) { return open_ && !waiting_.empty(); })) {
     const Ticket unit = waiting_.front();
     waiting_.pop_front();
     running_.push_back(unit);

@@ -15,11 +15,13 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace echo::server {
 
@@ -97,17 +99,17 @@ class WorkQueue {
  private:
   void add_slots(int count);
   void work(std::stop_token stop);
-  void note_idle();  // with mutex_ held
+  void note_idle() ECHO_REQUIRES(mutex_);
 
   const WorkQueueOptions options_;
-  mutable std::mutex mutex_;
+  mutable Mutex mutex_;
   std::condition_variable_any ready_;  // a unit waits, or the queue is open
-  std::condition_variable idle_;
-  bool open_ = false;
-  bool closed_ = false;
-  std::deque<Ticket> waiting_;
-  std::vector<Ticket> running_;
-  int slots_ = 0;
+  std::condition_variable_any idle_;
+  bool open_ ECHO_GUARDED_BY(mutex_) = false;
+  bool closed_ ECHO_GUARDED_BY(mutex_) = false;
+  std::deque<Ticket> waiting_ ECHO_GUARDED_BY(mutex_);
+  std::vector<Ticket> running_ ECHO_GUARDED_BY(mutex_);
+  int slots_ ECHO_GUARDED_BY(mutex_) = 0;
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };
 

@@ -92,10 +92,7 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
     }
     return JobOutcome::success(std::move(result));
   } catch (...) {
-    const JobFailure failure = failure_of(std::current_exception(), {});
-    JobOutcome outcome = JobOutcome::failure(failure.kind, failure.text);
-    outcome.fatal = failure.fatal;
-    return outcome;
+    return failure_of(std::current_exception(), {});
   }
 }
 

@@ -78,7 +78,23 @@ class AbbreviationReader {
                  Rule::kAbbreviation);
       return end;
     }
-    return std::nullopt;
+    return read_pointed(at);
+  }
+
+  // "A.I.", "U.S.S.": capitals with points are spelled.
+  std::optional<size_t> read_pointed(size_t at) {
+    std::u32string letters;
+    size_t end = at;
+    while (is_upper(draft_.at(end)) && draft_.at(end + 1) == U'.') {
+      if (!letters.empty()) letters += U' ';
+      letters += text_[end];
+      end += 2;
+    }
+    if (end < at + 4 || is_word_character(draft_.at(end))) return std::nullopt;
+    static const Abbreviation pointed{{}, U"seldom"};
+    draft_.replace(at, end, letters + (ends_sentence(end, pointed) ? U"." : U""),
+                   Rule::kAbbreviation);
+    return end;
   }
 
   size_t skip_space(size_t at) const {
@@ -111,11 +127,15 @@ class AbbreviationReader {
     if (known.reading == U"=") return std::nullopt;
     const size_t next = skip_space(end);
     const char32_t after = draft_.at(next);
+    const std::u32string_view next_word = word_at(next);
     const bool name_follows = next > end && is_upper(after);
+    // "Mr. and Mrs. Jones"
+    const bool joined = after == U'&' || next_word == U"and" || next_word == U"or";
     const std::u32string_view word = std::u32string_view(text_).substr(at, end - at);
     if (word == U"St." || word == U"Dr.") return street_or_name(at, end, known, name_follows);
     if (known.kind == U"name") {
-      return name_follows ? std::optional(known.reading) : std::nullopt;
+      const bool address = known.reading.substr(0, 3) == U"Mis" || word == U"Ms.";
+      return name_follows || (joined && address) ? std::optional(known.reading) : std::nullopt;
     }
     if (known.kind == U"number") {
       return is_digit(after) ? std::optional(known.reading) : std::nullopt;

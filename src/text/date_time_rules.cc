@@ -116,13 +116,37 @@ std::optional<Reading> read_iso_date(const NumberText& text, size_t at) {
   return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
 }
 
+bool follows_day(const NumberText& text, size_t at) {
+  size_t end = at;
+  while (end > 0 && is_one_of(text.at(end - 1), U" ,")) --end;
+  size_t begin = end;
+  while (begin > 0 && is_letter(text.at(begin - 1)) && end - begin < 10) --begin;
+  const std::u32string_view word = text.text.substr(begin, end - begin);
+  for (const std::u32string_view day :
+       {U"Monday", U"Tuesday", U"Wednesday", U"Thursday", U"Friday", U"Saturday", U"Sunday"}) {
+    if (word == day) return true;
+  }
+  return false;
+}
+
 // 3/5/2024, 5.3.2024
 std::optional<Reading> read_short_date(const NumberText& text, size_t at) {
   const auto first = field(text, at, 1, 2);
   if (!first || !is_one_of(text.at(first->end), U"/.-")) return std::nullopt;
   const char32_t separator = text.at(first->end);
   const auto second = field(text, first->end + 1, 1, 2);
-  if (!second || text.at(second->end) != separator) return std::nullopt;
+  if (!second) return std::nullopt;
+  // "Tue. 3/4": a day's name makes a date of what else is a fraction.
+  const bool whole = text.at(second->end) == separator;
+  if (!whole && separator == U'/' && follows_day(text, at) && text.ends_at(second->end)) {
+    const bool day_first = text.date_order == DateOrder::kDayFirst;
+    const Field& month = day_first ? *second : *first;
+    const Field& day = day_first ? *first : *second;
+    if (!is_date(month.value, day.value)) return std::nullopt;
+    return Reading{second->end, std::u32string(kMonths[static_cast<size_t>(month.value)]) + U" " +
+                                    ordinal_words(day.digits)};
+  }
+  if (!whole) return std::nullopt;
   auto year = field(text, second->end + 1, 4, 4);
   if (!year && separator == U'/') year = field(text, second->end + 1, 2, 2);
   if (!year || !text.ends_at(year->end) || text.at(year->end) == separator) return std::nullopt;

@@ -119,7 +119,8 @@ class EmojiRemover {
       end = more;
     }
     const std::u32string sound = sound_of(first, end);
-    const bool hearts = is_one_of(text_[first], U"\u2764\u2665\U0001F495\U0001F499\U0001F49A");
+    const bool hearts = is_one_of(text_[first], U"\u2764\u2665\U0001F495\U0001F499\U0001F49A") ||
+                        (text_[first] == U'<' && draft_.at(first + 1) == U'3');
     const bool line_start = at_line_start(first);
     while (begin > draft_.replaced_until() && text_[begin - 1] == U' ') --begin;
     while (end < text_.size() && text_[end] == U' ') ++end;

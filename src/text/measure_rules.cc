@@ -81,18 +81,30 @@ std::u32string fraction_words(const Fraction& fraction) {
   return cardinal_words(fraction.top) + U" " + denominator_words(fraction.bottom, several);
 }
 
-// "8/10 points", "I give it 4/5"
-bool rates(const NumberText& text, size_t begin, size_t at) {
+// The word before a number.
+std::u32string word_before(const NumberText& text, size_t begin) {
   size_t end = begin;
   while (end > 0 && text.at(end - 1) == U' ') --end;
   size_t word = end;
   while (word > 0 && is_letter(text.at(word - 1)) && end - word < 10) --word;
-  const std::u32string_view before = text.text.substr(word, end - word);
-  for (const std::u32string_view verb :
-       {U"it", U"rating", U"score", U"scored", U"rated", U"rate"}) {
-    if (before == verb) return true;
-  }
-  return text.text.substr(at, 5) == U" star" || text.text.substr(at, 6) == U" point";
+  return lower_case(text.text.substr(word, end - word));
+}
+
+bool is_one_of_words(std::u32string_view word, std::initializer_list<std::u32string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// "8/10 points", "I give it 4/5"
+bool rates(const NumberText& text, size_t begin, size_t at) {
+  return is_one_of_words(word_before(text, begin),
+                         {U"it", U"rating", U"score", U"scored", U"rated", U"rate"}) ||
+         text.text.substr(at, 5) == U" star" || text.text.substr(at, 6) == U" point";
+}
+
+// "part 1/3"
+bool counts(const NumberText& text, size_t begin) {
+  return is_one_of_words(word_before(text, begin), {U"part", U"page", U"slide", U"episode", U"step",
+                                                    U"chapter", U"question", U"round", U"level"});
 }
 
 std::u32string slashed_words(const NumberText& text, size_t begin, const Fraction& fraction) {
@@ -102,6 +114,7 @@ std::u32string slashed_words(const NumberText& text, size_t begin, const Fractio
   if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11) || (top == 50 && bottom == 50)) {
     return first + U" " + second;
   }
+  if (counts(text, begin)) return first + U" of " + second;
   if (rates(text, begin, fraction.end)) return first + U" out of " + second;
   if (top > 0 && top < bottom && is_cooking_denominator(bottom)) return fraction_words(fraction);
   if (top <= bottom && (bottom % 5 == 0)) return first + U" out of " + second;

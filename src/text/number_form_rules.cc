@@ -203,8 +203,10 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at) {
     if (!text.ends_at(groups.end) || is_one_of(text.at(groups.end), U"-/%")) continue;
     const bool phone = has_sizes(groups, {3, 3, 4}) || has_sizes(groups, {1, 3, 3, 4});
     const bool short_phone = separator == U"-" && has_sizes(groups, {3, 4});
+    const bool postal = separator == U"-" && has_sizes(groups, {5, 4});
     const bool card = separator != U"." && has_sizes(groups, {4, 4, 4, 4});
-    if (phone || short_phone || card) return Reading{groups.end, phone_words(groups.digits, false)};
+    if (phone || short_phone || postal || card)
+      return Reading{groups.end, phone_words(groups.digits, false)};
   }
   return std::nullopt;
 }

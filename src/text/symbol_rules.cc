@@ -140,7 +140,8 @@ class SymbolReader {
       return is_word_character(left(at)) &&
              (is_word_character(right(at + size)) || right(at + size) == U'-');
     }
-    return is_digit(l) && is_digit(r);
+    const bool power = is_one_of(l, U"\u00B2\u00B3");
+    return (is_digit(l) || power) && (is_digit(r) || (power && is_letter(r)));
   }
 
   size_t read_equals(size_t at) {

@@ -91,14 +91,6 @@ TEST_F(PastedSettings, AModelsAddressIsAnsweredWithItsName) {
   EXPECT_THAT(directory.err, HasSubstr("expected a directory"));
 }
 
-TEST_F(PastedSettings, TheLongestTextIsTheSameForSayAsForJobs) {
-  const ProcessResult result =
-      run({"say", "Too long.", "--model", dir_ / "none", "-o", dir_ / "a.wav"},
-          {{"MAX_TEXT_CHARS", "5"}});
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.err, HasSubstr("5 characters"));
-}
-
 TEST_F(PastedSettings, ProxiesAreHeardByHubAndBucket) {
   HttpPeer proxy(scripted({{.status = 403}}));
   Variables variables = bucket("http://bucket.invalid");

@@ -78,12 +78,6 @@ TEST_F(Output, ClosedStreamsDoNotEndInFiles) {
   }
   EXPECT_EQ(shell("", say({"-o", at("a.wav"), "--json"}), "1>&-").exit_code, 1)
       << "the result was asked for, and is lost";
-  EXPECT_EQ(shell("",
-                  {kProgram, "worker", "--storage", at("s"), "--model", model(), "--test_input",
-                   R"({"input": {"text": "Hi."}})"},
-                  "1>&-")
-                .exit_code,
-            1);
 }
 
 TEST_F(Output, WhatCouldNotBeWrittenIsAFailure) {

@@ -137,6 +137,14 @@ TEST_F(Say, SpeaksALongTextInChunks) {
   EXPECT_EQ(chunks[1].at("seed"), 1000);
 }
 
+TEST_F(Say, TheLongestTextIsTheSameAsForJobs) {
+  ProcessOptions options;
+  options.environment = {"MAX_TEXT_CHARS=5"};
+  const ProcessResult result = run({"Too long.", "-o", file("too_long.wav")}, options);
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("5 characters"), std::string::npos) << result.err;
+}
+
 TEST_F(Say, RefusesTextsThatCannotBeSpoken) {
   expect_refusal({""}, "text: it is empty");
   expect_refusal({" \n\t "}, "text:");

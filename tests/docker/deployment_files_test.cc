@@ -153,8 +153,9 @@ TEST(Dockerfile, TheBuildSeesSourcesAndNothingElse) {
   EXPECT_NE(ignore.find("\n*\n"), ignore.npos) << "everything is refused first";
   const std::set<std::string> allowed = matches(ignore, R"re(\n!([^\n]+))re");
   for (const std::string& path : allowed) EXPECT_TRUE(fs::exists(kRoot / path)) << path;
-  for (const char* needed : {"CMakeLists.txt", "CMakePresets.json", "apps", "bench", "cmake",
-                             "docker", "scripts/setup", "scripts/sbom", "src"}) {
+  for (const char* needed :
+       {"CMakeLists.txt", "CMakePresets.json", "apps", "bench", "cmake", "docker",
+        "models/echo-small", "scripts/setup", "scripts/sbom", "src"}) {
     EXPECT_EQ(allowed.count(needed), 1U) << needed;
   }
   for (const char* other : {".git", "demo-output", "build", "tests", "voices"}) {
@@ -270,6 +271,14 @@ TEST(DeployDocument, ErrorTextsStandInTheSources) {
     }
   }
   EXPECT_GE(checked, 20);
+}
+
+TEST(DeployDocument, HasTheTableOfOptionsThatTheProgramPrints) {
+  const ProcessResult printed = run_process({ECHO_TTS_PROGRAM, "options"});
+  ASSERT_EQ(printed.exit_code, 0) << printed.err;
+  EXPECT_GT(std::count(printed.out.begin(), printed.out.end(), '\n'), 10);
+  EXPECT_NE(file("docs/deploy.md").find(printed.out), std::string::npos)
+      << "the table of docs/deploy.md is not what `echo-tts options` prints";
 }
 
 TEST(DeployDocument, NamesOnlyFilesThatExist) {

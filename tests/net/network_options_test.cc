@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
 #include "support/temp_dir.h"
