@@ -28,7 +28,8 @@ SpeechParameters model_defaults(const std::filesystem::path& folder, Profile pro
   }
   try {
     for (const auto& [name, value] : object.items()) {
-      if (!set_parameter(parameters, name, value.dump())) {
+      const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+      if (!set_parameter(parameters, name, text)) {
         throw_corrupt(path.string() + ": found \"" + name.substr(0, 40) +
                       "\", expected the name of a parameter");
       }
