@@ -19,6 +19,7 @@
 #include "engine/window.h"
 #include "net/curl_http_client.h"
 #include "speech/subtitles.h"
+#include "speech/text_preview.h"
 #include "speech/unicode_name.h"
 #include "text/planned_text.h"
 
@@ -35,7 +36,7 @@ constexpr int64_t kMostCharsEver = 1'000'000'000;
 struct Options {
   std::string text, text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, dry_run = false;
   EngineFlags engine;
   std::map<std::string, std::string> parameters;  // by request name
   int64_t max_text_chars = 0;                     // 0: not given
@@ -171,6 +172,18 @@ nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& enco
           {"warnings", result.warnings}};
 }
 
+LocatedModel model_of(const Options& options, HttpClient& http) {
+  try {
+    return locate_model(options.engine.source, http, {.small_voice = true});
+  } catch (const Error&) {
+    // A text can be read without a model; only defaults of its own are not known then.
+    if (!options.dry_run) throw;
+    LocatedModel none;
+    none.defaults = echo::parameters_of(options.engine.source.profile);
+    return none;
+  }
+}
+
 int say(const Options& options, const Environment& environment) {
   catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
@@ -182,10 +195,15 @@ int say(const Options& options, const Environment& environment) {
           ? options.max_text_chars
           : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMostCharsEver);
   const std::unique_ptr<HttpClient> http = make_http_client();
-  const LocatedModel model = locate_model(options.engine.source, *http, {.small_voice = true});
+  const LocatedModel model = model_of(options, *http);
   request.parameters = parameters_of(options, model.defaults);
   check_text_length(request.text, engine_options.max_text_chars);
-  plan_text(request.text, text_options_of(request.parameters));
+  const PlannedText plan = plan_text(request.text, text_options_of(request.parameters));
+  if (options.dry_run) {
+    std::cout << (options.json ? preview_json(plan).dump(2) + "\n" : preview_text(plan))
+              << std::flush;
+    return kSuccess;
+  }
   std::optional<OutputFile> file;
   if (options.output != "-") {
     check_output_apart(options.output,
@@ -291,6 +309,8 @@ void add_say(CommandLine& line) {
       ->check(CLI::Range(int64_t{1}, kMostCharsEver));
   command.add_option("--subtitles", options->subtitles,
                      "Write subtitles, too: a file .srt or .vtt");
+  command.add_flag("--dry-run", options->dry_run,
+                   "Speak nothing: show what would be spoken, in which chunks, with which changes");
   command.add_flag("--json", options->json,
                    "Print the result as JSON (on standard error with -o -) and nothing else");
   command.add_flag("-q,--quiet", options->quiet, "Show no progress and no summary");

@@ -102,6 +102,7 @@ void OpenAiRoutes::add_to(http::Router& router) {
   for (const std::string_view prefix : kPrefixes) {
     const std::string base(prefix);
     add("POST", base + "/audio/speech", &OpenAiRoutes::speech, false);
+    add("POST", base + "/audio/preview", &OpenAiRoutes::preview, false);
     add("GET", base + "/models", &OpenAiRoutes::models, true);
     // A model's name may have a slash: "jordand/echo-tts-base".
     add("GET", base + "/models/{model*}", &OpenAiRoutes::model, false);
@@ -172,6 +173,14 @@ void OpenAiRoutes::begin(SpeechOrder order, const http::Call& call) {
   work.gone = answer->gone();
   submit_(std::move(work));
   answer->begin();
+}
+
+void OpenAiRoutes::preview(const http::Call& call) {
+  const LiveSpeech* speech = speech_;
+  const SpeechParameters defaults = speech ? speech->defaults() : parameters_of(Profile::kNatural);
+  answer(call, [order = parse_speech_order(call.request.body, options_.orders, defaults)] {
+    return http::json_response(200, preview_of(order));
+  });
 }
 
 void OpenAiRoutes::models(const http::Call& call) {

@@ -57,6 +57,8 @@ class OpenAiRoutes {
 
   void speech(const http::Call& call);
   void begin(SpeechOrder order, const http::Call& call);
+  // What would be spoken: no voice, no model, no device is needed.
+  void preview(const http::Call& call);
   void models(const http::Call& call);
   void model(const http::Call& call);
   void audio_models(const http::Call& call);

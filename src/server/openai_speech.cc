@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "engine/window.h"
 #include "speech/job_failure.h"
+#include "speech/text_preview.h"
 #include "text/planned_text.h"
 #include "text/tokens.h"
 
@@ -31,9 +32,18 @@ std::string header_text(const std::vector<std::string>& parts, std::string_view 
   return text;
 }
 
-int64_t tokens_of(const std::string& text, const SpeechParameters& parameters) {
+// Plans the text; what is wrong with it is the fault of the field "input".
+PlannedText planned(const SpeechOrder& order) {
+  try {
+    return plan_text(order.input, text_options_of(order.parameters));
+  } catch (const Error& error) {
+    throw OpenAiError(400, error.what(), "", "input");
+  }
+}
+
+int64_t tokens_of(const PlannedText& plan) {
   int64_t tokens = 0;
-  for (const PlannedChunk& chunk : plan_text(text, text_options_of(parameters)).chunks) {
+  for (const PlannedChunk& chunk : plan.chunks) {
     tokens += static_cast<int64_t>(count_tokens(chunk.model_text));
   }
   return tokens;
@@ -61,7 +71,9 @@ ReadySpeech ready_speech(SpeechOrder order, const SpeechOrderOptions& options,
       JobLimits limits;
       limits.max_text_chars = options.max_input_chars;
       check_job_text(order.input, order.parameters, limits);
-      ready.input_tokens = tokens_of(order.input, order.parameters);
+      ready.input_tokens = tokens_of(planned(order));
+    } catch (const OpenAiError&) {
+      throw;
     } catch (const Error& error) {
       throw OpenAiError(400, error.what(), "", "input");
     }
@@ -76,6 +88,13 @@ ReadySpeech ready_speech(SpeechOrder order, const SpeechOrderOptions& options,
   ready.audio.mode = order.streamed ? AudioEncoder::Mode::kStream : AudioEncoder::Mode::kWhole;
   ready.order = std::move(order);
   return ready;
+}
+
+Json preview_of(const SpeechOrder& order) {
+  Json preview = preview_json(planned(order));
+  for (const std::string& warning : order.warnings) preview["warnings"].push_back(warning);
+  preview["ignored"] = order.ignored;
+  return preview;
 }
 
 std::vector<HttpHeader> speech_headers(const ReadySpeech& speech) {

@@ -26,6 +26,10 @@ struct ReadySpeech {
 ReadySpeech ready_speech(SpeechOrder order, const SpeechOrderOptions& options,
                          const VoiceCatalog& voices);
 
+// What would be spoken of a request, as speech/text_preview.h has it, with the fields that mean
+// nothing as "ignored". Throws OpenAiError as ready_speech() does.
+Json preview_of(const SpeechOrder& order);
+
 // The headers of an answer that are known before anything is spoken: type, rate, seed, what was
 // ignored, warnings.
 std::vector<HttpHeader> speech_headers(const ReadySpeech& speech);

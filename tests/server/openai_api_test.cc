@@ -189,6 +189,31 @@ TEST_F(OpenAiApi, ATextWithoutWordsIsHalfASecondOfSilence) {
   EXPECT_EQ(fake_.calls(), 0);
 }
 
+TEST_F(OpenAiApi, APreviewShowsWhatWouldBeSpokenAndSpeaksNothing) {
+  serve({}, false);  // no model is needed
+  const auto preview = [&](const Json& body) {
+    return server_->request("POST", "/v1/audio/preview", body.dump());
+  };
+  const Answer answer =
+      preview({{"input", "It costs $5. [pause:1s] Bye."}, {"profile", "natural"}, {"top_k", 1}});
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json json = answer.json();
+  EXPECT_EQ(json["text"], "It costs five dollars. [pause:1s] Bye.");
+  ASSERT_EQ(json["chunks"].size(), 2U);
+  EXPECT_EQ(json["chunks"][0]["text"], "It costs five dollars.");
+  EXPECT_EQ(json["chunks"][0]["pause_seconds"], 1.0);
+  ASSERT_EQ(json["changes"].size(), 1U);
+  EXPECT_EQ(json["changes"][0]["from"], "$5");
+  EXPECT_EQ(json["changes"][0]["to"], "five dollars");
+  EXPECT_EQ(json["changes"][0]["rule"], "number");
+  EXPECT_EQ(json["ignored"], Json({"top_k"}));
+  EXPECT_EQ(preview({{"input", "It costs $5."}, {"text_processing", false}}).json()["text"],
+            "It costs $5.");
+  expect_openai_error(preview({{"input", "Go. [pause:60s]"}, {"profile", "natural"}}), 400, "",
+                      "input", "invalid_request_error");
+  EXPECT_EQ(fake_.calls(), 0);
+}
+
 TEST_F(OpenAiApi, WhatIsIgnoredIsTold) {
   serve();
   const Answer answer = speak({{"top_k", 5}, {"instructions", "None"}});
