@@ -190,6 +190,14 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   prepared.warnings = parameter_warnings(request.parameters);
   for (std::string& warning : plan.warnings) prepared.warnings.push_back(std::move(warning));
   prepared.judge = request.judge ? std::move(request.judge) : make_quality_judge();
+  if (request.parameters.force_speaker && !request.voice) {
+    prepared.warnings.push_back("force_speaker has no effect without a voice");
+  }
+  if (plan.speakers > 1 && request.voice) {
+    prepared.warnings.push_back(
+        "the second speaker has no reference of its own: both speak with the one voice");
+  }
+  apply_force_speaker(request.parameters);
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
   const bool strands = prepared.parameters.continuity != Continuity::kNone;

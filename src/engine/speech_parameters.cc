@@ -1,5 +1,6 @@
 #include "engine/speech_parameters.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -17,9 +18,10 @@ static_assert(kMaxFrames == 640);  // as the table writes it
 struct AutoFrames {
   int64_t* frames;
 };
-using Field =
-    std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
-                 std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*, Continuity*>;
+using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
+                           std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*,
+                           Continuity*, NumberStyle*, ParenthesesStyle*, EmojiStyle*, CodeStyle*,
+                           DateOrder*, std::vector<std::string>*>;
 using Integer = std::variant<int64_t, uint64_t>;
 
 struct Parameter {
@@ -30,6 +32,10 @@ struct Parameter {
 constexpr double kLargestSeed = 18446744073709551615.0;
 // Below this a factor is taken for a mistake, and dividing by it again would lose all precision.
 constexpr double kSmallestFactor = 0.01;
+// What the published demonstration sets when its user asks to hold the speaker.
+constexpr double kForcedSpeakerScale = 1.5;
+constexpr double kForcedSpeakerMinT = 0.9;
+constexpr int64_t kForcedSpeakerLayers = 24;
 
 #define ECHO_PARAMETER(name, type, default_text, minimum, maximum, help) \
   Parameter {                                                            \
@@ -44,8 +50,16 @@ constexpr double kSmallestFactor = 0.01;
         [](SpeechParameters& p) -> Field { return &p.name; }                                   \
   }
 
-const std::array<Parameter, 26>& parameters_in_order() {
-  static const std::array<Parameter, 26> table = {
+// One of a few words; the first is the default.
+#define ECHO_CHOICE(name, choices, default_text, help)              \
+  Parameter {                                                       \
+    {#name, ParameterType::kChoice,         default_text, 0,        \
+     1,     help " (with text_processing)", {},           choices}, \
+        [](SpeechParameters& p) -> Field { return &p.name; }        \
+  }
+
+const std::array<Parameter, 33>& parameters_in_order() {
+  static const std::array<Parameter, 33> table = {
       ECHO_PARAMETER(seed, kInteger, "0", 0, kLargestSeed,
                      "start of the noise; the same seed and settings give the same audio"),
       Parameter{{"profile", ParameterType::kProfile, "published", 0, 1,
@@ -93,6 +107,18 @@ const std::array<Parameter, 26>& parameters_in_order() {
           "sentence ends"),
       ECHO_PARAMETER(paragraph_pause, kNumber, "0.6", 0, 3,
                      "seconds of silence between paragraphs, with text_processing"),
+      ECHO_CHOICE(numbers, "auto words digits", "auto",
+                  "auto leaves whole numbers of up to four digits as they are, words none, digits "
+                  "all"),
+      ECHO_CHOICE(parentheses, "commas keep drop", "commas",
+                  "what becomes of (remarks): parted by commas, left for the model to hear a sound "
+                  "in, left out"),
+      ECHO_CHOICE(emoji, "drop sounds", "drop", "sounds makes some of them (laughs) and the like"),
+      ECHO_CHOICE(code, "drop read", "drop", "what becomes of blocks of code"),
+      ECHO_CHOICE(date_order, "month_first day_first", "month_first", "how 3/5/2024 is read"),
+      ECHO_PARAMETER(sound_events, kWordList, "[]", 0, 64,
+                     "further words that in parentheses are sounds, as (laughs) is (with "
+                     "text_processing)"),
       ECHO_PROFILE_PARAMETER(
           natural_pauses, kBoolean, "false", "true", 0, 1,
           "gives the pauses between chunks the length that the punctuation asks for"),
@@ -109,12 +135,17 @@ const std::array<Parameter, 26>& parameters_in_order() {
                              "shortens the silence at the end"),
       ECHO_PARAMETER(continuity, kContinuity, "none", 0, 2,
                      "what a chunk hears of those before it: none, paragraph or text"),
+      ECHO_PARAMETER(force_speaker, kNumberOrBoolean, "null", 0.5, 3,
+                     "holds a voice that drifts away from its reference: true sets "
+                     "speaker_kv_scale 1.5, speaker_kv_min_t 0.9 and speaker_kv_max_layers 24, "
+                     "unless they are given; a number is the scale, 1.1 to 1.3 is often enough"),
   };
   return table;
 }
 
 #undef ECHO_PARAMETER
 #undef ECHO_PROFILE_PARAMETER
+#undef ECHO_CHOICE
 
 const Parameter* find_parameter(std::string_view name) {
   for (const Parameter& parameter : parameters_in_order()) {
@@ -193,6 +224,42 @@ std::vector<int64_t> parse_list(const ParameterInfo& info, std::string_view text
   return values;
 }
 
+constexpr size_t kLongestWord = 40;
+
+// "whooshes, clanks" or ["whooshes","clanks"]
+std::vector<std::string> parse_words(const ParameterInfo& info, std::string_view text) {
+  std::string_view rest = trimmed(text);
+  if (rest.size() >= 2 && rest.front() == '[' && rest.back() == ']') {
+    rest = trimmed(rest.substr(1, rest.size() - 2));
+  }
+  std::vector<std::string> words;
+  while (!rest.empty()) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    std::string_view word = trimmed(rest.substr(0, comma));
+    if (word.size() >= 2 && word.front() == '"' && word.back() == '"') {
+      word = word.substr(1, word.size() - 2);
+    }
+    const bool plain = std::all_of(word.begin(), word.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ' || c == '-' || c == '\'';
+    });
+    if (word.empty() || word.size() > kLongestWord || !plain) refuse(info, shown(word));
+    words.emplace_back(word);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return words;
+}
+
+// The words of ParameterInfo::choices.
+std::vector<std::string_view> choices_of(const ParameterInfo& info) {
+  std::vector<std::string_view> names;
+  for (std::string_view rest = info.choices; !rest.empty();) {
+    const size_t space = std::min(rest.find(' '), rest.size());
+    names.push_back(rest.substr(0, space));
+    rest.remove_prefix(std::min(space + 1, rest.size()));
+  }
+  return names;
+}
+
 void check_range(const ParameterInfo& info, double value, const std::string& text) {
   // Written so that NaN fails.
   if (!(value >= info.minimum && value <= info.maximum)) refuse(info, text);
@@ -208,8 +275,25 @@ struct ParseInto {
   void operator()(std::optional<int64_t>* field) const {
     *field = parse_integer<int64_t>(info, text);
   }
-  void operator()(std::optional<double>* field) const { *field = parse_number(info, text); }
+  void operator()(std::optional<double>* field) const {
+    const std::string_view word = trimmed(text);
+    if (info.type == ParameterType::kNumberOrBoolean && (word == "true" || word == "false")) {
+      *field = word == "true" ? std::optional(kForcedSpeakerScale) : std::nullopt;
+    } else {
+      *field = parse_number(info, text);
+    }
+  }
   void operator()(std::vector<int64_t>* field) const { *field = parse_list(info, text); }
+  void operator()(std::vector<std::string>* field) const { *field = parse_words(info, text); }
+  // The choices stand in the order of the enumeration.
+  template <class Choice>
+  requires std::is_enum_v<Choice>
+  void operator()(Choice* field) const {
+    const std::vector<std::string_view> names = choices_of(info);
+    const auto found = std::find(names.begin(), names.end(), trimmed(text));
+    if (found == names.end()) refuse(info, shown(text));
+    *field = static_cast<Choice>(found - names.begin());
+  }
   void operator()(AutoFrames field) const {
     const bool automatic = trimmed(text) == "auto";
     *field.frames = automatic ? kAutoFrames : parse_integer<int64_t>(info, text);
@@ -238,8 +322,13 @@ struct CheckRange {
   void operator()(AutoFrames field) const {
     if (*field.frames != kAutoFrames) (*this)(const_cast<const int64_t*>(field.frames));
   }
-  void operator()(const Profile*) const {}
-  void operator()(const Continuity*) const {}
+  void operator()(const std::vector<std::string>* field) const {
+    const std::string count = std::to_string(field->size()) + " words";
+    check_range(info, static_cast<double>(field->size()), count);
+  }
+  template <class Choice>
+  requires std::is_enum_v<Choice>
+  void operator()(const Choice*) const {}
   void operator()(const std::optional<int64_t>* field) const {
     if (*field) (*this)(&**field);
   }
@@ -254,6 +343,7 @@ struct CheckRange {
 };
 
 struct TextOf {
+  const ParameterInfo& info;
   std::string operator()(const int64_t* field) const { return std::to_string(*field); }
   std::string operator()(const uint64_t* field) const { return std::to_string(*field); }
   std::string operator()(const double* field) const { return number_text(*field); }
@@ -264,6 +354,15 @@ struct TextOf {
   std::string operator()(const Profile* field) const { return std::string(profile_name(*field)); }
   std::string operator()(const Continuity* field) const {
     return std::string(continuity_name(*field));
+  }
+  template <class Choice>
+  requires std::is_enum_v<Choice> std::string operator()(const Choice* field) const {
+    return std::string(choices_of(info)[static_cast<size_t>(*field)]);
+  }
+  std::string operator()(const std::vector<std::string>* field) const {
+    std::string text;
+    for (const std::string& word : *field) text += (text.empty() ? "\"" : ", \"") + word + "\"";
+    return "[" + text + "]";
   }
   template <class T>
   std::string operator()(const std::optional<T>* field) const {
@@ -305,6 +404,18 @@ std::string expected_value(const ParameterInfo& info) {
       return "published or natural";
     case ParameterType::kContinuity:
       return "none, paragraph or text";
+    case ParameterType::kChoice: {
+      std::string names;
+      const std::vector<std::string_view> all = choices_of(info);
+      for (size_t i = 0; i < all.size(); ++i) {
+        names += (i == 0 ? "" : i + 1 == all.size() ? " or " : ", ") + std::string(all[i]);
+      }
+      return names;
+    }
+    case ParameterType::kNumberOrBoolean:
+      return "true, false or a number" + range;
+    case ParameterType::kWordList:
+      return "at most " + maximum + " words of letters, spaces, hyphens and apostrophes";
     case ParameterType::kIntegerList:
       break;
   }
@@ -332,6 +443,13 @@ void apply_profile(Profile profile, SpeechParameters& parameters) {
     std::visit(ParseInto{info, natural ? info.natural_text : info.default_text},
                parameter.field(parameters));
   }
+}
+
+void apply_force_speaker(SpeechParameters& parameters) {
+  if (!parameters.force_speaker) return;
+  if (!parameters.speaker_kv_scale) parameters.speaker_kv_scale = parameters.force_speaker;
+  if (!parameters.speaker_kv_min_t) parameters.speaker_kv_min_t = kForcedSpeakerMinT;
+  if (!parameters.speaker_kv_max_layers) parameters.speaker_kv_max_layers = kForcedSpeakerLayers;
 }
 
 std::string_view continuity_name(Continuity continuity) {
@@ -386,7 +504,7 @@ std::string parameter_text(const SpeechParameters& parameters, std::string_view 
   const Parameter* parameter = find_parameter(name);
   if (!parameter) throw_invalid("parameter " + shown(name) + ": there is none of this name");
   SpeechParameters copy = parameters;
-  return std::visit(TextOf{}, parameter->field(copy));
+  return std::visit(TextOf{parameter->info}, parameter->field(copy));
 }
 
 void validate(const SpeechParameters& parameters) {
@@ -405,10 +523,24 @@ std::vector<std::string> parameter_warnings(const SpeechParameters& parameters) 
   if (parameters.rescale_k.has_value() != parameters.rescale_sigma.has_value()) {
     warnings.push_back("rescale_k and rescale_sigma act only together: there is no rescaling");
   }
-  if (!parameters.speaker_kv_scale &&
+  if (!parameters.speaker_kv_scale && !parameters.force_speaker &&
       (parameters.speaker_kv_max_layers || parameters.speaker_kv_min_t)) {
     warnings.push_back(
         "speaker_kv_max_layers and speaker_kv_min_t have no effect without speaker_kv_scale");
+  }
+  if (parameters.force_speaker && parameters.speaker_kv_scale && parameters.speaker_kv_min_t &&
+      parameters.speaker_kv_max_layers) {
+    warnings.push_back(
+        "force_speaker has no effect beside all three of speaker_kv_scale, "
+        "speaker_kv_min_t and speaker_kv_max_layers");
+  }
+  if (!parameters.text_processing) {
+    const SpeechParameters defaults;
+    for (const std::string_view name :
+         {"numbers", "parentheses", "emoji", "code", "date_order", "sound_events"}) {
+      if (parameter_text(parameters, name) == parameter_text(defaults, name)) continue;
+      warnings.push_back(std::string(name) + " has no effect without text_processing");
+    }
   }
   if (!parameters.block_sizes.empty() && parameters.sequence_length != kMaxFrames &&
       parameters.sequence_length != kAutoFrames) {

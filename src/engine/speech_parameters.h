@@ -2,12 +2,14 @@
 // help and their documentation.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/sampler_parameters.h"
+#include "text/text_options.h"
 
 namespace echo {
 
@@ -33,12 +35,20 @@ struct SpeechParameters : SamplerParameters {
   double target_duration_seconds = 10;
   bool text_processing = false;  // the front end of text/planned_text.h, and its splitter
   double paragraph_pause = 0.6;  // seconds
-  bool natural_pauses = false;   // pauses by punctuation, see audio/natural_join.h
+  // Parts of the front end, as in text/text_options.h.
+  NumberStyle numbers = NumberStyle::kAuto;
+  ParenthesesStyle parentheses = ParenthesesStyle::kCommas;
+  EmojiStyle emoji = EmojiStyle::kDrop;
+  CodeStyle code = CodeStyle::kDrop;
+  DateOrder date_order = DateOrder::kMonthFirst;
+  std::vector<std::string> sound_events;
+  bool natural_pauses = false;  // pauses by punctuation, see audio/natural_join.h
   bool normalize_boundaries = true;
   bool enable_crossfade = true;
   int64_t max_rerolls = 0;  // further takes of a chunk whose first is faulty
   bool trim_head = false, trim_tail = false;
   Continuity continuity = Continuity::kNone;
+  std::optional<double> force_speaker;  // see apply_force_speaker()
 };
 
 // The parameters of a request that says nothing but its profile.
@@ -46,6 +56,10 @@ SpeechParameters parameters_of(Profile profile);
 
 // Sets what depends on the profile, and leaves the rest.
 void apply_profile(Profile profile, SpeechParameters& parameters);
+
+// What force_speaker stands for: speaker_kv_scale, speaker_kv_min_t and speaker_kv_max_layers,
+// where they are not set themselves.
+void apply_force_speaker(SpeechParameters& parameters);
 
 // "published", "natural". Throws kInvalidArgument, naming `field`, for another name.
 Profile parse_profile(std::string_view name, std::string_view field = "profile");
@@ -57,9 +71,12 @@ enum class ParameterType {
   kNumber,
   kBoolean,
   kIntegerList,
-  kIntegerOrAuto,  // a number of frames, or "auto"
-  kProfile,        // published or natural
-  kContinuity,     // none, paragraph or text
+  kIntegerOrAuto,    // a number of frames, or "auto"
+  kProfile,          // published or natural
+  kContinuity,       // none, paragraph or text
+  kChoice,           // one of ParameterInfo::choices
+  kNumberOrBoolean,  // a number, true for the usual one, false for none
+  kWordList,         // words, each of letters, spaces and hyphens
 };
 
 struct ParameterInfo {
@@ -69,6 +86,7 @@ struct ParameterInfo {
   double minimum, maximum;        // of numbers, and of a list's elements; the ends belong to it
   std::string_view help;
   std::string_view natural_text = {};  // the default of the natural profile, where it is another
+  std::string_view choices = {};       // "auto words digits"
 };
 
 // Every parameter, in the order in which help shows them.

@@ -26,6 +26,12 @@ TextOptions text_options_of(const SpeechParameters& parameters) {
   options.max_chars = max_chars;
   options.target_seconds = parameters.target_duration_seconds;
   options.paragraph_pause = parameters.paragraph_pause;
+  options.numbers = parameters.numbers;
+  options.parentheses = parameters.parentheses;
+  options.emoji = parameters.emoji;
+  options.code = parameters.code;
+  options.date_order = parameters.date_order;
+  options.sound_events = parameters.sound_events;
   return options;
 }
 

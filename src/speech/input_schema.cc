@@ -1,5 +1,6 @@
 #include "speech/input_schema.h"
 
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -27,10 +28,20 @@ Json speech_input_schema() {
       bounds["enum"] = {profile_name(Profile::kPublished), profile_name(Profile::kNatural)};
     } else if (info.type == ParameterType::kContinuity) {
       bounds["enum"] = {"none", "paragraph", "text"};
+    } else if (info.type == ParameterType::kChoice) {
+      bounds["enum"] = Json::array();
+      std::istringstream names{std::string(info.choices)};
+      for (std::string name; names >> name;) bounds["enum"].push_back(name);
+    } else if (info.type == ParameterType::kNumberOrBoolean) {
+      bounds["oneOf"] = {
+          {{"type", "boolean"}},
+          {{"type", "number"}, {"minimum", info.minimum}, {"maximum", info.maximum}}};
+    } else if (info.type == ParameterType::kWordList) {
+      bounds = {{"type", "string"}, {"maxLength", 40}};
     } else {
       bounds = {{"type", "boolean"}};
     }
-    if (info.type == ParameterType::kIntegerList) {
+    if (info.type == ParameterType::kIntegerList || info.type == ParameterType::kWordList) {
       schema["type"] = "array";
       schema["items"] = bounds;
     } else {

@@ -83,7 +83,8 @@ std::string list_text(const Json& value) {
 
 void set_from_json(SpeechParameters& parameters, const ParameterInfo& info, const Json& value) {
   if (value.is_null()) return;
-  const bool is_list = info.type == ParameterType::kIntegerList;
+  const bool is_list =
+      info.type == ParameterType::kIntegerList || info.type == ParameterType::kWordList;
   // Strings keep their own form for lists, "16,24,8", whatever their length.
   const std::string text = is_list && value.is_string() ? value.get<std::string>()
                            : is_list                    ? list_text(value)

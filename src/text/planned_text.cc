@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -220,6 +221,11 @@ class Planner {
       change.source_end = bytes[change.source_end];
     }
     plan_.spoken = encode_utf8(draft_.written());
+    std::set<char32_t> speakers;
+    for (const char32_t c : draft_.text()) {
+      if (is_speaker(c)) speakers.insert(c);
+    }
+    plan_.speakers = std::max(1, static_cast<int>(speakers.size()));
     if (is_foreign(draft_.text())) {
       plan_.warnings.push_back(
           "language: much of the text is in a script that the model was not trained on, English is "

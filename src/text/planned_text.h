@@ -46,6 +46,7 @@ struct TextChange {
 struct PlannedText {
   std::vector<PlannedChunk> chunks;  // at least one
   double leading_pause_seconds = 0;  // silence asked for before the first word
+  int speakers = 1;                  // that tags name
   // The source after the changes: paragraphs parted by an empty line, pauses and speakers as tags.
   std::string spoken;
   std::vector<TextChange> changes;    // in the order of the source, without overlaps

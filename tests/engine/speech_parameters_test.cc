@@ -63,6 +63,15 @@ TEST(SpeechParameters, EveryEndOfARangeIsAccepted) {
       if (info.type == ParameterType::kBoolean) text = value == 0 ? "false" : "true";
       if (info.type == ParameterType::kProfile) text = value == 0 ? "published" : "natural";
       if (info.type == ParameterType::kContinuity) text = value == 0 ? "none" : "text";
+      if (info.type == ParameterType::kChoice) {
+        const size_t first_end = info.choices.find(' '), last = info.choices.rfind(' ') + 1;
+        text = value == 0 ? info.choices.substr(0, first_end) : info.choices.substr(last);
+      }
+      if (info.type == ParameterType::kWordList) {
+        text = "[";
+        for (int i = 0; i < static_cast<int>(value); ++i) text += i == 0 ? "clanks" : ",clanks";
+        text += "]";
+      }
       EXPECT_TRUE(set_parameter(parameters, info.name, text)) << info.name;
     }
   }
@@ -108,6 +117,10 @@ TEST(SpeechParameters, NullGivesTheDefaultBack) {
     if (info.type == ParameterType::kProfile) continue;
     if (info.type == ParameterType::kContinuity) {
       set_parameter(parameters, info.name, "paragraph");
+    } else if (info.type == ParameterType::kChoice) {
+      set_parameter(parameters, info.name, info.choices.substr(info.choices.rfind(' ') + 1));
+    } else if (info.type == ParameterType::kWordList) {
+      set_parameter(parameters, info.name, "clanks");
     } else if (info.type == ParameterType::kBoolean) {
       set_parameter(parameters, info.name, info.default_text == "true" ? "false" : "true");
     } else if (info.name == "cfg_max_t") {
@@ -282,6 +295,63 @@ TEST(Presets, UnknownNameListsTheKnownOnes) {
   for (const SamplerPreset& preset : sampler_presets()) {
     EXPECT_NE(message.find(preset.name), std::string::npos) << message;
   }
+}
+
+TEST(SpeechParameters, ChoicesAreWords) {
+  SpeechParameters parameters;
+  EXPECT_TRUE(set_parameter(parameters, "numbers", "digits"));
+  EXPECT_EQ(parameters.numbers, NumberStyle::kDigits);
+  EXPECT_EQ(parameter_text(parameters, "numbers"), "digits");
+  EXPECT_TRUE(set_parameter(parameters, "date_order", " day_first "));
+  EXPECT_EQ(parameters.date_order, DateOrder::kDayFirst);
+  EXPECT_EQ(set_refusal("numbers", "roman"),
+            "numbers: found roman, expected auto, words or digits");
+  EXPECT_EQ(set_refusal("code", ""), "code: found , expected drop or read");
+}
+
+TEST(SpeechParameters, SoundEventsAreWords) {
+  SpeechParameters parameters;
+  EXPECT_TRUE(set_parameter(parameters, "sound_events", "[\"whooshes\", \"door slams\"]"));
+  EXPECT_EQ(parameters.sound_events, (std::vector<std::string>{"whooshes", "door slams"}));
+  EXPECT_TRUE(set_parameter(parameters, "sound_events", "whooshes,clanks"));
+  EXPECT_EQ(parameters.sound_events.size(), 2u);
+  EXPECT_NE(set_refusal("sound_events", "a;b").find("letters"), std::string::npos);
+  EXPECT_NE(set_refusal("sound_events", std::string(41, 'a')).find("letters"), std::string::npos);
+}
+
+TEST(SpeechParameters, ForceSpeakerSetsWhatIsNotSet) {
+  SpeechParameters parameters;
+  apply_force_speaker(parameters);
+  EXPECT_FALSE(parameters.speaker_kv_scale);
+  set_parameter(parameters, "force_speaker", "true");
+  apply_force_speaker(parameters);
+  EXPECT_EQ(parameters.speaker_kv_scale, 1.5);
+  EXPECT_EQ(parameters.speaker_kv_min_t, 0.9);
+  EXPECT_EQ(parameters.speaker_kv_max_layers, 24);
+
+  parameters = {};
+  set_parameter(parameters, "force_speaker", "1.2");
+  set_parameter(parameters, "speaker_kv_min_t", "0.5");
+  apply_force_speaker(parameters);
+  EXPECT_EQ(parameters.speaker_kv_scale, 1.2);
+  EXPECT_EQ(parameters.speaker_kv_min_t, 0.5);
+  EXPECT_EQ(parameters.speaker_kv_max_layers, 24);
+  EXPECT_TRUE(parameter_warnings(parameters).empty());
+
+  set_parameter(parameters, "force_speaker", "false");
+  EXPECT_FALSE(parameters.force_speaker);
+  EXPECT_EQ(set_refusal("force_speaker", "0.4"),
+            "force_speaker: found 0.4, expected true, false or a number from 0.5 to 3");
+  EXPECT_NE(set_refusal("force_speaker", "loud").find("true, false or"), std::string::npos);
+}
+
+TEST(SpeechParameters, TellsThatPartsOfTheFrontEndNeedIt) {
+  SpeechParameters parameters;
+  parameters.numbers = NumberStyle::kWords;
+  ASSERT_EQ(parameter_warnings(parameters).size(), 1u);
+  EXPECT_EQ(parameter_warnings(parameters)[0], "numbers has no effect without text_processing");
+  parameters.text_processing = true;
+  EXPECT_TRUE(parameter_warnings(parameters).empty());
 }
 
 }  // namespace

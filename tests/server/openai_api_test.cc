@@ -211,6 +211,8 @@ TEST_F(OpenAiApi, APreviewShowsWhatWouldBeSpokenAndSpeaksNothing) {
             "It costs $5.");
   expect_openai_error(preview({{"input", "Go. [pause:60s]"}, {"profile", "natural"}}), 400, "",
                       "input", "invalid_request_error");
+  expect_openai_error(preview({{"input", "Go."}, {"numbers", "roman"}}), 400, "", "numbers",
+                      "invalid_request_error");
   EXPECT_EQ(fake_.calls(), 0);
 }
 
