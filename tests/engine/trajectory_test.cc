@@ -136,15 +136,15 @@ TEST_F(TrajectoryTest, SpeakerScaleCompoundsOverBlocksThatNeverCrossItsLimit) {
 
 TEST_F(TrajectoryTest, ABlockThatIsAddedIsAsIfItHadBeenAskedFor) {
   SamplerParameters p = parameters(2, 12);
-  Trajectory grown(dit_, p, noise_of(0), {text(9), speaker(16), {}});
-  sample(dit_, modulations_, grown);
+  Trajectory grown(session_, p, noise_of(0), {text(9), speaker(16), {}});
+  sample(session_, modulations_, grown);
   grown.extend(8);
   EXPECT_FALSE(grown.finished());
   EXPECT_EQ(grown.steps_total(), 4);
-  const Tensor all = sample(dit_, modulations_, grown);
+  const Tensor all = sample(session_, modulations_, grown);
   p.block_sizes = {12, 8};
-  Trajectory asked(dit_, p, noise_of(0), {text(9), speaker(16), {}});
-  EXPECT_EQ(all.to_host(), sample(dit_, modulations_, asked).to_host());
+  Trajectory asked(session_, p, noise_of(0), {text(9), speaker(16), {}});
+  EXPECT_EQ(all.to_host(), sample(session_, modulations_, asked).to_host());
 }
 
 TEST_F(TrajectoryTest, ContinuationStandsInFrontUnchanged) {

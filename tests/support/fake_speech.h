@@ -91,8 +91,11 @@ class FakeSpeech {
       }
       const size_t chars = count_code_points(chunk.text);
       std::vector<float> samples = tone(chars * kModelRate / 12);
-      summary.chunks.push_back({static_cast<int64_t>(chars), request.parameters.seed,
-                                static_cast<double>(samples.size()) / kModelRate});
+      SpokenChunk spoken;
+      spoken.text_chars = static_cast<int64_t>(chars);
+      spoken.seed = request.parameters.seed;
+      spoken.seconds = static_cast<double>(samples.size()) / kModelRate;
+      summary.chunks.push_back(std::move(spoken));
       if (at_end) {
         all.insert(all.end(), samples.begin(), samples.end());
       } else {
