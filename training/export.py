@@ -1,4 +1,4 @@
-"""Writes a model directory in the published layout:  python3 -m training.export DATA OUT [--codec MODEL_DIR] [--dit CHECKPOINT]"""
+"""Writes a model directory in the published layout:  python3 -m training.export DATA OUT [--codec MODEL_DIR] [--dit CHECKPOINT] [--mean-with MODEL_DIR]"""
 import argparse
 import os
 
@@ -28,15 +28,20 @@ def main():
     p.add_argument("out")
     p.add_argument("--dit", help="checkpoint, DATA/dit.pt without it")
     p.add_argument("--codec", help="a model directory whose codec is kept")
+    p.add_argument("--mean-with", help="a model directory that training went on from: the mean of its weights and the new ones, of those that it has")
     p.add_argument("--float32", action="store_true", help="the transformer as it was trained, twice as large")
     a = p.parse_args()
     os.makedirs(a.out, exist_ok=True)
     dit = EchoDiT(SMALL)
     dit.load_state_dict(averaged(a.dit or f"{a.data}/dit.pt", "dit"))
+    if a.mean_with:
+        before = tensors.load(a.mean_with + "/dit.safetensors")
+        dit.load_state_dict({k: (v + before[k].float()) / 2 if k in before else v for k, v in dit.state_dict().items()})
     kind = torch.float32 if a.float32 else torch.bfloat16
     files = {"dit": {k: v.to(kind) for k, v in dit.state_dict().items()},
              "dac": tensors.load(a.codec + "/dac.safetensors") if a.codec else codec(a.data), "pca_state": pca_state()}
-    files["dac"] = {k: v.bfloat16() if v.dtype == torch.float32 and v.ndim > 1 and "codebook" not in k and "original0" not in k else v for k, v in files["dac"].items()}
+    matrix = lambda k, v: v.dtype == torch.float32 and v.ndim > 1 and "codebook" not in k and "original0" not in k
+    files["dac"] = {k: v.bfloat16() if matrix(k, v) else v for k, v in files["dac"].items()}
     for name, content in files.items():
         tensors.save(f"{a.out}/{name}.safetensors", content)
         print(f"{name}: {sum(v.numel() for v in content.values()) / 1e6:.2f} million parameters, "

@@ -1,5 +1,4 @@
 """What pocketsphinx (Debian's, with its American English model) hears, and how many words of it are wrong."""
-import os
 import re
 import subprocess
 import tempfile

@@ -27,7 +27,7 @@ class Loop:
 
     def __init__(self, args, name, modules, warmup=100, flat=0.4, ema=0.997, clip=1.0, betas=(0.9, 0.98), autocast=True):
         self.args, self.path, self.modules = args, f"{args.data}/{name}.pt", modules
-        self.warmup, self.flat, self.ema_rate, self.clip, self.autocast = warmup, flat, ema, clip, autocast
+        self.warmup, self.flat, self.ema_rate, self.clip, self.autocast = min(warmup, args.steps // 10 + 1), flat, ema, clip, autocast
         torch.set_num_threads(args.threads)
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         if self.world > 1:

@@ -31,8 +31,8 @@ def load_dit(path):
 
 
 @torch.no_grad()
-def generate(dit, texts, frames, steps, text_scale, speaker_scale, reference=None, seed=0, truncation=1.0):
-    """The published sampler: latents (B, frames, 80)."""
+def generate(dit, texts, frames, steps, text_scale, speaker_scale, reference=None, seed=0, truncation=1.0, rescale=None):
+    """The published sampler: latents (B, frames, 80). `rescale`: (k, sigma) of the score's rescaling."""
     ids = [tokens(t) for t in texts]
     b, n = len(ids), max(map(len, ids))
     valid = torch.tensor([[i < len(row) for i in range(n)] for row in ids])
@@ -53,6 +53,11 @@ def generate(dit, texts, frames, steps, text_scale, speaker_scale, reference=Non
             v = v + text_scale * (full - velocity(t, text_on=False))
         if t >= GUIDED_FROM and speaker_scale and speaker is not None:
             v = v + speaker_scale * (full - velocity(t, speaker_on=False))
+        if rescale and t < 1:
+            k, sigma = rescale
+            snr = (1 - t) ** 2 / t ** 2
+            ratio = (snr * sigma ** 2 + 1) / (snr * sigma ** 2 / k + 1)
+            v = (ratio * ((1 - t) * v + x) - x) / (1 - t)
         x = x + v * (after - t)
     return x
 

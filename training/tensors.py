@@ -39,10 +39,5 @@ def save(path, tensors):
     os.replace(path + ".part", path)
 
 
-def part(tensors, prefix):
-    """Those whose names begin with the prefix, without it."""
-    return {k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-
 def prefixed(prefix, tensors):
     return {prefix + k: v for k, v in tensors.items()}

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from training import golden, tensors
 from training.corpus import Corpus
-from training.echo_dit import SMALL, EchoDiT, Norm, rotation
+from training.echo_dit import SMALL, EchoDiT, rotation
 from training.loop import Loop, arguments
 from training.trajectories import PHONES
 
@@ -87,7 +87,6 @@ def main():
     p = arguments(__doc__, steps=1500, lr=2e-3)
     p.add_argument("voice")
     p.add_argument("--from", dest="source", help="a model directory to go on from")
-    p.add_argument("--questions", help="safetensors of its questions")
     args = p.parse_args()
     golden.verify(golden.dit)
     torch.manual_seed(args.seed)
@@ -98,8 +97,6 @@ def main():
     if args.source:
         state = tensors.load(args.source + "/dit.safetensors")
         encoder.load_state_dict({k: v.float() for k, v in state.items() if k.startswith("text_")})
-    if args.questions:
-        questions.load_state_dict(tensors.part(tensors.load(args.questions), "helper."))
     corpus = Corpus(f"{args.data}/{args.voice}.trajectories.npz")
     held, rows = range(60), range(60, len(corpus))
     loop = Loop(args, "text", {"encoder": encoder, "questions": questions})
