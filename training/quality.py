@@ -84,7 +84,7 @@ def seams(program, count):
                  for key in ("pause", "pitch", "level", "floor", "click", "timbre")]
         print(f"| {name} | {rate} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |", flush=True)
 
-    for name in ("none", "text"):
+    for name in ("none", "text") if program.args.blockwise else ("none",):
         results = [program.say(text, "--continuity", name, "--seed", "1") for text in texts]
         score = hearing.Score(texts, hearing.hear([path for path, _ in results]))
         measured = [program.seams(path) for path, _ in results]
@@ -99,6 +99,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--program", default="build/release/apps/echo-tts")
     parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--blockwise", action="store_true", help="the model has the weights for chunks that continue each other")
     args = parser.parse_args()
     {"window": window, "judge": judge, "seams": seams}[args.table](Program(args), args.count)
 
