@@ -65,11 +65,11 @@ SoakResult run_soak(const SoakOptions& options,
   for (uint64_t kind = 0; kind < kKinds; ++kind) repeat(kind);
   uint64_t number = kKinds;
   while (result.requests < options.requests) {
-    std::vector<SpeechTicket> tickets;
+    std::vector<SpeechStream> streams;
     for (int64_t i = 0; i < options.at_once; ++i) {
-      tickets.push_back(engine->submit(random_request(options.seed + number++)));
+      streams.push_back(engine->start(random_request(options.seed + number++)));
     }
-    for (SpeechTicket& ticket : tickets) ticket.wait();
+    for (SpeechStream& stream : streams) stream.finish();
     result.requests += options.at_once;
     repeat(number % kKinds);
     if (result.requests <= options.requests / 5) {

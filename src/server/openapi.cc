@@ -148,6 +148,33 @@ Json schemas(const ApiDescription& description) {
             {"properties",
              {{"error",
                {{"type", "string"}, {"description", "A stable kind, a colon, and a text."}}}}}}},
+          {"OpenAiError",
+           {{"type", "object"},
+            {"required", {"error"}},
+            {"properties",
+             {{"error",
+               {{"type", "object"},
+                {"required", {"message", "type", "param", "code"}},
+                {"properties",
+                 {{"message", text},
+                  {"type", text},
+                  {"param", {{"type", {"string", "null"}}}},
+                  {"code", {{"type", {"string", "null"}}}}}}}}}}}},
+          {"SpeechOrder",
+           {{"type", "object"},
+            {"required", {"input"}},
+            {"description", "The parameters of a job may stand beside these."},
+            {"properties",
+             {{"input", text},
+              {"model", text},
+              {"voice", text},
+              {"response_format",
+               {{"type", "string"}, {"enum", {"mp3", "opus", "aac", "flac", "wav", "pcm"}}}},
+              {"speed", {{"type", "number"}, {"minimum", 0.25}, {"maximum", 4}}},
+              {"stream_format", {{"type", "string"}, {"enum", {"audio", "sse"}}}},
+              {"stream", {{"type", "boolean"}}},
+              {"sample_rate", {{"type", "integer"}}},
+              {"seed", {{"type", "integer"}}}}}}},
           {"Validation",
            {{"type", "object"},
             {"properties",
@@ -321,6 +348,51 @@ void add_service_paths(const ApiDescription& description, Json& paths) {
                           .answer(416, "No such range.", reference("Error")));
 }
 
+// What OpenAI's clients ask for, below one of its prefixes. `name` tells the prefixes apart.
+void add_openai_paths(const std::string& base, const std::string& name, Json& paths) {
+  const std::string tag = "OpenAI's speech API";
+  const bool hosted = base.find("{endpoint}") != std::string::npos;
+  const auto add = [&](const std::string& path, const char* method, const std::string& id,
+                       Operation operation) {
+    if (hosted) operation.parameter(path_parameter("endpoint", "Any name."));
+    operation.id(name + id).answer(401, "No valid key.", reference("OpenAiError"));
+    paths[base + path][method] = operation.json();
+  };
+  const auto list = [&](const std::string& path, const std::string& id,
+                        const std::string& summary) {
+    add(path, "get", id, Operation(tag, summary).answer(200, "The list.", {{"type", "object"}}));
+  };
+  add("/audio/speech", "post", "Speech",
+      Operation(tag, "Speaks a text; the sound comes while it is made.")
+          .body(reference("SpeechOrder"))
+          .plain(200, "The sound in the format that was asked for, or server-sent events.",
+                 "audio/mpeg")
+          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
+          .answer(404, "No such model or voice.", reference("OpenAiError"))
+          .answer(429, "The queue is full.", reference("OpenAiError"))
+          .answer(500, "The speech could not be made.", reference("OpenAiError"))
+          .answer(503, "The model is being loaded, or the server ends.", reference("OpenAiError")));
+  add("/audio/preview", "post", "Preview",
+      Operation(tag, "Tells what would be spoken, in which chunks, and what was changed.")
+          .body(reference("SpeechOrder"))
+          .answer(200, "Chunks and changes.", {{"type", "object"}})
+          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError")));
+  list("/models", "Models", "Lists the names of the model.");
+  add("/models/{model}", "get", "Model",
+      Operation(tag, "Returns a model.")
+          .parameter(path_parameter("model", "Its name."))
+          .answer(200, "The model.", {{"type", "object"}})
+          .answer(404, "No such model.", reference("OpenAiError")));
+  list("/audio/models", "AudioModels", "Lists the names of the model, as Open WebUI asks.");
+  list("/audio/voices", "AudioVoices", "Lists the voices.");
+  list("/voices", "Voices", "Lists the voices.");
+  add("/audio/voices/{voice}", "get", "Voice",
+      Operation(tag, "Returns a voice; below a model's name, the list of them.")
+          .parameter(path_parameter("voice", "Its name."))
+          .answer(200, "The voice, or the list.", {{"type", "object"}})
+          .answer(404, "No such voice.", reference("OpenAiError")));
+}
+
 }  // namespace
 
 Json openapi_document(const ApiDescription& description) {
@@ -329,6 +401,9 @@ Json openapi_document(const ApiDescription& description) {
   add_hosted_paths("", paths);
   add_hosted_paths("/v2/{endpoint}", paths);
   add_service_paths(description, paths);
+  add_openai_paths("/v1", "openAi", paths);
+  add_openai_paths("/openai/v1", "openAiPrefixed", paths);
+  add_openai_paths("/v2/{endpoint}/openai/v1", "openAiHosted", paths);
   Json document = {{"openapi", "3.1.0"},
                    {"info",
                     {{"title", "Echo-TTS API"},

@@ -147,7 +147,7 @@ TEST_F(CancelledJob, ByItsExecutionTimeout) {
   ASSERT_TRUE(platform_.wait_for_results(1));
   expect_left_within_a_step(0);
   EXPECT_EQ(platform_.result_of("endless")->at("error"),
-            "timed_out: the job ran longer than 2000 ms");
+            "timed_out: the job ran longer than 2 s");
 }
 
 TEST_F(CancelledJob, ByTheEndOfTheDrain) {

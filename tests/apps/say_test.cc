@@ -178,10 +178,8 @@ TEST_F(Say, RefusesParametersOutOfRangeByNameValueAndRange) {
 }
 
 TEST_F(Say, RefusesPrecisionsThatTheDeviceLacks) {
-  for (const std::string precision : {"int8", "fp8"}) {
-    expect_refusal({"a", "--device", "cpu", "--precision", precision},
-                   "precision: found " + precision + ", expected one that the cpu backend has");
-  }
+  expect_refusal({"a", "--device", "cpu", "--precision", "fp8"},
+                 "precision: found fp8, expected one that the cpu backend has");
   ProcessOptions options;
   options.environment = {"ECHO_PRECISION=int4"};
   const ProcessResult result = run({"a", "--device", "cpu", "-o", file("refused.ogg")}, options);

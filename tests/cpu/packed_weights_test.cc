@@ -87,9 +87,10 @@ TEST_F(PackedWeightsTest, NoCallRunsReferenceCode) {
 
 // oneDNN's code for AVX-512 adds in the same order for every number of rows. Its code for older
 // instruction sets takes another order for few rows; there only calls of equal shape agree, which
-// the suite Determinism covers.
+// the suite Determinism covers. So does its code for AMX, which cuts inputs by the number of rows.
 testing::Matcher<std::string> same_order_for_all_rows() {
-  return testing::AnyOf(StartsWith("brg:"), StartsWith("brgconv:"));
+  return testing::AllOf(testing::AnyOf(StartsWith("brg:"), StartsWith("brgconv:")),
+                        Not(testing::HasSubstr("amx")));
 }
 
 TEST_F(PackedWeightsTest, ARowOfALinearDoesNotDependOnTheOtherRows) {

@@ -332,11 +332,11 @@ TEST(SpeechParameters, ForceSpeakerSetsWhatIsNotSet) {
   parameters = {};
   set_parameter(parameters, "force_speaker", "1.2");
   set_parameter(parameters, "speaker_kv_min_t", "0.5");
+  EXPECT_TRUE(parameter_warnings(parameters).empty());
   apply_force_speaker(parameters);
   EXPECT_EQ(parameters.speaker_kv_scale, 1.2);
   EXPECT_EQ(parameters.speaker_kv_min_t, 0.5);
   EXPECT_EQ(parameters.speaker_kv_max_layers, 24);
-  EXPECT_TRUE(parameter_warnings(parameters).empty());
 
   set_parameter(parameters, "force_speaker", "false");
   EXPECT_FALSE(parameters.force_speaker);

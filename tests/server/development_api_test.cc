@@ -178,7 +178,7 @@ TEST(DevelopmentApi, M40WrongMethodsAndPaths) {
   EXPECT_EQ(get.status, 405);
   EXPECT_EQ(get.body, "{\"detail\":\"Method Not Allowed\"}");
   EXPECT_EQ(get.header("Allow"), "POST");
-  for (const char* path : {"/nothing", "/run/", "/v1/run", "/status", "/v2/ep/nothing"}) {
+  for (const char* path : {"/nothing", "/run/", "/status", "/v2/ep/nothing"}) {
     const Answer answer = server.post(path);
     EXPECT_EQ(answer.status, 404) << path;
     EXPECT_EQ(answer.body, "{\"detail\":\"Not Found\"}");

@@ -215,18 +215,23 @@ TEST_F(JobBookTest, ALateResultOfACancelledJobIsNotHeard) {
 }
 
 TEST_F(JobBookTest, ALateResultOfATimedOutRunDoesNotEndItsRetry) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  int runs = 0;
-  int released = 0;
+  // The first run may leave its wait after this test's end.
+  struct Gate {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int runs = 0;
+    int released = 0;
+  };
+  const auto gate = std::make_shared<Gate>();
+  auto& [mutex, changed, runs, released] = *gate;
   WorkQueueOptions two;
   two.slots = 2;
   make({}, {}, two);
-  book_->set_handler([&](const Job&, JobContext&) {
-    std::unique_lock lock(mutex);
-    const int mine = ++runs;
-    changed.notify_all();
-    changed.wait(lock, [&] { return released >= mine; });
+  book_->set_handler([gate](const Job&, JobContext&) {
+    std::unique_lock lock(gate->mutex);
+    const int mine = ++gate->runs;
+    gate->changed.notify_all();
+    gate->changed.wait(lock, [&] { return gate->released >= mine; });
     return JobOutcome::success(mine);
   });
   submit("a", 1);

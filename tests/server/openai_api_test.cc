@@ -277,9 +277,12 @@ class OpenAiBreakdown : public OpenAiApi {
       if (progress.chunk == 2) throw Error(ErrorCode::kInternal, "the decoder broke");
     };
   }
-  const Json body_ = {{"input", "The first one. The second one."},
-                      {"max_chars_per_chunk", 15},
-                      {"response_format", "mp3"}};
+  static std::string long_text() {
+    std::string text;
+    for (int i = 0; i < 30; ++i) text += "This is one of many sentences. ";
+    return text;
+  }
+  const Json body_ = {{"input", long_text()}, {"response_format", "mp3"}};
 };
 
 TEST_F(OpenAiBreakdown, BreaksTheTransferOff) {

@@ -12,6 +12,7 @@
 #include "server/test_server.h"
 #include "speech/live_speech.h"
 #include "support/fake_speech.h"
+#include "support/kept_log.h"
 #include "support/temp_dir.h"
 
 namespace echo::server {
@@ -47,7 +48,7 @@ class OpenAiApi : public ::testing::Test {
   }
 
   TempDir dir_;
-  std::shared_ptr<MemoryLog> log_ = std::make_shared<MemoryLog>();
+  std::shared_ptr<KeptLog> log_ = std::make_shared<KeptLog>();
   Logger logger_{LogOptions{}, log_};
   Metrics metrics_;
   FakeSpeech fake_;

@@ -458,8 +458,8 @@ TEST(ServiceRoutes, OpenApiDescribesEveryRouteAndNothingElse) {
   }
   for (const http::Route& route : server.api().router().routes()) {
     if (route.pattern == "/") continue;
-    const std::string path =
-        route.pattern == "/files/{key*}" ? std::string("/files/{key}") : route.pattern;
+    std::string path = route.pattern;  // a star says that the parameter may hold slashes
+    std::erase(path, '*');
     std::string method = route.method;
     for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
     EXPECT_TRUE(api["paths"].contains(path) && api["paths"][path].contains(method))
