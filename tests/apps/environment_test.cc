@@ -139,11 +139,12 @@ TEST_F(PastedSettings, NamesOfFilesDoNotCommandTheTerminal) {
 
 TEST_F(PastedSettings, ASignalEndsAServersDownload) {
   HttpPeer hub([](const PeerRequest&) { return PeerReply{.delay = 1h}; });
-  ChildProcess server({kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage",
-                       (dir_ / "results").string()},
-                      {"HF_ENDPOINT=" + hub.url(), "HF_HOME=" + (dir_ / "hub").string(),
-                       "HF_HUB_DOWNLOAD_TIMEOUT=3600",
-                       "ECHO_MODEL_DIR=", "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()});
+  ChildProcess server(
+      {kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage",
+       (dir_ / "results").string()},
+      {"HF_ENDPOINT=" + hub.url(), "HF_HOME=" + (dir_ / "hub").string(),
+       "HF_HUB_DOWNLOAD_TIMEOUT=3600", "ECHO_MODEL_DIR=", "ECHO_MODEL=jordand/echo-tts-base",
+       "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()});
   ASSERT_TRUE(hub.wait_for_requests(1));
   server.signal(SIGTERM);
   EXPECT_EQ(server.wait(), 0) << "the download would take an hour";
