@@ -143,7 +143,7 @@ TEST_F(PastedSettings, ASignalEndsAServersDownload) {
       {kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage",
        (dir_ / "results").string()},
       {"HF_ENDPOINT=" + hub.url(), "HF_HOME=" + (dir_ / "hub").string(),
-       "HF_HUB_DOWNLOAD_TIMEOUT=3600", "ECHO_MODEL_DIR=", "ECHO_MODEL=somebody/model",
+       "HF_HUB_DOWNLOAD_TIMEOUT=3600", "ECHO_MODEL_DIR=", "ECHO_MODEL=jordand/echo-tts-base",
        "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()});
   ASSERT_TRUE(hub.wait_for_requests(1));
   server.signal(SIGTERM);
