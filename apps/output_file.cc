@@ -76,7 +76,7 @@ OutputFile::OutputFile(const fs::path& path) : path_(path) {
     if (device_ < 0) fail("cannot open it", errno);
     return;
   }
-  if (const int error = file_.create(target, 0666)) fail("cannot create it", error);
+  if (const int code = file_.create(target, 0666)) fail("cannot create it", code);
 }
 
 OutputFile::~OutputFile() {

@@ -15,7 +15,8 @@ enum class Precision {
   kAuto,  // as the checkpoint is stored
   kFloat32,
   kBFloat16,  // float32 where the device has no fast bfloat16
-  kInt8,      // weights of 8 bits with a scale for each output; the rest bfloat16
+  kInt8,      // weights of 8 bits with a scale for each output; the rest bfloat16, or float32
+              // where bfloat16 is not fast
   kFloat8,    // weights and activations of 8 bits (e4m3); the rest bfloat16
 };
 

@@ -182,8 +182,8 @@ TEST(JobInputTest, HealthCheckNeedsNothingElse) {
 TEST(JobInputTest, LengthCountsCodePoints) {
   std::string text;
   for (int i = 0; i < 10; ++i) text += "é ";
-  EXPECT_NO_THROW(parse_job_input({{"text", text}}, {.max_text_chars = 20}));
-  EXPECT_THAT(error_of({{"text", text}}, {.max_text_chars = 19}),
+  EXPECT_NO_THROW(parse_job_input({{"text", text}}, {.max_text_chars = 20, .defaults = {}}));
+  EXPECT_THAT(error_of({{"text", text}}, {.max_text_chars = 19, .defaults = {}}),
               "text: found 20 characters, expected at most 19");
   EXPECT_NO_THROW(parse_job_input({{"text", std::string(4096, 'a')}}));
   EXPECT_THAT(error_of({{"text", std::string(4097, 'a')}}), HasSubstr("found 4097"));
