@@ -188,7 +188,13 @@ TEST_F(SpeechServiceFaults, TheCancelledQuestionEndsTheEngineToo) {
   SpeechContext context;
   context.cancelled = [&] { return ++asked > 5; };
   int steps = 0;
-  speech_.at_step = [&](const SpeechProgress&, std::stop_token) { ++steps; };
+  // Who collects the sound may not listen yet when the answer comes: the step lasts until then.
+  speech_.at_step = [&](const SpeechProgress&, std::stop_token stop) {
+    ++steps;
+    for (int i = 0; asked > 5 && !stop.stop_requested() && i < 120'000; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  };
   EXPECT_THAT(error({{"input", {{"text", "Hello."}}}}, context), StartsWith("cancelled: "));
   EXPECT_EQ(steps, 6);
 }
@@ -286,8 +292,8 @@ TEST_F(SpeechServiceFaults, AGuessedFolderIsNotConfirmed) {
       }
       return text;
     };
-    EXPECT_EQ(answer_to(guess), same(same(of_wrong, last_of_wrong, last), last_of_wrong.substr(1),
-                                     last.substr(1)));
+    EXPECT_EQ(answer_to(guess),
+              same(same(of_wrong, last_of_wrong, last), last_of_wrong.substr(1), last.substr(1)));
     EXPECT_THAT(of_wrong + answer_to(guess), Not(HasSubstr("[hidden]")));
   }
 }
