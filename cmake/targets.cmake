@@ -78,9 +78,6 @@ function(echo_test name)
   # Tests are compiled more often than they run.
   target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${name}_test PRIVATE
-    ECHO_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden" ECHO_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    ECHO_BINARY_DIR="${PROJECT_BINARY_DIR}")
   # Threads that spin at the end of a parallel region rob the other tests of the machine.
   set(quiet ENVIRONMENT OMP_WAIT_POLICY=passive)
   set(special Golden Net Gpu Slow)

@@ -10,6 +10,7 @@
 #include "support/child_process.h"
 #include "support/fake_platform.h"
 #include "support/http_peer.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -22,7 +23,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 
 class PastedSettings : public testing::Test {
  protected:

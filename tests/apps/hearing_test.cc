@@ -16,6 +16,7 @@
 #include "support/child_process.h"
 #include "support/ears/hearing.h"
 #include "support/fake_platform.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -24,8 +25,8 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
-const std::filesystem::path kSmall = std::filesystem::path(ECHO_SOURCE_DIR) / "models/echo-small";
+const std::string kProgram = program_path();
+const std::filesystem::path kSmall = std::filesystem::path(source_path()) / "models/echo-small";
 
 // Of what is said. A recogniser is no perfect listener, and single words differ between processors.
 constexpr double kUnderstood = 0.25;
@@ -177,7 +178,7 @@ DecodedAudio fetch(const std::string& url) {
 using NetHearing = Hearing;
 
 TEST_F(NetHearing, AJobThroughPlatformAndBucketSpeaks) {
-  ChildProcess bucket(std::vector<std::string>{"node", ECHO_SOURCE_DIR "/tests/js/s3_server.js",
+  ChildProcess bucket(std::vector<std::string>{"node", source_path("/tests/js/s3_server.js"),
                                                dir_ / "bucket", "tts"});
   const auto port = bucket.read_line(std::chrono::seconds(60));
   ASSERT_TRUE(port) << "the S3 server did not start; run scripts/test-clients";

@@ -11,6 +11,7 @@
 #include "audio/decode.h"
 #include "support/http_peer.h"
 #include "support/kill_points.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -22,7 +23,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 
 std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -85,7 +86,7 @@ TEST_F(Output, WhatCouldNotBeWrittenIsAFailure) {
   const std::vector<std::vector<std::string>> commands = {
       {kProgram, "--version"},
       {kProgram, "say", "--help"},
-      {kProgram, "parity", ECHO_TEST_DATA "/randn"},
+      {kProgram, "parity", golden_path("/randn")},
       {kProgram, "doctor", "--model", model()},
       say({"--json", "-o", at("a.ogg")}),
   };

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audio/decode.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -16,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 
 // One tiny model and one voice for all tests.
 class Say : public ::testing::Test {

@@ -14,6 +14,7 @@
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/fake_platform.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -25,7 +26,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 const json kShort = {{"text", "Words of the user."},
                      {"parameters", {{"num_steps", 2}, {"sequence_length", 32}}}};
 

@@ -10,6 +10,7 @@
 
 #include "support/child_process.h"
 #include "support/fake_platform.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -21,7 +22,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 const std::string kFetches = "`echo-tts download` fetches the real ones";
 const std::vector<std::string> kShort = {"--num_steps", "2", "--sequence_length", "32"};
 
@@ -172,12 +173,12 @@ TEST_F(SmallModel, IsFoundWhereItIsInstalled) {
   EXPECT_THAT(without.err, HasSubstr("not in a cache"));
 
   fs::create_directories(dir_ / "prefix/share/echo-tts");
-  fs::copy(fs::path(ECHO_SOURCE_DIR) / "models/echo-small",
+  fs::copy(fs::path(source_path()) / "models/echo-small",
            dir_ / "prefix/share/echo-tts/echo-small", fs::copy_options::recursive);
   const ProcessResult installed = say({"--model", "small", "--voice", "rms"}, {}, program);
   EXPECT_EQ(installed.exit_code, 0) << installed.err;
   // `cmake --install` puts it there.
-  const std::string script = ECHO_BINARY_DIR "/apps/cmake_install.cmake";
+  const std::string script = build_path("/apps/cmake_install.cmake");
   std::ifstream in(script);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   EXPECT_THAT(text, HasSubstr("share/echo-tts"));
@@ -192,7 +193,7 @@ TEST_F(SmallModel, OtherCommandsKnowItsName) {
   EXPECT_THAT(doctor.out, HasSubstr("the small voice, not the published model"));
   EXPECT_THAT(doctor.out, HasSubstr("the small voice said two words"));
   const ProcessResult voices =
-      run({"voices", fs::path(ECHO_SOURCE_DIR) / "models/echo-small/voices"});
+      run({"voices", fs::path(source_path()) / "models/echo-small/voices"});
   EXPECT_THAT(voices.out, HasSubstr("slt.flac"));
 }
 

@@ -11,13 +11,14 @@
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/fake_platform.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
 namespace echo {
 namespace {
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 // Must be in no log: the user's words and the store's secret.
 const std::string kCanaryText = "Canary words that belong to the user.";
 const std::string kCanarySecret = "S3RVER";
@@ -49,7 +50,7 @@ class NetWorkerProcess : public ::testing::Test {
  protected:
   void SetUp() override {
     bucket_server_ = std::make_unique<ChildProcess>(std::vector<std::string>{
-        "node", ECHO_SOURCE_DIR "/tests/js/s3_server.js", (dir_ / "bucket").string(), "tts"});
+        "node", source_path("/tests/js/s3_server.js"), (dir_ / "bucket").string(), "tts"});
     const auto port = bucket_server_->read_line(std::chrono::minutes(4));
     ASSERT_TRUE(port) << "the S3 server did not start; run scripts/test-clients";
     const ProcessResult made = run_process({kProgram, "make-model", (dir_ / "model").string()});

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -27,7 +28,7 @@ constexpr const char* kModelFiles =
 class DeviceCheckRun : public ::testing::Test {
  protected:
   DeviceCheckRun() {
-    fs::copy_file(ECHO_SOURCE_DIR "/scripts/device-check-run", folder_ / "run");
+    fs::copy_file(source_path("/scripts/device-check-run"), folder_ / "run");
     fs::create_directories(folder_ / "golden");
     fs::create_directories(folder_ / "bin");
     program("");

@@ -13,6 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/file_io.h"
 #include "support/child_process.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -23,8 +24,8 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kBootstrap = ECHO_SOURCE_DIR "/docker/bootstrap.sh";
-const std::string kHealthCheck = ECHO_SOURCE_DIR "/docker/healthcheck.sh";
+const std::string kBootstrap = source_path("/docker/bootstrap.sh");
+const std::string kHealthCheck = source_path("/docker/healthcheck.sh");
 
 // Tells its process, its arguments and the folders that it was given.
 constexpr char kStandIn[] = R"SCRIPT(#!/bin/bash

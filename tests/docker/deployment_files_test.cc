@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/file_io.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 
 namespace echo {
@@ -22,7 +23,7 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const fs::path kRoot = ECHO_SOURCE_DIR;
+const fs::path kRoot = source_path();
 
 std::string file(const std::string& name) { return read_file(kRoot / name); }
 
@@ -178,7 +179,7 @@ TEST(Dockerfile, AptIsPinnedToADayOfTheArchiveWhenAskedTo) {
        {std::tuple{"debian", "bookworm",
                    "http://snapshot.debian.org/archive/debian/20260801T000000Z"},
         std::tuple{"ubuntu", "noble", "http://snapshot.ubuntu.com/ubuntu/20260801T000000Z"}}) {
-    const std::string etc = fs::path(ECHO_BINARY_DIR) / ("etc-" + std::string(id));
+    const std::string etc = fs::path(build_path()) / ("etc-" + std::string(id));
     fs::remove_all(etc);
     fs::create_directories(etc + "/apt/sources.list.d");
     write_file_atomically(etc + "/os-release",
@@ -274,7 +275,7 @@ TEST(DeployDocument, ErrorTextsStandInTheSources) {
 }
 
 TEST(DeployDocument, HasTheTableOfOptionsThatTheProgramPrints) {
-  const ProcessResult printed = run_process({ECHO_TTS_PROGRAM, "options"});
+  const ProcessResult printed = run_process({program_path(), "options"});
   ASSERT_EQ(printed.exit_code, 0) << printed.err;
   EXPECT_GT(std::count(printed.out.begin(), printed.out.end(), '\n'), 10);
   EXPECT_NE(file("docs/deploy.md").find(printed.out), std::string::npos)

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "support/paths.h"
 #include "support/subprocess.h"
 
 namespace echo {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string read_program(const std::string& option) {
-  const ProcessResult result = run_process({"/usr/bin/readelf", "-W", option, ECHO_TTS_PROGRAM});
+  const ProcessResult result = run_process({"/usr/bin/readelf", "-W", option, program_path()});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   return result.out;
 }
@@ -55,7 +56,7 @@ TEST(Hardening, IndirectBranchesLandOnMarks) {
 #if defined(__x86_64__)
   const ProcessResult found = run_process(
       {"/bin/sh", "-c",
-       "objdump -d --no-show-raw-insn -j .text " ECHO_TTS_PROGRAM " | grep -c endbr64"});
+       "objdump -d --no-show-raw-insn -j .text " + program_path() + " | grep -c endbr64"});
   EXPECT_GT(std::stoi(found.out), 1000);
 #else
   GTEST_SKIP() << "not on this processor";

@@ -10,6 +10,7 @@
 #include "audio/decode.h"
 #include "base/file_io.h"
 #include "support/child_process.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const std::string kProgram = ECHO_TTS_PROGRAM;
+const std::string kProgram = program_path();
 
 bool installed(const std::string& program) {
   return run_process({"/bin/sh", "-c", "command -v " + program}).exit_code == 0;
@@ -38,7 +39,7 @@ class NetSamples : public ::testing::Test {
                   .exit_code,
               0);
     server_ = new ChildProcess(
-        {ECHO_SOURCE_DIR "/docker/bootstrap.sh", "--rp_serve_api", "--rp_api_host", "127.0.0.1",
+        {source_path("/docker/bootstrap.sh"), "--rp_serve_api", "--rp_api_host", "127.0.0.1",
          "--rp_api_port", "0"},
         {"ECHO_PROGRAM=" + kProgram, "ECHO_VOLUME=" + file("volume"), "ECHO_MODEL_DIR=" + model,
          "ECHO_LOCAL_DIR=" + file("local"), "ECHO_HEALTH_FILE=" + file("health"), "ECHO_USER=root",
@@ -102,16 +103,16 @@ std::string NetSamples::url_;
 
 TEST_F(NetSamples, CurlSpeaks) {
   if (!installed("curl")) GTEST_SKIP() << "no curl";
-  expect_to_speak({ECHO_SOURCE_DIR "/samples/speak.sh"});
+  expect_to_speak({source_path("/samples/speak.sh")});
 }
 
 TEST_F(NetSamples, JavaScriptSpeaks) {
-  expect_to_speak({"/usr/bin/env", "node", ECHO_SOURCE_DIR "/samples/speak.mjs"});
+  expect_to_speak({"/usr/bin/env", "node", source_path("/samples/speak.mjs")});
 }
 
 TEST_F(NetSamples, PythonSpeaks) {
   if (!installed("python3")) GTEST_SKIP() << "no python3";
-  expect_to_speak({"/usr/bin/env", "python3", ECHO_SOURCE_DIR "/samples/speak.py"});
+  expect_to_speak({"/usr/bin/env", "python3", source_path("/samples/speak.py")});
 }
 
 TEST_F(NetSamples, TheHealthCheckAsksTheServer) {
@@ -119,7 +120,7 @@ TEST_F(NetSamples, TheHealthCheckAsksTheServer) {
   std::ofstream(file("health")) << getpid() << " " << port << " /ping\n";
   ProcessOptions options;
   options.environment = {"ECHO_HEALTH_FILE=" + file("health")};
-  const std::string check = ECHO_SOURCE_DIR "/docker/healthcheck.sh";
+  const std::string check = source_path("/docker/healthcheck.sh");
   ProcessResult result = run_process({check}, options);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(result.out, "ready\n");

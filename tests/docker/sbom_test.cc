@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/file_io.h"
+#include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -16,14 +17,14 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kScript = ECHO_SOURCE_DIR "/scripts/sbom";
+const std::string kScript = source_path("/scripts/sbom");
 
 const json& document() {
   static const json made = [] {
     ProcessOptions options;
     options.environment = {"SOURCE_DATE_EPOCH=1700000000"};
     const ProcessResult result =
-        run_process({kScript, "--build", ECHO_BINARY_DIR, ECHO_TTS_PROGRAM}, options);
+        run_process({kScript, "--build", build_path(), program_path()}, options);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return json::parse(result.out);
   }();
@@ -54,7 +55,7 @@ TEST(Sbom, IsAnSpdxDocumentOfTheProgram) {
   EXPECT_EQ(d.at("SPDXID"), "SPDXRef-DOCUMENT");
   EXPECT_EQ(d.at("creationInfo").at("created"), "2023-11-14T22:13:20Z");
   EXPECT_FALSE(d.at("creationInfo").at("creators").empty());
-  const ProcessResult sum = run_process({"/usr/bin/sha256sum", ECHO_TTS_PROGRAM});
+  const ProcessResult sum = run_process({"/usr/bin/sha256sum", program_path()});
   const json& file = d.at("files").at(0);
   EXPECT_EQ(file.at("fileName"), "./echo-tts");
   EXPECT_EQ(file.at("checksums").at(0).at("checksumValue"), sum.out.substr(0, 64));
@@ -83,7 +84,7 @@ TEST(Sbom, EveryElementIsNamedOnceAndEveryRelationEndsAtOne) {
 TEST(Sbom, HoldsThePackageOfEveryLibraryThatTheProgramNeeds) {
   const ProcessResult needed = run_process(
       {"/bin/sh", "-c",
-       "ldd " ECHO_TTS_PROGRAM " | awk '$3 ~ /^\\// { print $3 }' | xargs readlink -f | sort -u"});
+       "ldd " + program_path() + " | awk '$3 ~ /^\\// { print $3 }' | xargs readlink -f | sort -u"});
   ASSERT_EQ(needed.exit_code, 0) << needed.err;
   std::set<std::string> all = packages("DYNAMIC_LINK");
   const std::set<std::string> indirect = packages("RUNTIME_DEPENDENCY_OF");

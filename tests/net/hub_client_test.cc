@@ -8,6 +8,7 @@
 #include "net/curl_http_client.h"
 #include "net/model_hub.h"
 #include "support/child_process.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace echo {
@@ -21,7 +22,7 @@ class NetHubClient : public testing::Test {
  protected:
   nlohmann::json client(const std::string& action) {
     return nlohmann::json::parse(
-        run_program({"node", "--no-warnings", ECHO_SOURCE_DIR "/tests/js/hub_cache.js", action,
+        run_program({"node", "--no-warnings", source_path("/tests/js/hub_cache.js"), action,
                      cache_, hub_.url(), FakeHub::kRepository, kFile}));
   }
   fs::path download() {

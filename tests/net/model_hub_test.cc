@@ -17,6 +17,7 @@
 #include "net/file_lock.h"
 #include "support/child_process.h"
 #include "support/kill_points.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -622,7 +623,7 @@ TEST_F(ModelHubTest, SeveralAtOnceDownloadOnce) {
 
 std::unique_ptr<ChildProcess> start_child(const FakeHub& hub, const fs::path& cache) {
   return std::make_unique<ChildProcess>(
-      std::vector<std::string>{ECHO_BINARY_DIR "/tests/net/download_once", hub.url(), cache,
+      std::vector<std::string>{build_path("/tests/net/download_once"), hub.url(), cache,
                                FakeHub::kRepository, "pytorch_model.safetensors"});
 }
 
@@ -642,7 +643,7 @@ TEST_F(ModelHubTest, SeveralProcessesOnOneVolumeDownloadOnce) {
 TEST_F(ModelHubTest, KilledAtAnyChangeOfTheCacheTheNextOneDownloads) {
   const std::string content = patterned(100'000);
   FakeHub hub({{"pytorch_model.safetensors", {content, true}}});
-  const std::string program = ECHO_BINARY_DIR "/tests/net/download_once", url = hub.url();
+  const std::string program = build_path("/tests/net/download_once"), url = hub.url();
   const fs::path model =
       cache_ / "models--Org--model.x" / "snapshots" / kCommit / "pytorch_model.safetensors";
   const int killed = kill_at_every_point(

@@ -17,12 +17,13 @@
 #include "s3_test_options.h"
 #include "support/child_process.h"
 #include "support/fake_clock.h"
+#include "support/paths.h"
 #include "support/temp_dir.h"
 
 namespace echo {
 namespace {
 
-const std::string kScripts = ECHO_SOURCE_DIR "/tests/js/";
+const std::string kScripts = source_path("/tests/js/");
 
 const char* const kHardKeys[] = {
     "plain.ogg",          "sp ace.ogg",         "ünïcode/日本.ogg", "a+b=c&d~e(f)'g!h*i.ogg",
@@ -62,7 +63,7 @@ void converse_with_server(const std::string& script, const std::string& access_k
   TempDir dir;
   const std::string port = std::to_string(free_ports(5));
   ChildProcess server(
-      {ECHO_SOURCE_DIR "/tests/s3/" + script, dir / "data", port, access_key, secret_key});
+      {source_path("/tests/s3/") + script, dir / "data", port, access_key, secret_key});
   const auto line = server.read_line(std::chrono::minutes(4));
   ASSERT_EQ(line.value_or("nothing was printed"), "ready");
   S3Options options = test_s3_options("http://127.0.0.1:" + port);

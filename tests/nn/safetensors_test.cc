@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "nn/float16.h"
 #include "safetensors_bytes.h"
+#include "support/paths.h"
 #include "support/thrown_error.h"
 #include "tensor/dtype.h"
 
@@ -315,7 +316,7 @@ TEST(Safetensors, EveryCutOfAGoodFileIsRefused) {
 TEST(Safetensors, SeedsOfTheFuzzerOpenOrAreRefused) {
   int seen = 0;
   int good = 0;
-  for (const auto& entry : fs::directory_iterator(ECHO_SOURCE_DIR "/tests/nn/corpus")) {
+  for (const auto& entry : fs::directory_iterator(source_path("/tests/nn/corpus"))) {
     ++seen;
     try {
       good += SafetensorsFile::open(entry.path()) != nullptr;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "support/golden.h"
+#include "support/paths.h"
 
 namespace echo {
 namespace {
@@ -125,7 +126,7 @@ TEST(GoldenSet, SaysWhatAFolderLacks) {
   EXPECT_EQ(code(), ErrorCode::kNotFound) << "no folder";
   fs::create_directories(folder);
   EXPECT_EQ(code(), ErrorCode::kNotFound) << "no tensors";
-  fs::copy(fs::path(ECHO_TEST_DATA) / "randn/randn.safetensors", folder);
+  fs::copy(fs::path(golden_path()) / "randn/randn.safetensors", folder);
   EXPECT_EQ(code(), ErrorCode::kNotFound) << "no randn.json";
   std::ofstream(folder / "randn.json") << "{\"big\":";
   EXPECT_EQ(code(), ErrorCode::kCorrupt);

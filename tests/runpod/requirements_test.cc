@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "support/paths.h"
+
 namespace echo::runpod {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSource = ECHO_SOURCE_DIR;
+const fs::path kSource = source_path();
 
 std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/child_process.h"
+#include "support/paths.h"
 #include "test_server.h"
 
 namespace echo::server {
@@ -18,7 +19,7 @@ TEST(NetRunpodSdk, M41M42M43TheJavaScriptClientWorksUnmodified) {
   setup.options.routes.worker_id = "w1";
   TestServer server(std::move(setup));
   const std::string output = run_program(
-      {"node", ECHO_SOURCE_DIR "/tests/js/runpod_sdk.js", std::to_string(server.port())});
+      {"node", source_path("/tests/js/runpod_sdk.js"), std::to_string(server.port())});
   const Json found = Json::parse(output);
 
   EXPECT_EQ(found["runSync"]["status"], "COMPLETED");

@@ -6,6 +6,7 @@
 #include "cpu/cpu_backend.h"
 #include "cuda/loader/loader.h"
 #include "support/backends.h"
+#include "support/paths.h"
 
 namespace echo {
 namespace {
@@ -22,7 +23,7 @@ std::shared_ptr<Backend> make_cpu(const std::string& name) {
 }
 
 std::shared_ptr<Backend> make_cuda(const std::string&) {
-  return cuda::open_backend(ECHO_CUDA_MODULE, {});
+  return cuda::open_backend(build_path("/apps/libecho_cuda.so"), {});
 }
 
 bool cuda_works() {

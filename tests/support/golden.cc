@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "support/paths.h"
 
 namespace echo {
 namespace {
@@ -27,7 +28,7 @@ const GoldenSet& golden(const char* name) {
   const std::scoped_lock lock(mutex);
   const auto it = sets.find(name);
   if (it != sets.end()) return it->second;
-  return sets.emplace(name, GoldenSet::open(std::string(ECHO_TEST_DATA "/") + name)).first->second;
+  return sets.emplace(name, GoldenSet::open(golden_path("/" + std::string(name)))).first->second;
 }
 
 ::testing::AssertionResult near_golden(const GoldenSet& set, std::string_view name,

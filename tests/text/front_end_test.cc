@@ -1,3 +1,4 @@
+#include "support/paths.h"
 #include "text/front_end.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,7 @@ namespace echo {
 namespace {
 
 std::string golden_file(const std::string& name) {
-  return std::string(ECHO_SOURCE_DIR) + "/tests/text/golden/" + name;
+  return source_path("/tests/text/golden/") + name;
 }
 
 // \n, \t, \r and {XXXX} as the tables have them.

@@ -1,3 +1,4 @@
+#include "support/paths.h"
 #include "text/sentences.h"
 
 #include <gtest/gtest.h>
@@ -11,7 +12,7 @@ namespace {
 
 // Every line is a text whose sentences are parted by " | ".
 std::vector<std::vector<std::string>> golden_cases() {
-  std::ifstream file(std::string(ECHO_SOURCE_DIR) + "/tests/text/golden/sentences.txt");
+  std::ifstream file(source_path("/tests/text/golden/sentences.txt"));
   std::vector<std::vector<std::string>> cases;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line.substr(0, 2) == "# ") continue;
