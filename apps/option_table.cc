@@ -46,6 +46,8 @@ constexpr OptionRow kOptions[] = {
      "Keep at most so many MB of what depends on the sampler's schedule alone"},
     {"--mode", "ECHO_WORKER_MODE", "auto", kAnyText, kNoMaximum,
      "Work as queue, load-balancer, api or local, instead of what the environment looks like"},
+    {"--profile", "ECHO_PROFILE", "natural", kAnyText, kNoMaximum,
+     "Speak what does not ask for another profile as natural or published: see docs/quality.md"},
     {"--metrics-port", "ECHO_METRICS_PORT", "none", 0, 65535,
      "Serve /metrics, /ping and /health of a queue worker on this port; 0: on none"},
     {"--metrics-host", "ECHO_METRICS_HOST", "127.0.0.1", kAnyText, kNoMaximum,

@@ -203,9 +203,11 @@ int say(const Options& options, const Environment& environment) {
   const LocatedModel model = model_of(options, *http);
   request.parameters = parameters_of(options, model.defaults);
   check_text_length(request.text, engine_options.max_text_chars);
-  const PlannedText plan = plan_text(request.text, text_options_of(request.parameters));
+  const auto plan = std::make_shared<const PlannedText>(
+      plan_text(request.text, text_options_of(request.parameters)));
+  request.plan = plan;
   if (options.dry_run) {
-    std::cout << (options.json ? preview_json(plan).dump(2) + "\n" : preview_text(plan))
+    std::cout << (options.json ? preview_json(*plan).dump(2) + "\n" : preview_text(*plan))
               << std::flush;
     return kSuccess;
   }

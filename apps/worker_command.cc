@@ -275,6 +275,14 @@ void add_worker(CommandLine& line) {
   add_option(command, "--mode", options->mode)
       ->check(CLI::IsMember({"auto", "queue", "load-balancer", "api", "local"}))
       ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--profile",
+          [options](const std::string& name) {
+            options->engine.source.profile = parse_profile(name, "--profile");
+          },
+          option_help(option_row("--profile")))
+      ->check(CLI::IsMember({"natural", "published"}));
   add_option(command, "--metrics-port", options->metrics_port);
   add_option(command, "--metrics-host", options->metrics_host)->capture_default_str();
   command.add_flag("--warmup", options->warm_up,

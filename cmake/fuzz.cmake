@@ -1,11 +1,12 @@
-# echo_fuzz(NAME SECONDS seconds CORPUS folder [DICTIONARY file] SOURCES source...): a libFuzzer
+# echo_fuzz(NAME SECONDS seconds CORPUS folder [DICTIONARY file] [LENGTH bytes] SOURCES
+# source... [LIBRARIES name...]): a libFuzzer
 # program and a test labelled slow that runs it. Clang builds it whatever compiles the rest, with the
 # address and undefined-behaviour sanitizers, and only when the test runs. SOURCES are all
 # the files that it needs, since the other libraries are not instrumented.
 find_program(ECHO_FUZZ_COMPILER NAMES clang++-14 clang++)
 
 function(echo_fuzz name)
-  cmake_parse_arguments(ARG "" "SECONDS;CORPUS;DICTIONARY" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "" "SECONDS;CORPUS;DICTIONARY;LENGTH" "SOURCES;LIBRARIES" ${ARGN})
   if(NOT ECHO_FUZZ_COMPILER)
     message(STATUS "${name} is left out: no clang++")
     return()
@@ -28,9 +29,11 @@ function(echo_fuzz name)
       VERBATIM)
     list(APPEND objects ${object})
   endforeach()
+  list(TRANSFORM ARG_LIBRARIES PREPEND -l)
   add_custom_command(
     OUTPUT ${program}
-    COMMAND ${ECHO_FUZZ_COMPILER} -fsanitize=fuzzer,address,undefined ${objects} -o ${program}
+    COMMAND ${ECHO_FUZZ_COMPILER} -fsanitize=fuzzer,address,undefined ${objects} ${ARG_LIBRARIES}
+            -o ${program}
     DEPENDS ${objects}
     VERBATIM)
   add_custom_target(${name} DEPENDS ${program})
@@ -46,9 +49,12 @@ function(echo_fuzz name)
   if(ARG_DICTIONARY)
     set(dictionary -dict=${ARG_DICTIONARY})
   endif()
+  if(NOT ARG_LENGTH)
+    set(ARG_LENGTH 4096)
+  endif()
   math(EXPR timeout "${ARG_SECONDS} + 120")
   add_test(NAME ${name}
-           COMMAND ${program} -max_total_time=${ARG_SECONDS} -max_len=4096 -rss_limit_mb=2048
+           COMMAND ${program} -max_total_time=${ARG_SECONDS} -max_len=${ARG_LENGTH} -rss_limit_mb=2048
                    -timeout=10 -artifact_prefix=${found}/ ${dictionary} ${found} ${ARG_CORPUS})
   set_tests_properties(${name} PROPERTIES LABELS slow FIXTURES_REQUIRED ${name} TIMEOUT ${timeout})
 endfunction()

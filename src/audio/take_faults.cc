@@ -69,6 +69,7 @@ class Examination {
       check_end();
       check_pauses();
       check_noise();
+      check_voice();
     }
     std::stable_sort(faults_.begin(), faults_.end(),
                      [](const TakeFault& a, const TakeFault& b) { return a.score > b.score; });
@@ -136,6 +137,11 @@ class Examination {
     if (share <= kNoiseShare) return;
     add("noise", kOtherScore,
         decimals(100 * share, "%.0f") + " % of the audio is noise rather than a voice");
+  }
+
+  void check_voice() {
+    if (!expectation_.voice || !is_other_voice(*expectation_.voice, samples_, sample_rate_)) return;
+    add("voice", kOtherScore, "the voice is not that of the reference");
   }
 
   std::span<const float> samples_;

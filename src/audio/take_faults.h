@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audio/speech_level.h"
+#include "audio/voice_print.h"
 
 namespace echo {
 
@@ -17,14 +18,15 @@ struct TakeExpectation {
   bool may_pause = false;              // the text has something that a speaker stops at
   bool ended = true;                   // the model came to an end within its window
   double last_frames_seconds = 0.372;  // of a window without an end: where speech means it was cut
+  const VoicePrint* voice = nullptr;   // whose it should be; null: anybody's
   bool complete = true;                // false: more of the same take follows
 };
 
 struct TakeFault {
   std::string_view reason;  // a stable word: empty short long no_end silence_inside late_start
                             // clipped quiet noise voice
-  double score = 0;     // badness
-  std::string warning;  // a sentence for the caller
+  double score = 0;         // badness
+  std::string warning;      // a sentence for the caller
 };
 
 // Returns the faults of a take, the gravest first; none for a good one. Mono, finite samples.

@@ -8,17 +8,22 @@
 #include <string_view>
 #include <vector>
 
+#include "audio/continuation.h"
+#include "audio/voice_print.h"
+
 namespace echo {
 
 // One attempt at a chunk, as the judge gets to hear it.
 struct ChunkTake {
   std::string_view text;  // of the chunk, as the caller wrote it
   uint64_t seed = 0;
-  int64_t attempt = 0;             // from 0
-  int64_t window_frames = 0;       // that were sampled
-  int64_t frames = 0;              // that are kept of them
-  bool ended = false;              // speech ended within the window
-  std::span<const float> samples;  // decoded, mono, kModelRate
+  int64_t attempt = 0;                        // from 0
+  int64_t window_frames = 0;                  // that were sampled
+  int64_t frames = 0;                         // that are kept of them
+  bool ended = false;                         // speech ended within the window
+  std::span<const float> samples;             // decoded, mono, kModelRate
+  const VoicePrint* voice = nullptr;          // whose it should be; null: anybody's
+  const SpeechSound* goes_on_from = nullptr;  // what it is to continue; null: nothing
   // False when only the first block is there: what follows will be given out as it is decoded.
   bool complete = true;
 };

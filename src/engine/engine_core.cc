@@ -174,7 +174,6 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                   "blockwise generation");
   }
   check_text_length(request.text, max_text_chars_);
-  TextOptions reading = text_options_of(request.parameters);
   if (request.parameters.continuity != Continuity::kNone) {
     if (!dit_.blockwise()) {
       throw_invalid("continuity: found " +
@@ -182,9 +181,9 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
                     ", expected none: this model was loaded without the weights for blockwise "
                     "generation");
     }
-    reading.max_chars = std::min(reading.max_chars, strand_chars(count_code_points(request.text)));
   }
-  PlannedText plan = plan_text(request.text, reading);
+  PlannedText plan =
+      request.plan ? *request.plan : plan_text(request.text, text_options_of(request.parameters));
   prepared.chunks = std::move(plan.chunks);
   prepared.leading_pause_seconds = plan.leading_pause_seconds;
   prepared.warnings = parameter_warnings(request.parameters);
@@ -200,6 +199,7 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   apply_force_speaker(request.parameters);
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
+  prepared.deadline = request.deadline;
   const bool strands = prepared.parameters.continuity != Continuity::kNone;
   if (strands && prepared.chunks.size() > 1 &&
       prepared.parameters.cfg_scale_speaker == SamplerParameters().cfg_scale_speaker) {
@@ -217,6 +217,9 @@ void EngineCore::prepare_voice(const VoiceReference& voice, PreparedSpeech& prep
   if (prepared.voice) return;
   if (auto latents = voice_store_.load(voice.key)) {
     prepared.voice_latents = std::move(*latents);
+    if (const auto print = voice_store_.load(print_key(voice.key))) {
+      prepared.voice_print = print_of(*print);
+    }
     return;
   }
   prepared.voice_samples = voice.load();

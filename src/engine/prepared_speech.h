@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,8 @@ struct PreparedSpeech {
   std::shared_ptr<const EncodedVoice> voice;  // when it was in memory
   std::vector<float> voice_latents;           // else, when it was on disk
   std::vector<float> voice_samples;           // else
-  std::chrono::steady_clock::time_point submitted;
+  std::optional<VoicePrint> voice_print;      // that lay beside voice_latents
+  std::chrono::steady_clock::time_point submitted, deadline;
 };
 
 }  // namespace echo

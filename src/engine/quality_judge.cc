@@ -77,8 +77,16 @@ ChunkJudge make_quality_judge() {
     TakeExpectation expectation = expectation_of(take.text, kCharsPerSecond);
     expectation.ended = take.ended || !take.complete;
     expectation.complete = take.complete;
+    expectation.voice = take.voice;
+    std::vector<TakeFault> faults = find_take_faults(take.samples, kModelRate, expectation);
+    if (take.goes_on_from && take.complete) {
+      for (TakeFault& fault :
+           find_continuation_faults(*take.goes_on_from, take.samples, kModelRate)) {
+        faults.push_back(std::move(fault));
+      }
+    }
     ChunkVerdict verdict;
-    for (TakeFault& fault : find_take_faults(take.samples, kModelRate, expectation)) {
+    for (TakeFault& fault : faults) {
       verdict.action = ChunkVerdict::Action::kRetake;
       verdict.score += fault.score;
       verdict.reasons.emplace_back(fault.reason);

@@ -4,12 +4,15 @@
 #include <cmath>
 #include <utility>
 
+#include "audio/continuation.h"
 #include "audio/silence.h"
 #include "audio/speech_level.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "engine/quality_judge.h"
+#include "engine/retake_time.h"
 #include "engine/window.h"
+#include "text/chunk.h"
 #include "text/tokens.h"
 
 namespace echo {
@@ -17,7 +20,11 @@ namespace {
 
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
-constexpr size_t kMostParts = 3;         // chunks that a chunk of a strand may hear
+constexpr int64_t kLeastStrandChars = 60;  // a shorter paragraph joins the next
+constexpr int64_t kMostFirstChars = 90;    // of a first chunk that somebody waits for
+// In a strand: a shorter pause between sentences becomes a longer one.
+constexpr double kShortestPause = 0.08, kLengthenedPause = 0.15;  // seconds
+constexpr size_t kFadeSamples = 220;                              // 5 ms
 constexpr double kSentencePause = 0.35;  // where the text's plan leaves it to the join
 
 template <class Count>
@@ -41,6 +48,13 @@ class Timer {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// Characters of Latin script that take as long to say, and as much of what the model reads.
+int64_t length_in_strand(const PlannedChunk& part) {
+  constexpr double kBytesPerChar = 2.75;  // of the model's text, where its window is just full
+  const double weight = part.estimated_seconds * kCharsPerSecond;
+  return std::lround(std::max(weight, static_cast<double>(part.text.size()) / kBytesPerChar));
+}
+
 std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index + 1); }
 
 }  // namespace
@@ -55,6 +69,10 @@ SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<
   summary_.warnings = std::move(prepared_.warnings);
   summary_.timings.queue =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();
+  number_chunks();
+}
+
+void SpeechJob::number_chunks() {
   for (size_t i = 0; i < chunks_.size(); ++i) chunks_[i].index = static_cast<int64_t>(i);
 }
 
@@ -86,9 +104,16 @@ void SpeechJob::encode_voice() {
         throw_internal("voice: the autoencoder gave values that are not finite numbers");
       }
       models_.voice_store.save(prepared_.voice_key, values);
+      prepared_.voice_print = voice_print(prepared_.voice_samples, kModelRate);
+      if (prepared_.voice_print) {
+        std::vector<float> row(static_cast<size_t>(width));
+        const VoicePrintValues print = values_of(*prepared_.voice_print);
+        std::copy(print.begin(), print.end(), row.begin());
+        models_.voice_store.save(print_key(prepared_.voice_key), row);
+      }
     }
-    voice_ = std::make_shared<EncodedVoice>(
-        EncodedVoice{models_.session.dit().encode_speaker(latent, latent.rows())});
+    voice_ = std::make_shared<EncodedVoice>(EncodedVoice{
+        models_.session.dit().encode_speaker(latent, latent.rows()), prepared_.voice_print});
     models_.voices.insert(prepared_.voice_key, voice_);
   }
   prepared_.voice_samples = {};
@@ -109,6 +134,7 @@ std::optional<size_t> SpeechJob::next_to_start() const {
 
 void SpeechJob::start_chunk() {
   const size_t index = next_to_start().value();
+  if (in_strands()) form_chunk(index);
   Chunk& chunk = chunks_[index];
   const Timer timer(summary_.timings.text);
   Conditions conditions;
@@ -135,6 +161,7 @@ void SpeechJob::start_chunk() {
   chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
                                                  grows, std::move(decoder));
   ++chunk.attempts;
+  chunk.started = std::chrono::steady_clock::now();
 }
 
 bool SpeechJob::strand_goes_on(size_t index) const {
@@ -147,17 +174,16 @@ std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
                                        SamplerParameters& parameters, bool automatic) {
   // A take that came to nothing, or to no end, may do better with less before it; the last one has
   // nothing before it.
-  size_t most_parts = kMostParts;
-  for (const std::string& reason : chunk.retake_reasons) {
-    if (most_parts > 0 && (reason == "empty" || reason == "no_end")) --most_parts;
-  }
+  const std::string last = chunk.retake_reasons.empty() ? "" : chunk.retake_reasons.back();
+  if (chunk.heard > 0 && (last == "empty" || last == "no_end")) chunk.most_heard = chunk.heard - 1;
   const bool last_try = chunk.attempts > 0 && chunk.attempts == prepared_.parameters.max_rerolls;
-  if (last_try) most_parts = 0;
+  if (last_try) chunk.most_heard = 0;
   const Strand::Continuation continuation =
-      strand_.continue_with(prepared_.chunks[static_cast<size_t>(chunk.index)], most_parts);
+      strand_.continue_with(prepared_.chunks[static_cast<size_t>(chunk.index)], chunk.most_heard);
   const ContinuationPlan& plan = continuation.plan;
+  chunk.heard = plan.parts;
   chunk.prefix_frames = plan.prefix_frames;
-  chunk.joined = strand_.empty()  ? "first"
+  chunk.joined = strand_.empty()  ? reset_ ? "reset" : "first"
                  : plan.parts > 0 ? "continued"
                  : last_try       ? "fallback"
                                   : "fresh";
@@ -169,8 +195,74 @@ std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
   return continuation.model_text;
 }
 
+void SpeechJob::form_chunk(size_t index) {
+  const SpeechParameters& parameters = prepared_.parameters;
+  if (chunks_[index].attempts > 0 || parameters.max_chars_per_chunk == 0) return;
+  // What is left of the strand, or of what comes before a pause in it.
+  std::vector<int64_t> chars;
+  int64_t all = 0;
+  for (size_t i = index; i < chunks_.size(); ++i) {
+    const PlannedChunk& part = prepared_.chunks[i];
+    chars.push_back(length_in_strand(part));
+    all += chars.back();
+    if (part.pause_seconds > 0) break;
+    // A paragraph of a line is no strand, and no chunk, of its own.
+    if (part.end == ChunkEnd::kParagraph && all >= kLeastStrandChars) break;
+  }
+  int64_t most = parameters.max_chars_per_chunk;
+  const bool waits = prepared_.delivery == SpeechDelivery::kInOrder && index == 0 &&
+                     parameters.block_sizes.size() > 1;
+  if (waits) most = std::min(most, kMostFirstChars);
+  const size_t count = parts_of_next_chunk(chars, strand_.last_frames(), strand_.rate(), most);
+  const auto at = static_cast<ptrdiff_t>(index), end = at + static_cast<ptrdiff_t>(count);
+  std::vector<PlannedChunk>& texts = prepared_.chunks;
+  chunks_[index].parts.assign(texts.begin() + at, texts.begin() + end);
+  for (ptrdiff_t i = at + 1; i < end; ++i) {
+    texts[index] = joined(texts[index], texts[static_cast<size_t>(i)]);
+  }
+  texts.erase(texts.begin() + at + 1, texts.begin() + end);
+  chunks_.erase(chunks_.begin() + at + 1, chunks_.begin() + end);
+  number_chunks();
+}
+
+void SpeechJob::divide_chunk(size_t index) {
+  Chunk& chunk = chunks_[index];
+  const size_t half = (chunk.parts.size() + 1) / 2;
+  const auto rest = chunk.parts.begin() + static_cast<ptrdiff_t>(half);
+  std::vector<PlannedChunk>& texts = prepared_.chunks;
+  const auto at = static_cast<ptrdiff_t>(index);
+  texts[index] = chunk.parts.front();
+  for (size_t i = 1; i < half; ++i) texts[index] = joined(texts[index], chunk.parts[i]);
+  texts.insert(texts.begin() + at + 1, rest, chunk.parts.end());
+  const size_t more = chunk.parts.size() - half;
+  chunk.parts.resize(half);
+  chunk.best.reset();  // of another text
+  for (size_t i = 0; i < more; ++i) chunks_.emplace(chunks_.begin() + at + 1);
+  number_chunks();
+}
+
+void SpeechJob::lengthen_pause(Chunk& chunk, double seconds) const {
+  // The sound before and after it fades into the silence, mirrored.
+  const size_t count = static_cast<size_t>(seconds * kModelRate);
+  const size_t fade = std::min({strand_last_.size(), chunk.samples.size(), count / 2});
+  Samples silence(count);
+  for (size_t i = 0; i < fade; ++i) {
+    const float gain = 1 - static_cast<float>(i + 1) / static_cast<float>(fade + 1);
+    silence[i] += gain * strand_last_[strand_last_.size() - 1 - i];
+    silence[count - 1 - i] += gain * chunk.samples[i];
+  }
+  chunk.samples.insert(chunk.samples.begin(), silence.begin(), silence.end());
+}
+
+bool SpeechJob::drifts(const Chunk& chunk) {
+  last_sound_ = sound_of(chunk.samples, kModelRate);
+  if (!first_sound_) first_sound_ = last_sound_;
+  drifting_ = has_drifted(*first_sound_, *last_sound_) ? drifting_ + 1 : 0;
+  return drifting_ >= 2;
+}
+
 void SpeechJob::shorten_pause(Chunk& chunk) {
-  if (strand_.empty()) return;
+  if (strand_.empty() || strand_paused_) return;
   const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
   if (!activity.any()) return;
   const double limit = strand_end_ == ChunkEnd::kParagraph  ? 2.0
@@ -194,7 +286,12 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
   shorten_pause(chunk);
   const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
   const int64_t per_frame = models_.codec.samples_per_frame();
-  const bool goes_on = strand_goes_on(index) && activity.any();
+  const double pause = strand_tail_seconds_ + seconds_of(activity.begin * activity.hop);
+  const bool too_close = !strand_.empty() && !strand_paused_ && activity.any() &&
+                         pause < kShortestPause && strand_end_ != ChunkEnd::kClause &&
+                         strand_end_ != ChunkEnd::kWord;
+  reset_ = drifts(chunk);
+  const bool goes_on = strand_goes_on(index) && activity.any() && !reset_;
   if (!goes_on && !voice_ && index + 1 < chunks_.size() && attempt.frames() >= 4) {
     // Without a voice every strand would have a speaker of its own.
     const Tensor first = attempt.first_latents(attempt.frames() / 4 * 4);
@@ -202,7 +299,11 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
         EncodedVoice{models_.session.dit().encode_speaker(first, first.rows())});
   }
   if (!goes_on) {
+    if (too_close) lengthen_pause(chunk, kLengthenedPause - pause);
     strand_ = Strand();
+    first_sound_.reset();
+    last_sound_.reset();
+    drifting_ = 0;
     chunk.ends_strand = true;
     return;
   }
@@ -220,6 +321,10 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
   strand_tail_seconds_ =
       std::max(0.0, seconds_of(chunk.samples.size()) - seconds_of(activity.end * activity.hop));
   strand_end_ = text.end;
+  strand_paused_ = text.pause_seconds > 0;
+  if (too_close) lengthen_pause(chunk, kLengthenedPause - pause);
+  const size_t last = std::min(chunk.samples.size(), kFadeSamples);
+  strand_last_.assign(chunk.samples.end() - static_cast<ptrdiff_t>(last), chunk.samples.end());
   strand_.add(text, attempt.first_latents(cut), end - begin, std::move(decoder));
 }
 
@@ -291,8 +396,20 @@ void SpeechJob::in_chunk(const Chunk& chunk, const std::function<void()>& work) 
   }
 }
 
-bool SpeechJob::may_retake(const Chunk& chunk) const {
-  return !chunk.flows && chunk.attempts <= prepared_.parameters.max_rerolls;
+bool SpeechJob::may_retake(Chunk& chunk) const {
+  if (chunk.flows || chunk.attempts > prepared_.parameters.max_rerolls) return false;
+  const auto now = std::chrono::steady_clock::now();
+  using Seconds = std::chrono::duration<double>;
+  RetakeTimes times;
+  times.take_seconds = Seconds(now - chunk.started).count();
+  if (prepared_.deadline != std::chrono::steady_clock::time_point::max()) {
+    times.seconds_left = Seconds(prepared_.deadline - now).count();
+  }
+  if (prepared_.delivery == SpeechDelivery::kInOrder && first_given_) {
+    times.lead_seconds = seconds_of(given_samples_) - Seconds(now - *first_given_).count();
+  }
+  chunk.too_late = !retake_in_time(times);
+  return !chunk.too_late;
 }
 
 void SpeechJob::note_retake(Chunk& chunk, const ChunkVerdict& verdict) {
@@ -329,6 +446,14 @@ void SpeechJob::judge(Chunk& chunk) {
   const bool worse = chunk.best && chunk.best->verdict.score <= verdict.score;
   if (again) {
     note_retake(chunk, verdict);
+    // With nothing left to hear less of, only a shorter text comes to an end.
+    const bool endless = chunk.retake_reasons.back() == "no_end" && in_strands() &&
+                         chunk.heard == 0 && chunk.parts.size() > 1;
+    if (endless) {
+      drop_attempt(chunk);
+      divide_chunk(static_cast<size_t>(chunk.index));
+      return;
+    }
     if (!worse) {
       chunk.best = KeptTake{std::move(chunk.attempt), std::move(chunk.samples), std::move(verdict)};
     }
@@ -355,6 +480,8 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
   take.frames = attempt.frames();
   take.ended = attempt.ended();
   take.samples = chunk.samples;
+  if (voice_ && voice_->print) take.voice = &*voice_->print;
+  if (chunk.prefix_frames > 0 && last_sound_) take.goes_on_from = &*last_sound_;
   take.complete = attempt.decoded();
   return prepared_.judge(take);
 }
@@ -364,6 +491,9 @@ void SpeechJob::keep(Chunk& chunk, const ChunkVerdict& verdict) {
   chunk.kept = true;
   chunk.reasons = verdict.reasons;
   chunk.warnings = verdict.warnings;
+  if (chunk.too_late && !chunk.reasons.empty()) {
+    chunk.warnings.push_back("no further take was made of it, which would have come too late");
+  }
   const auto told = [&](const char* reason) {
     return std::find(chunk.reasons.begin(), chunk.reasons.end(), reason) != chunk.reasons.end();
   };
@@ -391,6 +521,7 @@ void SpeechJob::give_out() {
       finish_chunk(chunk);
     }
     given_samples_ += ready.size();
+    if (!first_given_ && !ready.empty()) first_given_ = std::chrono::steady_clock::now();
     pipe_->push(std::move(ready));
   }
 }

@@ -1,6 +1,7 @@
 // A request on its way through the device. For the files of this folder only.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -66,6 +67,11 @@ class SpeechJob {
     bool kept = false;                      // it is decoded and judged
     std::vector<std::string> warnings;
     std::vector<std::string> reasons, retake_reasons;
+    std::chrono::steady_clock::time_point started = {};  // the attempt
+    bool too_late = false;                               // another take would have come too late
+    // In a strand: what it is made of, and how many chunks before it the attempt hears.
+    std::vector<PlannedChunk> parts = {};
+    size_t most_heard = SIZE_MAX, heard = 0;
     int64_t prefix_frames = 0;
     const char* joined = "first";
     bool ends_strand = false;
@@ -79,15 +85,24 @@ class SpeechJob {
   // Returns the text.
   std::string continue_strand(Chunk& chunk, Conditions& conditions, SamplerParameters& parameters,
                               bool automatic);
+  // Makes a chunk of as many of the parts that follow as there is room for.
+  void form_chunk(size_t index);
+  // Makes two of a chunk that does not come to an end.
+  void divide_chunk(size_t index);
+  void number_chunks();
   // Settles the pause before the chunk and where it ends, and what the next is given.
   void add_to_strand(Chunk& chunk);
   void shorten_pause(Chunk& chunk);
+  void lengthen_pause(Chunk& chunk, double seconds) const;
+  // Whether the voice has wandered off in two chunks running.
+  bool drifts(const Chunk& chunk);
   // Runs a piece of a chunk's work; an error names the chunk.
   static void in_chunk(const Chunk& chunk, const std::function<void()>& work);
   void report(const Chunk& chunk);
   void judge(Chunk& chunk);
   ChunkVerdict ask_judge(const Chunk& chunk) const;
-  bool may_retake(const Chunk& chunk) const;
+  // Notes in the chunk when only time forbids it.
+  bool may_retake(Chunk& chunk) const;
   static void note_retake(Chunk& chunk, const ChunkVerdict& verdict);
   // Makes way for another attempt.
   static void drop_attempt(Chunk& chunk);
@@ -108,8 +123,14 @@ class SpeechJob {
   uint64_t given_samples_ = 0;
   Recording recording_;
   Strand strand_;
-  double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
-  ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
+  double strand_tail_seconds_ = 0;                       // silence at the end of the strand so far
+  ChunkEnd strand_end_ = ChunkEnd::kSentence;            // of its last chunk
+  bool strand_paused_ = false;                           // a pause that was asked for follows it
+  Samples strand_last_;                                  // its last samples
+  std::optional<SpeechSound> first_sound_, last_sound_;  // of the strand's first and last chunk
+  int drifting_ = 0;                                     // chunks running
+  bool reset_ = false;                                   // the next strand begins for that
+  std::optional<std::chrono::steady_clock::time_point> first_given_;
   SpeechSummary summary_;
 };
 

@@ -1,8 +1,10 @@
 // What the engine is asked for, and what it answers.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "audio/voice.h"
 #include "engine/chunk_judge.h"
 #include "engine/speech_parameters.h"
+#include "text/planned_text.h"
 
 namespace echo {
 
@@ -36,11 +39,15 @@ struct SpeechRequest {
   std::string text;
   std::optional<VoiceReference> voice;
   SpeechParameters parameters;
+  // The text by text_options_of(parameters), where it has been planned already.
+  std::shared_ptr<const PlannedText> plan = {};
   SpeechDelivery delivery = SpeechDelivery::kWhole;
   // While this much speech has been made and not been read, no further chunk is started.
   double unread_seconds = 60;
   // Asked before anything of a chunk is given out; empty: make_quality_judge().
   ChunkJudge judge = {};
+  // When the speech is of no more use: no further take is made that would come too late.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 struct SpeechProgress {
@@ -66,7 +73,7 @@ struct SpokenChunk {
   double pause_seconds = 0;          // silence that the text asked for after it
   int64_t window_frames = 0;         // that were sampled for it
   int64_t prefix_frames = 0;         // of the chunks before, that it heard
-  std::string joined = "first";      // or continued, fresh, fallback: how it follows its strand's
+  std::string joined = "first";      // or continued, fresh, fallback, reset: how it follows its strand's
   std::string text;                  // that was spoken, without a speaker's tag
   std::vector<std::string> reasons;  // what is wrong with the take that is heard: "clipped"
   std::vector<std::string> retake_reasons;  // why the takes before were made again

@@ -19,6 +19,8 @@ constexpr double kReserve = 1.25;
 constexpr double kPauseFrames = 24;
 constexpr double kMostText = 0.95;                // of what the window holds at the strand's rate
 constexpr double kSlowest = 0.3, kFastest = 1.1;  // characters a frame
+constexpr double kCharsAtRate = 260;              // of a chunk, at one character a frame
+constexpr int64_t kLeastChars = 60;
 constexpr size_t kKeptParts = 3, kKeptRates = 5;
 constexpr int64_t kTagBytes = 5;  // "[S1] "
 
@@ -37,14 +39,31 @@ std::string tag_of(int speaker) { return "[S" + std::to_string(std::max(1, speak
 
 }  // namespace
 
-size_t strand_chars(size_t text_chars) {
-  constexpr size_t kOneWindow = 274, kChunk = 144;
-  return text_chars <= kOneWindow ? kOneWindow : kChunk;
-}
-
 int64_t needed_frames(int64_t chars, double rate) {
   const double frames = kReserve * static_cast<double>(chars) / rate + kPauseFrames;
   return 4 * static_cast<int64_t>(std::ceil(frames / 4));
+}
+
+size_t parts_of_next_chunk(std::span<const int64_t> chars, int64_t last_frames, double rate,
+                           int64_t most_chars) {
+  // The chunk before is heard where it leaves room for a short one.
+  const bool heard = last_frames <= kMaxFrames - needed_frames(kLeastChars, rate);
+  const int64_t room = kMaxFrames - (heard ? last_frames : 0);
+  const auto length = [&](size_t first, size_t end) {
+    int64_t sum = -1;
+    for (size_t i = first; i < end; ++i) sum += chars[i] + 1;
+    return std::max<int64_t>(0, sum);
+  };
+  const int64_t all = length(0, chars.size());
+  if (all <= most_chars && needed_frames(all, rate) <= room) return chars.size();
+  const auto fits =
+      static_cast<int64_t>((static_cast<double>(room) - kPauseFrames) / kReserve * rate);
+  const auto usual = static_cast<int64_t>(kCharsAtRate * rate);
+  const int64_t most = std::min(most_chars, std::max(kLeastChars, std::min(usual, fits)));
+  size_t count = 1;
+  while (count < chars.size() && length(0, count + 1) <= most) ++count;
+  while (count > 1 && length(count, chars.size()) < kLeastChars) --count;
+  return count;
 }
 
 ContinuationPlan plan_continuation(std::span<const SpokenPart> spoken, const SpokenPart& next,

@@ -18,10 +18,6 @@ namespace echo {
 // speaker makes each block begin like a new utterance.
 inline constexpr double kStrandSpeakerScale = 5;
 
-// Characters of a chunk of a text of so many: one window for a short text, else as many as leave
-// room for a chunk of the same length before it.
-size_t strand_chars(size_t text_chars);
-
 // A chunk that has been spoken, by its sizes.
 struct SpokenPart {
   int64_t chars = 0;   // code points
@@ -45,6 +41,13 @@ int64_t needed_frames(int64_t chars, double rate);
 ContinuationPlan plan_continuation(std::span<const SpokenPart> spoken, const SpokenPart& next,
                                    double rate, size_t most_parts);
 
+// How many of the parts that are left of a strand, of so many characters each, the next chunk
+// takes: all when they fit into what a chunk of `last_frames` before it leaves of the window (0:
+// none before it), else as many as leave room for a chunk like it behind it; a rest of few
+// characters is shared with it. At least one; more only up to `most_chars`.
+size_t parts_of_next_chunk(std::span<const int64_t> chars, int64_t last_frames, double rate,
+                           int64_t most_chars);
+
 class Strand {
  public:
   struct Continuation {
@@ -63,6 +66,8 @@ class Strand {
   void add(const PlannedChunk& chunk, const Tensor& latents, int64_t speech_frames,
            Codec::Decoder decoder);
   bool empty() const { return parts_.empty(); }
+  // Of the last chunk; 0 when there is none.
+  int64_t last_frames() const { return parts_.empty() ? 0 : parts_.back().sizes.frames; }
   // Whether the decoder can take another window.
   bool full() const;
   double rate() const { return rate_; }

@@ -6,10 +6,12 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
+#include "audio/voice_print.h"
 #include "models/echo_dit.h"
 
 namespace echo {
@@ -17,6 +19,7 @@ namespace echo {
 // A voice as the transformer hears it. Const once made.
 struct EncodedVoice {
   KeyValueCache keys_values;
+  std::optional<VoicePrint> print = {};  // of its recording, where that has been heard
 };
 
 // Voices in memory by the key of their content; those not used for longest leave first. Any thread

@@ -12,6 +12,9 @@
 
 namespace echo {
 
+// The key of a voice's print, which lies beside its latents as one more row of numbers.
+inline std::string print_key(const std::string& voice_key) { return voice_key + " print"; }
+
 // Latents by the key of the recording's content and the identity of the model that made them. A
 // folder may be shared by processes and machines: files appear under their names when they are
 // complete, and what is not exactly as written (cut, changed, of another model) counts as absent.

@@ -25,6 +25,11 @@ TextOptions text_options_of(const SpeechParameters& parameters) {
   TextOptions options;
   options.max_chars = max_chars;
   options.target_seconds = parameters.target_duration_seconds;
+  if (parameters.continuity != Continuity::kNone && max_chars > 0) {
+    // How much a chunk of a strand may hold turns out while it is spoken: see engine/strand.h.
+    options.max_chars = std::min(max_chars, kStrandPartChars);
+    options.sentences_apart = true;
+  }
   options.paragraph_pause = parameters.paragraph_pause;
   options.numbers = parameters.numbers;
   options.parentheses = parameters.parentheses;

@@ -9,6 +9,10 @@
 
 namespace echo {
 
+// A part of a text that is never divided where chunks hear those before them: what the slowest
+// speaker says in a window with as much before it.
+inline constexpr size_t kStrandPartChars = 104;
+
 TextOptions text_options_of(const SpeechParameters& parameters);
 
 // The frames in which a chunk of so many characters is spoken, with a reserve: a multiple of 4,

@@ -63,20 +63,18 @@ ReadySpeech ready_speech(SpeechOrder order, const SpeechOrderOptions& options,
     throw openai_error_of(std::make_exception_ptr(error));
   }
   if (!warning.empty()) order.warnings.push_back(warning);
-  ready.silent = !has_words(order.input);
+  try {
+    JobLimits limits;
+    limits.max_text_chars = options.max_input_chars;
+    ready.input.plan = plan_job_text(order.input, order.parameters, limits);
+  } catch (const Error& error) {
+    throw OpenAiError(400, error.what(), "", "input");
+  }
+  ready.silent = !ready.input.plan;
   if (ready.silent) {
     order.warnings.emplace_back("nothing to speak");
   } else {
-    try {
-      JobLimits limits;
-      limits.max_text_chars = options.max_input_chars;
-      check_job_text(order.input, order.parameters, limits);
-      ready.input_tokens = tokens_of(planned(order));
-    } catch (const OpenAiError&) {
-      throw;
-    } catch (const Error& error) {
-      throw OpenAiError(400, error.what(), "", "input");
-    }
+    ready.input_tokens = tokens_of(*ready.input.plan);
   }
   ready.input.text = order.input;
   ready.input.parameters = order.parameters;

@@ -258,22 +258,6 @@ void read_parameters(const Fields& fields, SpeechOrder& order) {
   }
 }
 
-// Characters without a sound, beside those of ASCII: punctuation, symbols, pictures, marks.
-constexpr std::pair<char32_t, char32_t> kSilent[] = {
-    {0x80, 0xA9},     {0xAB, 0xB1},       {0xB4, 0xB4},        {0xB6, 0xB8},     {0xBB, 0xBB},
-    {0xBF, 0xBF},     {0xD7, 0xD7},       {0xF7, 0xF7},        {0x2B0, 0x36F},   {0x2000, 0x206F},
-    {0x20A0, 0x20FF}, {0x2190, 0x245F},   {0x2500, 0x2BFF},    {0x2E00, 0x2E7F}, {0x3000, 0x3004},
-    {0x3008, 0x3020}, {0x3030, 0x3030},   {0x303D, 0x303F},    {0xD800, 0xF8FF}, {0xFE00, 0xFE6F},
-    {0xFEFF, 0xFEFF}, {0xFF01, 0xFF0F},   {0xFF1A, 0xFF20},    {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65},
-    {0xFFE0, 0xFFFF}, {0x1F000, 0x1FAFF}, {0xE0000, 0x10FFFF},
-};
-
-bool has_sound(char32_t c) {
-  if (c < 0x80) return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-  return std::none_of(std::begin(kSilent), std::end(kSilent),
-                      [c](const auto& range) { return c >= range.first && c <= range.second; });
-}
-
 }  // namespace
 
 SpeechOrder parse_speech_order(std::string_view body, const SpeechOrderOptions& options,
@@ -325,10 +309,5 @@ bool is_model(std::string_view name, const SpeechOrderOptions& options) {
 }
 
 bool is_openai_voice(std::string_view name) { return contains(kVoices, name); }
-
-bool has_words(std::string_view text) {
-  const std::u32string characters = decode_utf8(text);
-  return std::any_of(characters.begin(), characters.end(), has_sound);
-}
 
 }  // namespace echo::server

@@ -51,7 +51,4 @@ bool is_openai_model(std::string_view name);
 // One of the thirteen voices that OpenAI's clients offer, or "default".
 bool is_openai_voice(std::string_view name);
 
-// Whether there is anything to say in a text: a letter or a digit of any script.
-bool has_words(std::string_view text);
-
 }  // namespace echo::server

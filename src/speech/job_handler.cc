@@ -8,6 +8,7 @@ Handler make_speech_handler(SpeechService& service) {
     speech.progress = [&](const Json& update) { context.progress(update); };
     speech.cancelled = [&] { return context.cancelled(); };
     speech.stop = context.stop_token();
+    speech.deadline = context.deadline();
     speech.queue_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - job.received).count();
     speech.scope = {job.id(), job.batch_id()};

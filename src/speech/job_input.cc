@@ -199,20 +199,21 @@ bool is_job_parameter(std::string_view name) {
                      [&](const ParameterInfo& info) { return info.name == name; });
 }
 
-void check_job_text(std::string_view text, const SpeechParameters& parameters,
-                    const JobLimits& limits) {
+std::shared_ptr<const PlannedText> plan_job_text(std::string_view text,
+                                                 const SpeechParameters& parameters,
+                                                 const JobLimits& limits) {
   const std::string expected =
       " characters, expected at most " + std::to_string(limits.max_text_chars);
   // Even if every character took four bytes: no need to look at all of a very long text.
   if (text.size() / 4 > limits.max_text_chars) {
     throw_invalid("text: found more than " + std::to_string(text.size() / 4) + expected);
   }
-  check_text(text);
   const size_t chars = count_code_points(text);
   if (chars > limits.max_text_chars) {
     throw_invalid("text: found " + std::to_string(chars) + expected);
   }
-  plan_text(text, text_options_of(parameters));
+  auto plan = plan_words(text, text_options_of(parameters));
+  return plan ? std::make_shared<const PlannedText>(std::move(*plan)) : nullptr;
 }
 
 void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOptions& output,
@@ -279,7 +280,10 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
                   ", expected " + expected);
   }
   job.text = text.get<std::string>();
-  check_job_text(job.text, job.parameters, limits);
+  job.plan = plan_job_text(job.text, job.parameters, limits);
+  if (!job.plan) {
+    throw_invalid("text: it is empty or has no letter and no digit to speak, expected " + expected);
+  }
   return job;
 }
 

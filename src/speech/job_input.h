@@ -20,7 +20,8 @@ enum class JobAction { kSpeak, kHealthCheck };
 struct JobInput {
   JobAction action = JobAction::kSpeak;
   std::string text;
-  std::optional<std::string> voice;  // below the voices directory; not looked up yet
+  std::shared_ptr<const PlannedText> plan;  // of the text, by text_options_of(parameters)
+  std::optional<std::string> voice;         // below the voices directory; not looked up yet
   SpeechParameters parameters;
   EncodeOptions output;                     // complete, no zeros left
   std::string session_id;                   // a UUID where the client gave none
@@ -52,10 +53,12 @@ void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOp
 // Whether parse_parameters() knows the name.
 bool is_job_parameter(std::string_view name);
 
-// Throws kInvalidArgument unless the text can be spoken: UTF-8, not blank, without control
-// characters, of at most max_text_chars, and in chunks that the model can read.
-void check_job_text(std::string_view text, const SpeechParameters& parameters,
-                    const JobLimits& limits = {});
+// Plans a text that is to be spoken; nothing when it has no words, as plan_words(). Throws
+// kInvalidArgument unless it is UTF-8, of at most max_text_chars, and in chunks that the model can
+// read.
+std::shared_ptr<const PlannedText> plan_job_text(std::string_view text,
+                                                 const SpeechParameters& parameters,
+                                                 const JobLimits& limits = {});
 
 // Whether it is 1 to 128 of A-Z a-z 0-9 . _ - and does not begin with a dot.
 bool is_session_id(std::string_view id);

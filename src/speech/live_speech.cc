@@ -59,7 +59,8 @@ LiveSummary LiveSpeech::run(const JobInput& input, const SpokenAudioOptions& aud
   std::stop_source stop;
   const std::stop_callback forward(listener.stop, [&stop] { stop.request_stop(); });
   const auto voice_report = std::make_shared<VoiceReport>();
-  SpeechRequest request{input.text, std::nullopt, input.parameters};
+  SpeechRequest request{input.text, std::nullopt, input.parameters, input.plan};
+  request.deadline = listener.deadline;
   if (audio.mode == AudioEncoder::Mode::kStream) request.delivery = SpeechDelivery::kInOrder;
   if (input.voice) {
     request.voice = parts_.voices.find(*input.voice, voice_report, stop.get_token());

@@ -32,6 +32,7 @@ struct LiveListener {
   std::function<bool()> cancelled = {};                  // asked at every step, beside `stop`
   std::stop_token stop = {};
   double queue_seconds = 0;  // that the request has waited
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   LogScope scope = {};
   // When the first bytes really left, since the request came; empty: when the sink took them.
   std::function<std::optional<double>()> first_sent = {};

@@ -201,7 +201,8 @@ SpokenJob SpeechService::speak(const JobInput& input, const SpeechContext& conte
                           options_.progress_interval, parts_.clock);
 
   const auto voice_report = std::make_shared<VoiceReport>();
-  SpeechRequest request{input.text, std::nullopt, input.parameters};
+  SpeechRequest request{input.text, std::nullopt, input.parameters, input.plan};
+  request.deadline = context.deadline;
   if (input.voice) {
     request.voice = parts_.voices.find(*input.voice, voice_report, stop.get_token());
   }

@@ -35,6 +35,7 @@ struct SpeechContext {
   std::function<bool()> cancelled = {};
   std::stop_token stop = {};
   double queue_seconds = 0;  // that the job waited before it came here
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   LogScope scope = {};
 };
 

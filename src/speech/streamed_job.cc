@@ -77,6 +77,7 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
     };
     listener.cancelled = [&] { return context.cancelled(); };
     listener.stop = context.stop_token();
+    listener.deadline = context.deadline();
     listener.queue_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - job.received).count();
     listener.scope = {job.id(), job.batch_id()};

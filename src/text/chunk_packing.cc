@@ -62,7 +62,7 @@ class Packer {
 
   std::vector<PackedChunk> pack(const std::vector<Passage>& passages) {
     for (const Passage& passage : passages) add_passage(passage);
-    return choose();
+    return limits_.packs ? choose() : apart();
   }
 
  private:
@@ -172,6 +172,12 @@ class Packer {
     if (safe > begin) return safe;
     // One grapheme, or one number, that is longer than a chunk.
     return cut > begin ? cut : last;
+  }
+
+  std::vector<PackedChunk> apart() const {
+    std::vector<PackedChunk> chunks;
+    for (const Unit& unit : units_) chunks.push_back({unit.range, unit.end});
+    return chunks;
   }
 
   // The cheapest division of the units into chunks.

@@ -18,6 +18,7 @@ struct ChunkLimits {
   double weight = kNaturalMaxChars;
   double first_weight = 0;  // of the first chunk; 0: as the others
   size_t bytes = 0;         // of UTF-8: what the model's limit leaves
+  bool packs = true;        // false: every sentence, or part of one that is too long, by itself
 };
 
 // A paragraph, a line that stands for itself, or what is between two pauses.

@@ -86,6 +86,8 @@ class EmojiRemover {
     if (at > 0 && !is_white_space(text_[at - 1]) && !is_mark(text_[at - 1]) &&
         !is_one_of(text_[at - 1], U".!?,"))
       return at;
+    // A word that begins as "T_T" and "xD" do.
+    if (is_ascii_letter(c) && !is_one_of(draft_.at(at + 1), U"_.D:")) return at;
     for (size_t size = kLongestSmiley; size >= 2; --size) {
       if (at + size > text_.size()) continue;
       const char32_t after = draft_.at(at + size);

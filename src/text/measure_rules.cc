@@ -164,6 +164,7 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
   const bool space = text.at(at) == U' ';
   const bool hyphen = text.at(at) == U'-';
   const size_t begin = at + (space || hyphen ? 1 : 0);
+  if (is_digit(text.at(begin)) || text.at(begin) == U' ') return std::nullopt;
   for (size_t size = std::min(kLongestUnit, text.text.size() - std::min(begin, text.text.size()));
        size > 0; --size) {
     const std::u32string_view name = text.text.substr(begin, size);

@@ -246,7 +246,10 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at) {
     return Reading{rest.end, phone_words({area.digits[0], rest.digits[0], rest.digits[1]}, false)};
   }
   if (!is_digit(text.at(at))) return std::nullopt;
+  size_t first_end = at;
+  while (is_digit(text.at(first_end))) ++first_end;
   for (const std::u32string_view separator : {U"-", U".", U" "}) {
+    if (text.at(first_end) != separator[0] || !is_digit(text.at(first_end + 1))) continue;
     const Groups groups = parse_groups(text, at, separator);
     if (!text.ends_at(groups.end) || is_one_of(text.at(groups.end), U"-/%")) continue;
     const bool phone = has_sizes(groups, {3, 3, 4}) || has_sizes(groups, {1, 3, 3, 4});

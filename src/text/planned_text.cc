@@ -88,9 +88,8 @@ bool is_foreign(const std::u32string& text) {
   return static_cast<double>(foreign) > kForeignShare * static_cast<double>(letters);
 }
 
-void require_words(const std::u32string& text) {
-  if (std::any_of(text.begin(), text.end(), is_word_character)) return;
-  throw_invalid("text: found nothing to speak in it, expected at least one letter or digit");
+bool has_words(std::u32string_view text) {
+  return std::any_of(text.begin(), text.end(), is_word_character);
 }
 
 class Planner {
@@ -98,24 +97,19 @@ class Planner {
   Planner(std::string_view text, const TextOptions& options)
       : options_(options), source_(decode_utf8(text)), draft_(source_) {}
 
-  PlannedText plan() {
+  // Nothing for a text without words.
+  std::optional<PlannedText> plan() {
     check_options(options_);
-    require_words(source_);
     if (options_.processing) {
       run_front_end(draft_, options_, plan_.warnings);
     } else {
       mark_paragraphs(draft_);
     }
     const std::vector<Section> sections = find_sections(draft_, plan_.leading_pause_seconds);
-    if (sections.empty()) require_words({});
+    if (sections.empty()) return std::nullopt;
     for (const Section& section : sections) add_section(section);
     finish();
     return std::move(plan_);
-  }
-
-  bool has_words() {
-    if (options_.processing) run_front_end(draft_, options_, plan_.warnings);
-    return !find_sections(draft_, plan_.leading_pause_seconds).empty();
   }
 
  private:
@@ -128,6 +122,7 @@ class Planner {
     }
     limits.weight = std::max(1.0, limits.weight);
     limits.bytes = kMaxTextTokens - 1 - kTagBytes;
+    limits.packs = !options_.sentences_apart;
     if (plan_.chunks.empty() && options_.first_max_chars > 0) {
       limits.first_weight = std::min(limits.weight, static_cast<double>(options_.first_max_chars));
     }
@@ -168,7 +163,7 @@ class Planner {
       text.remove_prefix(std::min<size_t>(text.size(), 5));
       begin += 5;
     }
-    if (std::none_of(text.begin(), text.end(), is_word_character)) return;
+    if (!has_words(text)) return;
     PlannedChunk chunk;
     chunk.text = encode_utf8(text);
     chunk.speaker = options_.processing ? speaker : 0;
@@ -302,12 +297,33 @@ PlannedText plan_text(std::string_view text, const TextOptions& options) {
   if (!options.processing && options.splitter == Splitter::kPublished) {
     return plan_published(text, options);
   }
-  if (!options.processing) check_text(text);
+  if (auto plan = plan_words(text, options)) return std::move(*plan);
+  throw_invalid("text: found nothing to speak in it, expected at least one letter or digit");
+}
+
+std::optional<PlannedText> plan_words(std::string_view text, const TextOptions& options) {
+  if (!options.processing && options.splitter == Splitter::kPublished) {
+    return has_words(decode_utf8(text)) ? std::optional(plan_published(text, options))
+                                        : std::nullopt;
+  }
+  if (!options.processing && has_words(decode_utf8(text))) check_text(text);
   return Planner(text, options).plan();
 }
 
-bool has_words(std::string_view text, const TextOptions& options) {
-  return Planner(text, options).has_words();
+PlannedChunk joined(const PlannedChunk& first, const PlannedChunk& second) {
+  PlannedChunk both = second;
+  both.text = first.text + " " + second.text;
+  both.speaker = first.speaker;
+  both.source_begin = first.source_begin;
+  both.estimated_seconds += first.estimated_seconds;
+  // A tag stands only where the speaker changes.
+  std::string added = second.model_text;
+  const bool tagged = added.size() > kTagBytes && added.substr(0, 2) == "[S" && added[3] == ']';
+  if (tagged && last_speaker(decode_utf8(first.model_text), 0) == added[2] - '0') {
+    added.erase(0, kTagBytes);
+  }
+  both.model_text = first.model_text + " " + added;
+  return both;
 }
 
 std::string apply_changes(std::string_view source, const std::vector<TextChange>& changes) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,9 +60,12 @@ struct PlannedText {
 // any of the text. Needs no network, no locale, and time in proportion to the text.
 PlannedText plan_text(std::string_view text, const TextOptions& options = {});
 
-// Whether a text, after the front end, has a letter or a digit: something to speak. False also for
-// a text of pauses alone. Throws as plan_text() does for a text that is not UTF-8.
-bool has_words(std::string_view text, const TextOptions& options = {});
+// The same, but for a text that has no letter or digit once it has been read, a picture, say, or
+// pauses alone: that is nothing.
+std::optional<PlannedText> plan_words(std::string_view text, const TextOptions& options = {});
+
+// Two chunks that follow each other, spoken as one.
+PlannedChunk joined(const PlannedChunk& first, const PlannedChunk& second);
 
 // The source with the changes made.
 std::string apply_changes(std::string_view source, const std::vector<TextChange>& changes);

@@ -36,6 +36,8 @@ struct TextOptions {
   double target_seconds = kNaturalChunkSeconds;
   size_t first_max_chars =
       0;  // of the first chunk, where it should be ready early; 0: as the others
+  // Every sentence is a chunk of its own, however short; joined() makes longer ones of them.
+  bool sentences_apart = false;
   double paragraph_pause = 0.6;  // seconds, 0 to 3
   NumberStyle numbers = NumberStyle::kAuto;
   ParenthesesStyle parentheses = ParenthesesStyle::kCommas;

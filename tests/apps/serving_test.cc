@@ -208,6 +208,17 @@ TEST_F(Serving, TheModeMayBeGivenByName) {
   EXPECT_EQ(bad.wait(), 2);
 }
 
+TEST_F(Serving, AFlagGivesTheProfileOfWhatAsksForNone) {
+  // Over the variable, which says published.
+  ChildProcess natural(command({"--profile", "natural", "--test_input",
+                                json{{"input", {{"text", "Hi."}}}}.dump()}),
+                       environment());
+  EXPECT_EQ(natural.wait(), 0);
+  EXPECT_THAT(natural.read_all(), HasSubstr("profile natural"));
+  ChildProcess loud(command({"--profile", "loud"}), environment());
+  EXPECT_EQ(loud.wait(), 2);
+}
+
 TEST_F(Serving, M39ATestJobEndsTheProcessWithItsFate) {
   ChildProcess good(command({"--test_input", json{{"input", kShort}}.dump()}), environment());
   EXPECT_EQ(good.wait(), 0);

@@ -135,6 +135,13 @@ TEST(VoiceFeatures, PitchIsFoundOverItsRange) {
   Samples silence;
   rest(silence, 1, 0.05F);
   EXPECT_FALSE(median_pitch(silence, kRate)) << "noise has none";
+  // A voice in as much breath has one, as rough voices have.
+  Samples rough, breath;
+  speak(rough, 1, {.pitch = 150});
+  rest(breath, 1, 0.05F);
+  for (size_t i = 0; i < rough.size(); ++i) rough[i] += breath[i];
+  ASSERT_TRUE(median_pitch(rough, kRate, 0.5));
+  EXPECT_NEAR(*median_pitch(rough, kRate), 150, 3);
 }
 
 }  // namespace

@@ -15,12 +15,12 @@ constexpr int kRate = 44100;
 using Samples = std::vector<float>;
 
 // A voice: a pulse train's harmonics, `seconds` long; noise: a hiss; room: nearly nothing.
-Samples voice(double seconds, float level = 0.1F) {
+Samples voice(double seconds, float level = 0.1F, double pitch = 120, int harmonics = 20) {
   Samples samples(static_cast<size_t>(seconds * kRate));
   for (size_t i = 0; i < samples.size(); ++i) {
     const double t = static_cast<double>(i) / kRate;
     double x = 0;
-    for (int k = 1; k <= 20; ++k) x += std::sin(2 * M_PI * 120 * k * t) / k;
+    for (int k = 1; k <= harmonics; ++k) x += std::sin(2 * M_PI * pitch * k * t) / k;
     samples[i] = level * static_cast<float>(x);
   }
   return samples;
@@ -113,6 +113,33 @@ TEST(TakeFaults, Noise) {
   EXPECT_EQ(reasons(noise(2, 0.1F)), Reasons{"noise"});
   EXPECT_EQ(reasons(voice(1.2) + noise(1, 0.1F)), Reasons{});
   EXPECT_EQ(reasons(voice(0.3) + noise(1, 0.1F)), Reasons{"noise"});
+}
+
+TEST(TakeFaults, AnotherVoice) {
+  const std::optional<VoicePrint> reference = voice_print(voice(3), kRate);
+  ASSERT_TRUE(reference);
+  TakeExpectation expectation;
+  expectation.voice = &*reference;
+  EXPECT_EQ(reasons(voice(2), expectation), Reasons{});
+  EXPECT_EQ(reasons(voice(2, 0.1F, 240, 4), expectation), Reasons{"voice"});
+  EXPECT_EQ(reasons(voice(2, 0.1F, 170, 4), expectation), Reasons{}) << "six semitones";
+  VoicePrint changing = *reference;  // whose own halves are as unlike
+  changing.variation = 30;
+  expectation.voice = &changing;
+  EXPECT_EQ(reasons(voice(2, 0.1F, 240, 4), expectation), Reasons{});
+  expectation.voice = &*reference;
+  expectation.complete = false;
+  EXPECT_EQ(reasons(voice(2, 0.1F, 240, 4), expectation), Reasons{});
+}
+
+TEST(VoicePrint, IsPlainNumbersAndNeedsASecondOfSpeech) {
+  EXPECT_FALSE(voice_print(room(2) + voice(0.9), kRate));
+  const VoicePrint print = voice_print(room(0.5) + voice(1.5) + room(0.5), kRate).value();
+  EXPECT_NEAR(print.pitch, 120, 1);
+  const VoicePrint again = print_of(values_of(print));
+  EXPECT_NEAR(again.pitch, print.pitch, 1e-3);
+  EXPECT_NEAR(distance(again.timbre, print.timbre), 0, 1e-3);
+  EXPECT_NEAR(again.variation, print.variation, 1e-5);
 }
 
 TEST(TakeFaults, TheGravestComesFirst) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
 #include <numeric>
 #include <random>
 
@@ -67,6 +70,25 @@ TEST(Strand, OfAnyChunksWindowAndTextHold) {
   EXPECT_GT(continued, 2000);
 }
 
+TEST(Strand, TakesPartsAsThereIsRoom) {
+  const auto parts = [](std::vector<int64_t> chars, int64_t last = 0, double rate = 0.557,
+                        int64_t most = 1000) {
+    return parts_of_next_chunk(chars, last, rate, most);
+  };
+  EXPECT_EQ(parts({90, 90, 92}), 3u) << "274 characters fit one window";
+  EXPECT_EQ(parts({90, 90, 93}), 1u) << "no longer, so each leaves room for the next";
+  EXPECT_EQ(parts({40, 60, 42, 100, 100}), 3u) << "144 characters";
+  EXPECT_EQ(parts({40, 60, 43, 100, 100}), 2u);
+  EXPECT_EQ(parts({40, 60, 43, 100, 100}, 0, 0.7), 3u) << "182 of a faster speaker";
+  EXPECT_EQ(parts({40, 60, 100, 100}, 0, 0.4), 2u) << "104 of a slower one";
+  EXPECT_EQ(parts({70, 70}, 280), 2u) << "the last has all that the one before leaves";
+  EXPECT_EQ(parts({70, 70}, 320), 1u);
+  EXPECT_EQ(parts({50, 50, 70, 59, 59}, 600), 1u) << "what leaves no room is not heard";
+  EXPECT_EQ(parts({60, 80, 30, 20}, 400), 1u) << "a rest below 60 is shared";
+  EXPECT_EQ(parts({40, 40, 40}, 0, 0.557, 90), 2u);
+  EXPECT_EQ(parts({500}), 1u);
+}
+
 class StrandSpeech : public ::testing::Test {
  protected:
   static Engine& engine() {
@@ -129,6 +151,84 @@ TEST_F(StrandSpeech, IsOneRunOfTheDecoderWhateverTheDelivery) {
 TEST_F(StrandSpeech, GivesTheSameTwice) {
   EXPECT_EQ(engine().speak(request(Continuity::kText)).samples,
             engine().speak(request(Continuity::kText)).samples);
+}
+
+// A judge that finds `reason` in the takes of texts that `wants` says.
+ChunkJudge judge_of(std::string reason, std::function<bool(const ChunkTake&)> wants) {
+  return [reason = std::move(reason), wants = std::move(wants)](const ChunkTake& take) {
+    ChunkVerdict verdict;
+    if (!wants(take)) return verdict;
+    verdict.action = ChunkVerdict::Action::kRetake;
+    verdict.score = 10;
+    verdict.reasons = {reason};
+    verdict.warnings = {"it is not as it should be"};
+    return verdict;
+  };
+}
+
+std::string text_of(const SpeechResult& result) {
+  std::string text;
+  for (const SpokenChunk& chunk : result.chunks) text += (text.empty() ? "" : " ") + chunk.text;
+  return text;
+}
+
+TEST_F(StrandSpeech, ATakeWithoutEndHearsLessAndIsThenDivided) {
+  SpeechRequest endless = request(Continuity::kText);
+  endless.parameters.max_chars_per_chunk = 90;
+  endless.parameters.max_rerolls = 2;
+  const SpeechResult clean = engine().speak(endless);
+  endless.judge = judge_of("no_end", [](const ChunkTake& take) { return take.text.size() > 60; });
+  const SpeechResult result = engine().speak(endless);
+  EXPECT_EQ(text_of(result), text_of(clean)) << "every word is spoken once";
+  EXPECT_GT(result.chunks.size(), clean.chunks.size());
+  bool heard_less = false;
+  for (const SpokenChunk& chunk : result.chunks) {
+    EXPECT_LE(chunk.attempts, 3);
+    heard_less = heard_less || (chunk.attempts > 1 && chunk.prefix_frames == 0);
+  }
+  EXPECT_TRUE(heard_less);
+}
+
+TEST_F(StrandSpeech, AnEmptyTakeHearsLess) {
+  SpeechRequest request = StrandSpeech::request(Continuity::kText);
+  request.parameters.max_rerolls = 2;
+  request.judge = judge_of(
+      "empty", [](const ChunkTake& take) { return take.attempt == 0 && take.goes_on_from; });
+  const SpeechResult result = engine().speak(request);
+  size_t fresh = 0;
+  for (const SpokenChunk& chunk : result.chunks) {
+    if (chunk.attempts == 1) continue;
+    EXPECT_EQ(chunk.attempts, 2);
+    EXPECT_EQ(chunk.retake_reasons, std::vector<std::string>{"empty"});
+    fresh += chunk.joined == "fresh" && chunk.prefix_frames == 0 ? 1 : 0;
+  }
+  EXPECT_GT(fresh, 0u);
+}
+
+TEST_F(StrandSpeech, TheThirdBadTakeBeginsAfresh) {
+  for (const char* reason : {"level_jump", "pitch_jump", "repeated", "silence_inside", "short"}) {
+    SpeechRequest request = StrandSpeech::request(Continuity::kText);
+    request.parameters.max_rerolls = 2;
+    request.judge = judge_of(reason, [](const ChunkTake& take) { return take.goes_on_from; });
+    const SpeechResult result = engine().speak(request);
+    ASSERT_GE(result.chunks.size(), 2u);
+    EXPECT_EQ(result.chunks[1].attempts, 3);
+    EXPECT_EQ(result.chunks[1].joined, "fallback");
+    EXPECT_EQ(result.chunks[1].retake_reasons, (std::vector<std::string>{reason, reason}));
+    EXPECT_TRUE(result.chunks[1].reasons.empty()) << "the third is judged by itself";
+  }
+}
+
+TEST_F(StrandSpeech, NoTakeIsMadeThatWouldMissTheDeadline) {
+  SpeechRequest request = StrandSpeech::request(Continuity::kNone);
+  request.parameters.max_rerolls = 2;
+  request.judge = judge_of("noise", [](const ChunkTake&) { return true; });
+  request.deadline = std::chrono::steady_clock::now();  // a take takes longer than nothing
+  const SpeechResult result = engine().speak(request);
+  for (const SpokenChunk& chunk : result.chunks) EXPECT_EQ(chunk.attempts, 1);
+  EXPECT_TRUE(std::any_of(result.warnings.begin(), result.warnings.end(), [](const auto& warning) {
+    return warning.find("too late") != std::string::npos;
+  }));
 }
 
 TEST_F(StrandSpeech, NeedsTheBlockwiseWeights) {

@@ -224,17 +224,6 @@ TEST(SpeechOrder, SurvivesMutatedBodies) {
   }
 }
 
-TEST(SpeechOrder, KnowsWhatHasNothingToSay) {
-  for (const char* text :
-       {".", "…", "?!", "🙂", "👩‍👩‍👧 ❤️", "***", "—", "「」", "« »", "..."}) {
-    EXPECT_FALSE(has_words(text)) << text;
-  }
-  for (const char* text :
-       {"a", "é", "7", "1️⃣", "Привет", "你好", "ん", "한", "ضاد", "(laughs)"}) {
-    EXPECT_TRUE(has_words(text)) << text;
-  }
-}
-
 TEST(OpenAiErrors, TellClientsWhetherToTryAgain) {
   const auto header = [](const OpenAiError& error, std::string_view name) {
     return std::string(find_header(error.response().headers, name).value_or("none"));

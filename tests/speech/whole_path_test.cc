@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <thread>
 
 #include "audio/decode.h"
@@ -101,6 +102,36 @@ TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
   const Json again = document_of(service_.run(job("again", 7), {}));
   EXPECT_EQ(again["metadata"]["voice_cache"], "hit");
   EXPECT_EQ(fetch(again["url"]), bytes) << "the same job gives the same bytes";
+}
+
+TEST_F(WholePathTest, SubtitlesShowEveryChunkWhileItIsHeard) {
+  Json wanted = job("subtitled", 7);
+  wanted["input"]["subtitles"] = "srt";
+  const Json result = document_of(service_.run(wanted, {}));
+  ASSERT_EQ(result.value("error", ""), "");
+  const Json& chunks = result["metadata"]["chunks"];
+  // Every cue has a number, two times and its text.
+  std::istringstream file(result["subtitles"].get<std::string>());
+  size_t cues = 0;
+  std::string spoken;
+  for (std::string number, times, text, blank; std::getline(file, number); ++cues) {
+    ASSERT_TRUE(std::getline(file, times) && std::getline(file, text) &&
+                std::getline(file, blank));
+    EXPECT_EQ(number, std::to_string(cues + 1));
+    ASSERT_LT(cues, chunks.size());
+    spoken += (spoken.empty() ? "" : " ") + text;
+    int hours = 0, minutes = 0;
+    double seconds = 0;
+    ASSERT_EQ(std::sscanf(std::string(times).replace(8, 1, ".").c_str(), "%d:%d:%lf", &hours,
+                          &minutes, &seconds),
+              3);
+    EXPECT_NEAR(seconds, chunks[cues]["start_seconds"].get<double>(), 0.001);
+  }
+  EXPECT_EQ(cues, chunks.size());
+  EXPECT_EQ(spoken, wanted["input"]["text"]);
+  wanted["input"]["subtitles"] = "vtt";
+  const Json web = document_of(service_.run(wanted, {}));
+  EXPECT_THAT(web["subtitles"].get<std::string>(), StartsWith("WEBVTT\n"));
 }
 
 TEST_F(WholePathTest, JobsSideBySideGiveWhatEachGivesAlone) {

@@ -215,10 +215,13 @@ TEST(PlannedText, ChunksStandForTheirPartOfTheSource) {
 TEST(PlannedText, RefusesWhatHasNothingToSpeak) {
   for (const char* text : {"", " ", "...", "\U0001F602", "[pause:1s]", "***", "\u2026!", "---"}) {
     EXPECT_NE(message_of(text).find("nothing to speak"), std::string::npos) << text;
-    EXPECT_FALSE(has_words(text)) << text;
+    EXPECT_FALSE(plan_words(text)) << text;
   }
-  EXPECT_TRUE(has_words("5"));
-  EXPECT_TRUE(has_words("\u65E5\u672C"));
+  EXPECT_FALSE(plan_words("```\nlet x = 1;\n```")) << "the front end leaves nothing of it";
+  for (const char* text :
+       {"5", "a", "\u00E9", "1\uFE0F\u20E3", "\u65E5\u672C", "\u0636\u0627\u062F", "(laughs)"}) {
+    EXPECT_TRUE(plan_words(text)) << text;
+  }
   EXPECT_NE(message_of("ab\xFFz").find("byte 2"), std::string::npos);
   TextOptions off;
   off.processing = false;
@@ -276,6 +279,26 @@ TEST(PlannedText, TextsWithoutSpacesAreCutBetweenGraphemes) {
     together += chunk.text;
   }
   EXPECT_GT(together.size(), 1000U);
+}
+
+TEST(PlannedText, SentencesApartJoinAsTheyWereWritten) {
+  TextOptions options;
+  options.sentences_apart = true;
+  options.max_chars = 104;
+  const std::string text =
+      "Oh. This is the first sentence. [S2] Is this the second? [S1] It is, and it goes on for so "
+      "long that no chunk could hold all of it at once, even if one wanted to hear it in one "
+      "breath.";
+  const PlannedText apart = plan_text(text, options);
+  ASSERT_GE(apart.chunks.size(), 5U);
+  EXPECT_EQ(apart.chunks[0].text, "Oh.");
+  PlannedChunk all = apart.chunks[0];
+  for (size_t i = 1; i < apart.chunks.size(); ++i) all = joined(all, apart.chunks[i]);
+  EXPECT_EQ(all.model_text, "[S1] " + text);
+  EXPECT_EQ(all.source_begin, 0U);
+  EXPECT_EQ(all.source_end, text.size());
+  EXPECT_EQ(all.end, ChunkEnd::kText);
+  EXPECT_NEAR(all.estimated_seconds, static_cast<double>(text.size()) / 12, 2);
 }
 
 }  // namespace

@@ -1,0 +1,95 @@
+// Texts of an hour, and pauses in them.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "audio/voice.h"
+#include "engine/engine_fixture.h"
+
+namespace echo {
+namespace {
+
+// Of this process.
+uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  uint64_t size = 0, resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// 45,000 characters are an hour. The model is the tiny one and its windows are short, so the hour
+// takes seconds; the text, its chunks and all that is kept of them are those of an hour.
+TEST(LongText, AnHourNeedsNoMoreMemoryThanItsBeginning) {
+  EngineOptions options = tiny_options();
+  options.max_text_chars = 60'000;
+  const auto engine = Engine::load(options);
+  SpeechRequest request;
+  int sentences = 0;
+  while (request.text.size() < 45'000) {
+    request.text += "This is sentence number " + std::to_string(++sentences) +
+                    " of a text that is read for an hour.";
+    request.text += sentences % 7 == 0 ? "\n\n" : " ";
+  }
+  request.parameters = parameters_of(Profile::kNatural);
+  request.parameters.num_steps = 1;
+  request.parameters.sequence_length = 32;
+  request.parameters.max_rerolls = 0;
+  request.delivery = SpeechDelivery::kInOrder;
+  request.unread_seconds = 5;
+  SpeechStream stream = engine->start(std::move(request));
+  uint64_t samples = 0, begun = 0, most = 0;
+  while (const auto piece = stream.next()) {
+    samples += piece->size();
+    const uint64_t memory = resident_bytes();
+    ASSERT_GT(memory, 0u);
+    // What the first twenty seconds needed.
+    if (samples < 20 * kModelRate) begun = std::max(begun, memory);
+    most = std::max(most, memory);
+  }
+  const SpeechSummary summary = stream.finish();
+  EXPECT_GE(summary.chunks.size(), 185u);
+  EXPECT_EQ(summary.sample_count, samples);
+  EXPECT_GT(summary.seconds(), 180);
+  double end = 0;
+  for (const SpokenChunk& chunk : summary.chunks) {
+    EXPECT_GE(chunk.start_seconds, end - 0.05) << "in their order";
+    end = chunk.start_seconds;
+  }
+  EXPECT_LE(most - begun, uint64_t{32} << 20);
+}
+
+TEST(LongText, APauseIsInsertedToTheSample) {
+  const auto engine = Engine::load(tiny_options());
+  for (const double seconds : {0.5, 1.25}) {
+    SpeechRequest request;
+    request.text = "Hello there, my friend. [pause:" + std::to_string(seconds) + "s] And so on.";
+    request.parameters = parameters_of(Profile::kNatural);
+    request.parameters.num_steps = 2;
+    request.parameters.sequence_length = 16;
+    request.parameters.max_rerolls = 0;
+    const SpeechResult result = engine->speak(request);
+    ASSERT_EQ(result.chunks.size(), 2u);
+    EXPECT_DOUBLE_EQ(result.chunks[0].pause_seconds, seconds);
+    // The one long run of zeros lies between the two, and the metadata tell where.
+    size_t longest = 0, longest_begin = 0;
+    for (size_t at = 0; at < result.samples.size();) {
+      size_t end = at;
+      while (end < result.samples.size() && result.samples[end] == 0) ++end;
+      if (end - at > longest) {
+        longest = end - at;
+        longest_begin = at;
+      }
+      at = std::max(end, at + 1);
+    }
+    EXPECT_NEAR(static_cast<double>(longest), std::round(seconds * kModelRate), 1);
+    const double begin = static_cast<double>(longest_begin) / kModelRate;
+    EXPECT_LE(result.chunks[0].end_seconds, begin + 0.03);
+    EXPECT_GE(result.chunks[1].start_seconds, begin + seconds - 0.03);
+  }
+}
+
+}  // namespace
+}  // namespace echo
