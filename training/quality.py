@@ -24,7 +24,8 @@ class Program:
         """A text spoken: the path of the recording, and what the program told of it."""
         self.made += 1
         path = f"{self.directory.name}/{self.made}.wav"
-        told = subprocess.run([self.args.program, "say", text, "--model", self.args.model, "-o", path, "--json", *options],
+        voice = ("--voice", self.args.voice) if self.args.voice else ()
+        told = subprocess.run([self.args.program, "say", text, "--model", self.args.model, "-o", path, "--json", *voice, *options],
                               check=True, capture_output=True, text=True).stdout
         with open(path + ".json", "w") as f:
             f.write(told)
@@ -37,7 +38,9 @@ class Program:
 
 
 def everyday(count):
-    return lines(f"{HERE}/everyday.txt")[:count]
+    """Sentences of 10 to 250 characters: those that training is listened to by, then the plain ones of the front end's tests."""
+    texts = lines(f"{HERE}/everyday.txt") + lines(f"{HERE}/../tests/text/golden/plain_sentences.txt")
+    return [text for text in texts if 10 <= len(text) <= 250][:count]
 
 
 def window(program, count):
@@ -98,7 +101,8 @@ def main():
     parser.add_argument("table", choices=("window", "judge", "seams"))
     parser.add_argument("model")
     parser.add_argument("--program", default="build/release/apps/echo-tts")
-    parser.add_argument("--count", type=int, default=40)
+    parser.add_argument("--count", type=int, default=40, help="texts; the whole tables take 100 (window), 300 (judge) and 40 (seams)")
+    parser.add_argument("--voice", help="a recording that is to be imitated")
     parser.add_argument("--blockwise", action="store_true", help="the model has the weights for chunks that continue each other")
     args = parser.parse_args()
     {"window": window, "judge": judge, "seams": seams}[args.table](Program(args), args.count)

@@ -70,12 +70,13 @@ struct SpokenChunk {
   int64_t attempts = 1;    // takes that were made of it
   // Where its speech lies in the recording.
   double start_seconds = 0, end_seconds = 0;
-  double pause_seconds = 0;          // silence that the text asked for after it
-  int64_t window_frames = 0;         // that were sampled for it
-  int64_t prefix_frames = 0;         // of the chunks before, that it heard
-  std::string joined = "first";      // or continued, fresh, fallback, reset: how it follows its strand's
-  std::string text;                  // that was spoken, without a speaker's tag
-  std::vector<std::string> reasons;  // what is wrong with the take that is heard: "clipped"
+  double pause_seconds = 0;   // silence that the text asked for after it
+  int64_t window_frames = 0;  // that were sampled for it
+  int64_t prefix_frames = 0;  // of the chunks before, that it heard
+  std::string joined =
+      "first";       // or continued, fresh, fallback, reset: how it follows its strand's
+  std::string text;  // that was spoken, without a speaker's tag
+  std::vector<std::string> reasons;         // what is wrong with the take that is heard: "clipped"
   std::vector<std::string> retake_reasons;  // why the takes before were made again
 };
 

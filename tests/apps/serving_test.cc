@@ -135,10 +135,11 @@ TEST_F(Serving, AQueueWorkerShowsItsNumbersOnAPortOfItsOwn) {
   for (const char* line :
        {"echotts_requests_total{format=\"ogg\",route=\"queue\",status=\"completed\"} 1\n",
         "echotts_requests_total{format=\"none\",route=\"queue\",status=\"failed\"} 1\n",
-        "echotts_chunks_total{result=", "echotts_stage_duration_seconds_count{stage=\"decode\"} 1\n",
+        "echotts_chunks_total{result=",
+        "echotts_stage_duration_seconds_count{stage=\"decode\"} 1\n",
         "echotts_stage_duration_seconds_count{stage=\"upload\"} 1\n",
-        "echotts_time_to_first_audio_seconds_count{format=\"ogg\",route=\"job\"} 1\n", "echotts_batch_size 0\n",
-        "echotts_build_info{", "process_resident_memory_bytes "}) {
+        "echotts_time_to_first_audio_seconds_count{format=\"ogg\",route=\"job\"} 1\n",
+        "echotts_batch_size 0\n", "echotts_build_info{", "process_resident_memory_bytes "}) {
     EXPECT_THAT(numbers, HasSubstr(line));
   }
   worker.signal(SIGTERM);
@@ -210,9 +211,9 @@ TEST_F(Serving, TheModeMayBeGivenByName) {
 
 TEST_F(Serving, AFlagGivesTheProfileOfWhatAsksForNone) {
   // Over the variable, which says published.
-  ChildProcess natural(command({"--profile", "natural", "--test_input",
-                                json{{"input", {{"text", "Hi."}}}}.dump()}),
-                       environment());
+  ChildProcess natural(
+      command({"--profile", "natural", "--test_input", json{{"input", {{"text", "Hi."}}}}.dump()}),
+      environment());
   EXPECT_EQ(natural.wait(), 0);
   EXPECT_THAT(natural.read_all(), HasSubstr("profile natural"));
   ChildProcess loud(command({"--profile", "loud"}), environment());

@@ -115,8 +115,7 @@ TEST_F(WholePathTest, SubtitlesShowEveryChunkWhileItIsHeard) {
   size_t cues = 0;
   std::string spoken;
   for (std::string number, times, text, blank; std::getline(file, number); ++cues) {
-    ASSERT_TRUE(std::getline(file, times) && std::getline(file, text) &&
-                std::getline(file, blank));
+    ASSERT_TRUE(std::getline(file, times) && std::getline(file, text) && std::getline(file, blank));
     EXPECT_EQ(number, std::to_string(cues + 1));
     ASSERT_LT(cues, chunks.size());
     spoken += (spoken.empty() ? "" : " ") + text;
