@@ -72,6 +72,7 @@ class SpeechJob {
     // In a strand: what it is made of, and how many chunks before it the attempt hears.
     std::vector<PlannedChunk> parts = {};
     size_t most_heard = SIZE_MAX, heard = 0;
+    std::vector<int64_t> blocks;  // in which it is sampled
     int64_t prefix_frames = 0;
     const char* joined = "first";
     bool ends_strand = false;
@@ -90,6 +91,8 @@ class SpeechJob {
   // Makes two of a chunk that does not come to an end.
   void divide_chunk(size_t index);
   void number_chunks();
+  // In which blocks a chunk of so many frames is to be sampled.
+  std::vector<int64_t> blocks_of(const SamplerParameters& parameters) const;
   // Settles the pause before the chunk and where it ends, and what the next is given.
   void add_to_strand(Chunk& chunk);
   void shorten_pause(Chunk& chunk);
@@ -121,6 +124,7 @@ class SpeechJob {
   size_t next_out_ = 0;  // the chunk whose samples come next
   double fraction_ = 0;  // of all steps, as told
   uint64_t given_samples_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
   Strand strand_;
   double strand_tail_seconds_ = 0;                       // silence at the end of the strand so far
@@ -130,7 +134,6 @@ class SpeechJob {
   std::optional<SpeechSound> first_sound_, last_sound_;  // of the strand's first and last chunk
   int drifting_ = 0;                                     // chunks running
   bool reset_ = false;                                   // the next strand begins for that
-  std::optional<std::chrono::steady_clock::time_point> first_given_;
   SpeechSummary summary_;
 };
 

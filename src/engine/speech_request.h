@@ -42,6 +42,9 @@ struct SpeechRequest {
   // The text by text_options_of(parameters), where it has been planned already.
   std::shared_ptr<const PlannedText> plan = {};
   SpeechDelivery delivery = SpeechDelivery::kWhole;
+  // With kInOrder, and where the model can: a chunk whose window is not made within so many seconds
+  // is made in blocks, see block_plan.h. Absent, or with block_sizes: only as block_sizes say.
+  std::optional<double> first_sound_seconds;
   // While this much speech has been made and not been read, no further chunk is started.
   double unread_seconds = 60;
   // Asked before anything of a chunk is given out; empty: make_quality_judge().
@@ -54,6 +57,7 @@ struct SpeechProgress {
   int64_t chunk = 0, chunks = 0;  // the chunk that has just taken a step, from 1
   int64_t step = 0, steps = 0;    // of that chunk, from 1
   double fraction = 0;            // of all steps of the request
+  std::vector<int64_t> blocks;    // frames of the blocks in which that chunk is made
   uint64_t samples = 0;           // given out so far
 };
 
@@ -70,9 +74,10 @@ struct SpokenChunk {
   int64_t attempts = 1;    // takes that were made of it
   // Where its speech lies in the recording.
   double start_seconds = 0, end_seconds = 0;
-  double pause_seconds = 0;   // silence that the text asked for after it
-  int64_t window_frames = 0;  // that were sampled for it
-  int64_t prefix_frames = 0;  // of the chunks before, that it heard
+  double pause_seconds = 0;     // silence that the text asked for after it
+  int64_t window_frames = 0;    // that were sampled for it
+  std::vector<int64_t> blocks;  // in which it was to be sampled; one: a window
+  int64_t prefix_frames = 0;    // of the chunks before, that it heard
   std::string joined =
       "first";       // or continued, fresh, fallback, reset: how it follows its strand's
   std::string text;  // that was spoken, without a speaker's tag

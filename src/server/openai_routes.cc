@@ -77,9 +77,11 @@ OpenAiError openai_refusal(int status, std::string_view method, std::string_view
   return {status, error_message(status), error_code(status)};
 }
 
-OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, Metrics* metrics)
+OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom check_room,
+                           Metrics* metrics)
     : options_(std::move(options)),
       submit_(std::move(submit)),
+      check_room_(std::move(check_room)),
       metrics_(metrics),
       budget_(options_.waiting_bytes),
       lookups_(kMostLookups) {}
@@ -144,6 +146,7 @@ void OpenAiRoutes::speech(const http::Call& call) {
   SpeechOrder order = parse_speech_order(call.request.body, options_.orders,
                                          known ? known->defaults() : SpeechParameters());
   ready();
+  check_room_();
   const bool taken = lookups_.post([this, order = std::move(order), call]() mutable {
     try {
       begin(std::move(order), call);
