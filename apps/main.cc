@@ -89,8 +89,10 @@ int fail(const char* kind, const char* message) {
 int main(int argc, char** argv) {
   using namespace echo;
   apps::open_closed_streams();
-  // A server shares its machine; what runs alone at a terminal may spin.
-  if (argc > 1 && std::string_view(argv[1]) == "worker") apps::shorten_thread_waits(argv);
+  // Whatever computes may share its machine with another of its kind.
+  for (const std::string_view command : {"worker", "say", "bench", "parity"}) {
+    if (argc > 1 && command == argv[1]) apps::shorten_thread_waits(argv);
+  }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   std::signal(SIGBUS, apps::on_bus_error);

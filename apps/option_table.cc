@@ -18,8 +18,9 @@ constexpr OptionRow kOptions[] = {
      "that comes with the program"},
     {"--device", "ECHO_DEVICE", "auto", kAnyText, kNoMaximum,
      "Compute on this device: auto (a GPU, or else the CPU), cpu, cuda, cuda:N"},
-    {"--threads", "", "as many as the process may run on", 0, 1024,
-     "Use so many threads of the CPU; 0: as many as the process may run on"},
+    {"--threads", "", "as many as the process may use", 0, 1024,
+     "Use so many threads of the CPU; 0: as many as affinity, control group and OMP_NUM_THREADS "
+     "allow"},
     {"--gpu-memory", "ECHO_GPU_MEMORY_MB", "all", 0, kMaxMegabytes,
      "Use at most so many MB of a GPU's memory; 0: all"},
     {"--batch-width", "ECHO_BATCH_WIDTH", "as many as gain from it", 0, 64,

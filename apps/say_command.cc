@@ -138,7 +138,8 @@ std::optional<VoiceReference> voice_of(const Options& options, const LocatedMode
 }
 
 nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechSummary& result, const EngineInfo& info, size_t bytes) {
+                               const SpeechParameters& parameters, const SpeechSummary& result,
+                               const EngineInfo& info, size_t bytes) {
   nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
   for (const SpokenChunk& chunk : result.chunks) {
     chunks.push_back({{"text_chars", chunk.text_chars},
@@ -161,6 +162,10 @@ nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& enco
           {"real_time_factor", t.total / result.seconds()},
           {"device", info.device},
           {"precision", info.precision},
+          {"solver", parameter_text(parameters, "solver")},
+          {"steps", parameters.num_steps},
+          {"cfg_interval", parameters.cfg_interval},
+          {"evaluations", result.evaluations},
           {"chunks", chunks},
           {"timings",
            {{"queue", t.queue},
@@ -238,6 +243,7 @@ int say(const Options& options, const Environment& environment) {
     std::fprintf(stderr, "echo-tts: %s\n", model.notice.c_str());
   }
 
+  const SpeechParameters parameters = request.parameters;
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
@@ -248,9 +254,10 @@ int say(const Options& options, const Environment& environment) {
     if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
-      const std::string text = json_of(options, encoding, result, engine->info(), spoken->bytes)
-                                   .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-                               "\n";
+      const std::string text =
+          json_of(options, encoding, parameters, result, engine->info(), spoken->bytes)
+              .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
+          "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }

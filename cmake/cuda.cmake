@@ -29,7 +29,12 @@ if(ECHO_CUDA AND NOT ECHO_CUDA STREQUAL "OFF")
         set(CMAKE_CUDA20_${kind}_COMPILE_OPTION -std=c++20)
       endif()
     endforeach()
+    # CMake 3.25's module takes for granted that a toolkit has nvToolsExt, which 13 has not, when a
+    # project asks for 3.25 itself.
+    set(required ${CMAKE_MINIMUM_REQUIRED_VERSION})
+    set(CMAKE_MINIMUM_REQUIRED_VERSION 3.24)
     find_package(CUDAToolkit 12.8)
+    set(CMAKE_MINIMUM_REQUIRED_VERSION ${required})
     if(CUDAToolkit_FOUND AND TARGET CUDA::cublasLt AND TARGET CUDA::cudart_static)
       set(ECHO_CUDA_FOUND TRUE)
     endif()

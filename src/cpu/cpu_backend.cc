@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/processors.h"
 #include "base/system_memory.h"
 #include "cpu/attention.h"
 #include "cpu/int8_matmul.h"
@@ -33,6 +34,12 @@ const Int8Kernels* best_int8_kernels() {
   return found.empty() ? nullptr : found.front();
 }
 
+// What OMP_NUM_THREADS asks for, before anything here has asked for another number; without it the
+// processors that the process may run on.
+const int kOpenMpThreads = omp_get_max_threads();
+
+int default_threads() { return std::min(kOpenMpThreads, processor_allowance().threads()); }
+
 std::string processor_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
@@ -47,7 +54,7 @@ class CpuBackend : public Backend {
       : kernels_(options.kernels ? *options.kernels : *supported_kernels().front()),
         int8_(options.int8 ? options.int8 : best_int8_kernels()),
         pool_(options.max_free_bytes),
-        threads_(options.threads > 0 ? options.threads : omp_get_num_procs()) {}
+        threads_(options.threads > 0 ? options.threads : default_threads()) {}
 
   std::string name() const override { return "cpu"; }
   std::string description() const override {

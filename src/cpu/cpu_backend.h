@@ -11,7 +11,7 @@
 namespace echo::cpu {
 
 struct CpuOptions {
-  int threads = 0;                            // 0: as many as the process may run on
+  int threads = 0;                            // 0: as many as processor_allowance() says
   const Kernels* kernels = nullptr;           // null: the best that the machine supports
   const Int8Kernels* int8 = nullptr;          // null: the best that the machine supports, if any
   size_t max_free_bytes = size_t{768} << 20;  // kept for reuse

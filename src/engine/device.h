@@ -15,7 +15,7 @@ namespace echo {
 struct DeviceOptions {
   // "auto": the fastest there is; "cpu"; "cuda", "cuda:1": the first, the second GPU.
   std::string name = "auto";
-  int threads = 0;  // of the CPU; 0: as many as the process may run on
+  int threads = 0;  // of the CPU; 0: as many as the process may use
 
   std::filesystem::path cuda_module;  // empty: beside the program
   // Folder that remembers which matrix algorithms are the fastest on a GPU; empty: none.

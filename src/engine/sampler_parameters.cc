@@ -8,7 +8,7 @@
 namespace echo {
 namespace {
 
-// The number of steps and the guidance window are the same in all.
+// Steps, solver and the guidance window are the same in all.
 constexpr int64_t kPresetSteps = 40;
 constexpr double kPresetMinT = 0.5;
 constexpr double kPresetMaxT = 1;
@@ -31,6 +31,8 @@ void apply_preset(std::string_view name, SamplerParameters& parameters) {
   for (const SamplerPreset& preset : kPresets) {
     if (preset.name == name) {
       parameters.num_steps = kPresetSteps;
+      parameters.solver = Solver::kEuler;
+      parameters.cfg_interval = 1;
       parameters.cfg_scale_text = preset.cfg_scale_text;
       parameters.cfg_scale_speaker = preset.cfg_scale_speaker;
       parameters.cfg_min_t = kPresetMinT;

@@ -15,9 +15,14 @@ inline constexpr int64_t kMaxFrames = kMaxLatentFrames;  // of one generation
 
 inline constexpr int64_t kAutoFrames = 0;  // a window as long as the text needs
 
+// How a step is computed from velocities; the formulas stand in solver.h.
+enum class Solver { kEuler, kAb2, kHeun };
+
 // Ranges and meanings stand in the table of speech_parameters.h.
 struct SamplerParameters {
   int64_t num_steps = 40;
+  Solver solver = Solver::kEuler;
+  int64_t cfg_interval = 1;
   double cfg_scale_text = 3;
   double cfg_scale_speaker = 8;
   double cfg_min_t = 0.5;

@@ -239,8 +239,10 @@ void SpeechJob::apply(Trajectory& trajectory, const Tensor& v, double seconds) {
   Chunk& chunk = *std::find_if(chunks_.begin(), chunks_.end(), [&](const Chunk& candidate) {
     return candidate.attempt && candidate.attempt->trajectory() == &trajectory;
   });
+  summary_.evaluations += v.rows() / trajectory.x().rows();
+  const int64_t before = chunk.attempt->steps_done();
   in_chunk(chunk, [&] { chunk.attempt->apply(v); });
-  report(chunk);
+  if (chunk.attempt->steps_done() > before) report(chunk);
 }
 
 void SpeechJob::report(const Chunk& chunk) {

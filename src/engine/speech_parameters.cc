@@ -21,7 +21,7 @@ struct AutoFrames {
 using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
                            std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*,
                            Continuity*, NumberStyle*, ParenthesesStyle*, EmojiStyle*, CodeStyle*,
-                           DateOrder*, std::vector<std::string>*>;
+                           DateOrder*, std::vector<std::string>*, Solver*>;
 using Integer = std::variant<int64_t, uint64_t>;
 
 struct Parameter {
@@ -58,8 +58,8 @@ constexpr int64_t kForcedSpeakerLayers = 24;
         [](SpeechParameters& p) -> Field { return &p.name; }        \
   }
 
-const std::array<Parameter, 33>& parameters_in_order() {
-  static const std::array<Parameter, 33> table = {
+const std::array<Parameter, 35>& parameters_in_order() {
+  static const std::array<Parameter, 35> table = {
       ECHO_PARAMETER(seed, kInteger, "0", 0, kLargestSeed,
                      "start of the noise; the same seed and settings give the same audio"),
       Parameter{{"profile", ParameterType::kProfile, "published", 0, 1,
@@ -68,7 +68,17 @@ const std::array<Parameter, 33>& parameters_in_order() {
                  "natural"},
                 [](SpeechParameters& p) -> Field { return &p.profile; }},
       ECHO_PARAMETER(num_steps, kInteger, "40", 1, 1000,
-                     "Euler steps; more take longer and change little beyond 40"),
+                     "steps from noise to speech; more take longer and change little beyond 40"),
+      Parameter{{"solver",
+                 ParameterType::kChoice,
+                 "euler",
+                 0,
+                 1,
+                 "how a step is computed: euler as published; ab2 uses the velocity of the step "
+                 "before too; heun computes two velocities in a step",
+                 {},
+                 "euler ab2 heun"},
+                [](SpeechParameters& p) -> Field { return &p.solver; }},
       ECHO_PARAMETER(cfg_scale_text, kNumber, "3", 0, 100,
                      "how strongly the text guides; 0 saves that part of the work"),
       ECHO_PARAMETER(cfg_scale_speaker, kNumber, "8", 0, 100,
@@ -76,6 +86,9 @@ const std::array<Parameter, 33>& parameters_in_order() {
       ECHO_PARAMETER(cfg_min_t, kNumber, "0.5", 0, 1,
                      "guidance acts at times from cfg_min_t; time runs from 0.999 down to 0"),
       ECHO_PARAMETER(cfg_max_t, kNumber, "1", 0, 1, "guidance acts at times up to cfg_max_t"),
+      ECHO_PARAMETER(cfg_interval, kInteger, "1", 1, 1000,
+                     "guidance is computed in every so many evaluations, and used again in those "
+                     "between"),
       ECHO_PARAMETER(truncation_factor, kNumber, "null", kSmallestFactor, 2,
                      "multiplies the noise; 0.8 sounds flatter and steadier"),
       ECHO_PARAMETER(rescale_k, kNumber, "null", kSmallestFactor, 100,
@@ -533,6 +546,10 @@ std::vector<std::string> parameter_warnings(const SpeechParameters& parameters) 
     warnings.push_back(
         "force_speaker has no effect beside all three of speaker_kv_scale, "
         "speaker_kv_min_t and speaker_kv_max_layers");
+  }
+  if (parameters.cfg_interval > 1 && parameters.cfg_scale_text == 0 &&
+      parameters.cfg_scale_speaker == 0) {
+    warnings.push_back("cfg_interval has no effect without guidance");
   }
   if (!parameters.text_processing) {
     const SpeechParameters defaults;

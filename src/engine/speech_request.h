@@ -91,6 +91,9 @@ enum class VoiceCacheUse { kNoVoice, kHit, kMiss };
 struct SpeechSummary {
   uint64_t sample_count = 0;  // given out, mono, kModelRate
   std::vector<SpokenChunk> chunks;
+  // Velocities of one sequence that the model computed, in all takes: 80 for 40 steps of which half
+  // are guided by text and voice.
+  int64_t evaluations = 0;
   StageTimings timings;
   VoiceCacheUse voice_cache = VoiceCacheUse::kNoVoice;
   std::vector<std::string> warnings;  // sentences for the caller

@@ -29,6 +29,7 @@ Trajectory::Trajectory(DitSession& session, const SamplerParameters& parameters,
                        Conditions conditions)
     : session_(session),
       parameters_(parameters),
+      solver_(parameters),
       noise_(std::move(noise)),
       conditions_(std::move(conditions)),
       block_sizes_(parameters.block_sizes),
@@ -67,6 +68,7 @@ void Trajectory::extend(int64_t frames) {
 
 void Trajectory::begin_block() {
   step_ = 0;
+  solver_.begin();
   // The prefix goes first: its last patch may reach into this block, where it must still be zero.
   prefix_ = {};
   if (start_pos_ > 0) {
@@ -101,7 +103,7 @@ std::vector<DitLane> Trajectory::lanes() const {
     conditional.speaker_scaled_layers = *parameters_.speaker_kv_max_layers;
   }
   std::vector<DitLane> lanes = {conditional};
-  if (is_guided(times_[step_], parameters_)) {
+  if (solver_.needs_guidance(times_[step_])) {
     if (parameters_.cfg_scale_text != 0) {
       lanes.push_back(conditional);
       lanes.back().text = nullptr;
@@ -116,30 +118,17 @@ std::vector<DitLane> Trajectory::lanes() const {
 
 void Trajectory::apply(const Tensor& v) {
   const float t = times_[step_], t_next = times_[step_ + 1];
-  GuidedStep step;
-  step.t = t;
-  step.t_next = t_next;
-  if (parameters_.rescale_k && parameters_.rescale_sigma) {
-    step.rescale = true;
-    step.rescale_k = static_cast<float>(*parameters_.rescale_k);
-    step.rescale_sigma = static_cast<float>(*parameters_.rescale_sigma);
-  }
   const std::vector<DitLane> order = lanes();
   Tensor v_text, v_speaker;
   for (size_t lane = 1; lane < order.size(); ++lane) {
-    const Tensor rows = v.row_range(static_cast<int64_t>(lane) * x_.rows(), x_.rows());
-    if (!order[lane].text) {
-      v_text = rows;
-      step.cfg_scale_text = static_cast<float>(parameters_.cfg_scale_text);
-    } else {
-      v_speaker = rows;
-      step.cfg_scale_speaker = static_cast<float>(parameters_.cfg_scale_speaker);
-    }
+    (order[lane].text ? v_speaker : v_text) =
+        v.row_range(static_cast<int64_t>(lane) * x_.rows(), x_.rows());
   }
-  guided_step(x_, v.row_range(0, x_.rows()), v_text, v_speaker, step);
+  if (!solver_.apply(x_, v.row_range(0, x_.rows()), v_text, v_speaker, t, t_next)) return;
 
   if (ends_speaker_scale(t, t_next, parameters_)) {
     speaker_scale_ /= static_cast<float>(*parameters_.speaker_kv_scale);
+    solver_.break_off();
   }
   if (++step_ < num_steps()) return;
   step_ = 0;

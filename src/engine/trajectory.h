@@ -9,6 +9,7 @@
 
 #include "engine/modulation_cache.h"
 #include "engine/sampler_parameters.h"
+#include "engine/solver.h"
 #include "models/echo_dit.h"
 
 namespace echo {
@@ -23,12 +24,13 @@ struct Conditions {
   Tensor continuation;  // (T, 80) float32, what was spoken before; may be empty
 };
 
-// The sampler as a state machine: whoever holds it asks for the lanes of the next step, has the
-// model compute their velocities, and applies them. Nothing else depends on other trajectories, so
-// any number may advance side by side. Used by the device's thread alone.
+// The sampler as a state machine: whoever holds it asks for the lanes of the next evaluation, has
+// the model compute their velocities, and applies them. Nothing else depends on other trajectories,
+// so any number may advance side by side. Used by the device's thread alone.
 //
 // Lanes that cannot change the result are left out: those of a guidance with scale 0, the speaker's
-// without a voice, and all but the conditional one outside the guidance window.
+// without a voice, and all but the conditional one outside the guidance window or where guidance
+// computed before is used again.
 class Trajectory {
  public:
   // parameters: validated. Errors: kInvalidArgument when continuation and blocks together pass
@@ -42,12 +44,13 @@ class Trajectory {
   int64_t steps_total() const { return static_cast<int64_t>(block_sizes_.size()) * num_steps(); }
   int64_t num_steps() const { return parameters_.num_steps; }
 
-  // Of the next step; not to be asked of a finished trajectory.
-  int64_t schedule_step() const { return step_; }
+  // Of the next evaluation; not to be asked of a finished trajectory.
+  int64_t schedule_step() const { return step_ + solver_.stage(); }
   std::vector<DitLane> lanes() const;
   const Tensor& x() const { return x_; }  // (S, 80)
 
-  // Takes the step: v (lanes * S, 80) holds the velocities of lanes(), in their order.
+  // Takes the evaluation: v (lanes * S, 80) holds the velocities of lanes(), in their order. A step
+  // is one evaluation, or two of Heun's.
   void apply(const Tensor& v);
 
   // Adds a block after the last: what it gives is as if it had been asked for at the beginning.
@@ -65,6 +68,7 @@ class Trajectory {
 
   DitSession& session_;
   SamplerParameters parameters_;
+  GuidedSolver solver_;
   NoiseSource noise_;
   Conditions conditions_;
   std::vector<int64_t> block_sizes_;
@@ -80,7 +84,7 @@ class Trajectory {
   float speaker_scale_ = 1;
 };
 
-// The velocities of the next step of each, one after the other, from one forward pass.
+// The velocities of the next evaluation of each, one after the other, from one forward pass.
 Tensor velocities(DitSession& session, ModulationCache& modulations,
                   std::span<Trajectory* const> batch);
 

@@ -10,7 +10,8 @@
 
 namespace echo {
 
-// {"sample_rate", "codec", "bitrate", "duration", "seed", "device", "model", "chunks",
+// {"sample_rate", "codec", "bitrate", "duration", "seed", "solver", "steps", "cfg_interval",
+// "evaluations", "device", "model", "chunks",
 // "voice_cache", "warnings", "timings"}. The warnings of `speech` are made presentable: `secrets`
 // are hidden in them.
 Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,

@@ -46,7 +46,8 @@ class AbbreviationReader {
     for (size_t at = 0; at < text_.size(); ++at) {
       const char32_t before = at > 0 ? text_[at - 1] : U' ';
       if (!is_ascii_letter(text_[at]) || is_word_character(before) || is_one_of(before, U".'@_") ||
-          (before == U'-' && !(at > 1 && text_[at - 2] == U'.')) || (before == U'/' && at > 1)) {
+          (before == U'-' && !(at > 1 && text_[at - 2] == U'.') && !follows_day(at)) ||
+          (before == U'/' && at > 1)) {
         continue;
       }
       if (const auto end = read_at(at)) at = *end - 1;
@@ -137,16 +138,31 @@ class AbbreviationReader {
       const bool address = known.reading.substr(0, 3) == U"Mis" || word == U"Ms.";
       return name_follows || (joined && address) ? std::optional(known.reading) : std::nullopt;
     }
-    if (known.kind == U"number") {
+    if (known.kind == U"number" && word != U"c.") {
       return is_digit(after) ? std::optional(known.reading) : std::nullopt;
     }
     if (known.kind == U"date") {
       const bool dash =
           is_one_of(after, U"-\u2013:") || (at > 0 && is_one_of(text_[at - 1], U"-\u2013"));
-      const bool date =
-          is_digit(after) || after == U',' || dash || months().count(word_at(next)) > 0;
+      const bool date = is_digit(after) || after == U',' || dash || months().count(next_word) > 0 ||
+                        is_part_of_day(next_word);
       return date ? std::optional(known.reading) : std::nullopt;
     }
+    if (known.kind == U"street") {
+      const std::u32string_view before = word_before(at);
+      const bool ends = next >= text_.size() || is_break(after) || (next == end && after == U',');
+      return ends && !before.empty() && is_upper(before[0]) ? std::optional(known.reading)
+                                                            : std::nullopt;
+    }
+    if (known.kind == U"month") {
+      const std::u32string_view before = word_before(at);
+      const bool day = !before.empty() && is_digit(before[0]) && before.size() <= 4;
+      return is_digit(after) || day ? std::optional(known.reading) : std::nullopt;
+    }
+    if (known.kind == U"day") {
+      return is_day(at, end) ? std::optional(known.reading) : std::nullopt;
+    }
+    if (word == U"c.") return century_or_circa(at, next);
     if (known.kind == U"direction") {
       const std::u32string_view before = word_before(at);
       const bool house = !before.empty() && is_digit(before[0]);
@@ -160,6 +176,58 @@ class AbbreviationReader {
     if (word == U"Co." && word_before(at).empty()) return std::nullopt;
     // "lb. and co." of a sentence that begins with a small "est." are no traps worth more rules.
     return known.reading;
+  }
+
+  // "Mon-Fri": whether the word before the hyphen before `at` is a day's name.
+  bool follows_day(size_t at) const {
+    const std::u32string_view word = word_before(at - 1);
+    const auto found = abbreviations().find(word);
+    return found != abbreviations().end() && found->second.kind == U"day";
+  }
+
+  static bool is_part_of_day(std::u32string_view word) {
+    return word == U"morning" || word == U"afternoon" || word == U"evening" || word == U"night";
+  }
+
+  // Whether "Mon" is a day: before a date, at a line's beginning before a colon or a comma, and
+  // within a sentence where no name and no verb would stand. The sun is seldom one.
+  bool is_day(size_t at, size_t end) const {
+    if (day_before_date(end)) return true;
+    const size_t next = skip_space(end);
+    const char32_t after = draft_.at(next);
+    size_t before = at;
+    while (before > 0 && text_[before - 1] == U' ') --before;
+    const char32_t last = before > 0 ? text_[before - 1] : 0;
+    if (last == 0 || is_mark(last)) return next == end && is_one_of(after, U",:-\u2013");
+    if (is_one_of(last, U".?!")) return false;
+    const std::u32string_view word = std::u32string_view(text_).substr(at, end - at);
+    if (word == U"Sun" && !is_one_of(last, U"-\u2013")) {
+      static const WordSet leads = {U"closed", U"every", U"next", U"until", U"through"};
+      return leads.count(word_before(at)) > 0;
+    }
+    return after == 0 || is_mark(after) || is_digit(after) || is_one_of(after, U",;.)&-\u2013:") ||
+           is_part_of_day(word_at(next));
+  }
+
+  // "Fri 13 Oct", "Mon, Jun 3": whether a day's name that ends at `at` has its date behind it.
+  bool day_before_date(size_t at) const {
+    size_t next = skip_space(draft_.at(at) == U',' ? at + 1 : at);
+    if (next == at) return false;
+    if (is_digit(draft_.at(next))) {
+      while (is_word_character(draft_.at(next))) ++next;
+      next = skip_space(next);
+    }
+    return months().count(word_at(next)) > 0;
+  }
+
+  // "c. 1200", "the 18th c."
+  std::optional<std::u32string> century_or_circa(size_t at, size_t next) const {
+    size_t digits = next;
+    while (is_digit(draft_.at(digits))) ++digits;
+    if (digits >= next + 3) return U"circa";
+    const std::u32string_view before = word_before(at);
+    const bool ordinal = before.size() > 2 && is_digit(before[0]) && is_letter(before.back());
+    return ordinal ? std::optional<std::u32string>(U"century") : std::nullopt;
   }
 
   // St. Louis, Main St.; Dr. Who, Ocean Dr.

@@ -206,7 +206,14 @@ class AddressReader {
         return std::nullopt;
       }
     }
-    return Spoken{at + end, said + U" at " + said_host(host)};
+    said += U" at " + said_host(host);
+    // git@example.com:anna/tools.git
+    const std::u32string_view path = whole.substr(end);
+    if (path.size() > 1 && path[0] == U':' && is_word_character(path[1])) {
+      return Spoken{at + whole.size(),
+                    said + U" colon " + said_path(path.substr(1), U'/', U" slash ")};
+    }
+    return Spoken{at + end, said};
   }
 
   std::optional<Spoken> read_bare_host(size_t at, std::u32string_view whole) const {
@@ -295,7 +302,8 @@ class AddressReader {
       ++end;
     }
     if (end < at + 3 || !is_letter(text_[at + 1])) return std::nullopt;
-    return Spoken{end, U"at " + text_.substr(at + 1, end - at - 1)};
+    return Spoken{end,
+                  U"at " + said_words(std::u32string_view(text_).substr(at + 1, end - at - 1))};
   }
 
   // #tag, #3, #ff8800
@@ -307,6 +315,11 @@ class AddressReader {
     }
     const std::u32string_view tag = std::u32string_view(text_).substr(at + 1, end - at - 1);
     if (tag.empty()) return std::nullopt;
+    // An order's number, #A-1029.
+    if (tag.size() <= 3 && is_all(tag, is_upper) && draft_.at(end) == U'-' &&
+        is_digit(draft_.at(end + 1))) {
+      return Spoken{end, U"number " + std::u32string(tag)};
+    }
     if (is_all(tag, is_digit)) {
       return tag.size() > 5 ? std::nullopt
                             : std::optional(Spoken{end, U"number " + std::u32string(tag)});

@@ -285,6 +285,19 @@ class BlockReader {
     return false;
   }
 
+  // The end of bars and spaces, and of cells that have a dash and nothing else.
+  size_t empty_cells_end(size_t at, size_t end) const {
+    while (true) {
+      while (at < end && is_one_of(text_[at], U"| ")) ++at;
+      size_t dash = at;
+      while (dash < end && is_one_of(text_[dash], U"-\u2013\u2014")) ++dash;
+      size_t next = dash;
+      while (next < end && text_[next] == U' ') ++next;
+      if (dash == at || (next < end && text_[next] != U'|')) return at;
+      at = next;
+    }
+  }
+
   // Cells become a sentence, with a comma between them.
   void read_cells(const Line& line) {
     bool said = false;
@@ -295,7 +308,7 @@ class BlockReader {
         continue;
       }
       size_t end = at;
-      while (end < line.text_end && is_one_of(text_[end], U"| ")) ++end;
+      end = empty_cells_end(end, line.text_end);
       size_t begin = at;
       while (begin > line.text_begin && text_[begin - 1] == U' ') --begin;
       begin = std::max(begin, draft_.replaced_until());

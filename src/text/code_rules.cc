@@ -59,6 +59,19 @@ void read_fences(Draft& draft, CodeStyle style) {
   draft.commit();
 }
 
+// An index, "v[0]", which would be a footnote's number elsewhere.
+std::u32string without_index(std::u32string_view code) {
+  std::u32string result;
+  bool open = false;
+  for (size_t at = 0; at < code.size(); ++at) {
+    const bool opens = code[at] == U'[' && at > 0 && is_word_character(code[at - 1]);
+    if (opens) result += U' ';
+    if (!opens && !(open && code[at] == U']')) result += code[at];
+    open = opens || (open && code[at] != U']');
+  }
+  return result;
+}
+
 // `x` without its ticks. Of a tag, "<div>", the name is what is said.
 void read_inline_code(Draft& draft) {
   const std::u32string& text = draft.text();
@@ -84,7 +97,7 @@ void read_inline_code(Draft& draft) {
       inside = inside.substr(1, inside.size() - 2);
       if (inside[0] == U'/') inside.erase(0, 1);
     }
-    draft.replace(at, after, inside, Rule::kMarkup);
+    draft.replace(at, after, without_index(inside), Rule::kMarkup);
     at = after - 1;
   }
   draft.commit();

@@ -65,6 +65,9 @@ std::optional<Reading> read_one_time(const NumberText& text, size_t at) {
     return Reading{end, cardinal_words(hour->digits) + half_day(text, hour->end)};
   }
   const auto minute = field(text, hour->end + 1, 2, 2);
+  if (minute && text.at(minute->end) == U',' && is_digit(text.at(minute->end + 1))) {
+    return std::nullopt;  // 1:50,000 is a scale
+  }
   if (!minute || minute->value > 59 || !text.ends_at(minute->end)) {
     // "7:05pm" goes on with letters.
     if (!minute || half_day_end(text, minute->end) == 0) return std::nullopt;
@@ -79,6 +82,14 @@ std::optional<Reading> read_one_time(const NumberText& text, size_t at) {
     end = second->end;
   } else if (minute->value > 0) {
     words += U" " + minute_words(*minute);
+  }
+  // A race's time: 12:35.36
+  if (text.at(end) == U'.' && is_digit(text.at(end + 1))) {
+    size_t last = end + 1;
+    while (is_digit(text.at(last))) ++last;
+    if (!text.ends_at(last)) return std::nullopt;
+    words += U" point " + digit_words(text.text.substr(end + 1, last - end - 1));
+    return Reading{last, words};
   }
   const size_t half_end = half_day_end(text, end);
   if (half_end > 0) return Reading{half_end, words + half_day(text, end)};
@@ -116,7 +127,8 @@ std::optional<Reading> read_iso_date(const NumberText& text, size_t at) {
   return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
 }
 
-bool follows_day(const NumberText& text, size_t at) {
+// Whether a day stands before "3/4", or a word that a day follows: "on 3/4", but "on 3/4 of them".
+bool follows_day(const NumberText& text, size_t at, size_t last) {
   size_t end = at;
   while (end > 0 && is_one_of(text.at(end - 1), U" ,")) --end;
   size_t begin = end;
@@ -125,6 +137,9 @@ bool follows_day(const NumberText& text, size_t at) {
   for (const std::u32string_view day :
        {U"Monday", U"Tuesday", U"Wednesday", U"Thursday", U"Friday", U"Saturday", U"Sunday"}) {
     if (word == day) return true;
+  }
+  for (const std::u32string_view lead : {U"on", U"by", U"until", U"till", U"due", U"since"}) {
+    if (word == lead) return text.text.substr(last, 3) != U" of";
   }
   return false;
 }
@@ -138,7 +153,8 @@ std::optional<Reading> read_short_date(const NumberText& text, size_t at) {
   if (!second) return std::nullopt;
   // "Tue. 3/4": a day's name makes a date of what else is a fraction.
   const bool whole = text.at(second->end) == separator;
-  if (!whole && separator == U'/' && follows_day(text, at) && text.ends_at(second->end)) {
+  if (!whole && separator == U'/' && text.ends_at(second->end) &&
+      follows_day(text, at, second->end)) {
     const bool day_first = text.date_order == DateOrder::kDayFirst;
     const Field& month = day_first ? *second : *first;
     const Field& day = day_first ? *first : *second;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/characters.h"
+#include "text/tables.h"
 
 namespace echo {
 namespace {
@@ -56,12 +57,27 @@ void Draft::replace(size_t begin, size_t end, std::u32string_view by, Rule rule)
 void Draft::say(size_t begin, size_t end, std::u32string_view words, Rule rule) {
   size_t before = begin;
   while (before > 0 && is_one_of(text_[before - 1], U" \"'(")) --before;
-  const bool starts = before == 0 || is_mark(text_[before - 1]) ||
-                      (before < begin && is_one_of(text_[before - 1], U".?!\n")) ||
-                      text_[before - 1] == U'\n';
+  const bool starts =
+      before == 0 || is_mark(text_[before - 1]) ||
+      (before < begin && is_one_of(text_[before - 1], U".?!\n") && !is_abbreviation(before)) ||
+      text_[before - 1] == U'\n';
   std::u32string by(words);
   if (starts && !by.empty()) by[0] = upper_case(by[0]);
   replace(begin, end, by, rule);
+}
+
+bool Draft::is_abbreviation(size_t end) const {
+  static const WordSet known = [] {
+    WordSet set;
+    for (const auto& row : table_rows(table_abbreviations)) set.insert(row[0]);
+    return set;
+  }();
+  size_t begin = end;
+  while (begin > 0 && end - begin < 10 && !is_white_space(text_[begin - 1]) &&
+         !is_mark(text_[begin - 1]) && !is_one_of(text_[begin - 1], U"(\"'")) {
+    --begin;
+  }
+  return known.count(std::u32string_view(text_).substr(begin, end - begin)) > 0;
 }
 
 Draft::Origin Draft::origin_of(size_t begin, size_t end) const {

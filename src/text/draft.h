@@ -78,6 +78,8 @@ class Draft {
   };
 
   Origin origin_of(size_t begin, size_t end) const;
+  // Whether a word with a point that is no full stop ends at `end`.
+  bool is_abbreviation(size_t end) const;
 
   std::u32string source_;
   std::u32string text_;

@@ -8,7 +8,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kLongestSmiley = 4;
+constexpr size_t kLongestSmiley = 10;
 // Before these a picture is part of the sentence: "my (dog) Max".
 constexpr std::u32string_view kGoesOn =
     U" the a an my your his her our their to in on at of with and or for i we from is are "
@@ -82,11 +82,11 @@ class EmojiRemover {
   // A smiley stands between spaces, or before a mark that ends something.
   size_t smiley_end(size_t at) const {
     const char32_t c = text_[at];
-    if (!is_one_of(c, U":;=<>^-TOoxXD\\")) return at;
+    if (!is_one_of(c, U":;=<>^-TOoxXD\\\u00AF(\u0295")) return at;
     if (at > 0 && !is_white_space(text_[at - 1]) && !is_mark(text_[at - 1]) &&
         !is_one_of(text_[at - 1], U".!?,"))
       return at;
-    for (size_t size = kLongestSmiley + 1; size >= 2; --size) {
+    for (size_t size = kLongestSmiley; size >= 2; --size) {
       if (at + size > text_.size()) continue;
       const char32_t after = draft_.at(at + size);
       const bool ends =
@@ -134,7 +134,7 @@ class EmojiRemover {
     } else if (hearts && says_who_loves(begin) && is_word_character(after)) {
       by = U" love ";
     } else if (after == 0 || is_white_space(after) || is_mark(after) ||
-               is_one_of(after, U".,!?;:)")) {
+               is_one_of(after, U".,!?;:)") || (after == U'"' && text_[end - 1] != U' ')) {
       by = U"";
     } else if (ends_a_sentence(begin, before, after, end)) {
       by = U". ";

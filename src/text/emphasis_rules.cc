@@ -153,7 +153,23 @@ class EmphasisReader {
     const bool sound = close.end - close.begin == 1 && is_sound(inside, options_);
     const Rule rule = sound ? Rule::kSound : Rule::kMarkup;
     edits_.push_back({open.begin, open.end, sound ? U"(" : U"", rule});
-    edits_.push_back({close.begin, close.end, sound ? U")" : U"", rule});
+    const bool own = !sound && close.end - close.begin == 1 && is_sentence(open, close, inside);
+    edits_.push_back({close.begin, close.end, sound ? U")" : own ? U"." : U"", rule});
+  }
+
+  // What somebody does between two sentences, *rolls eyes*, is one of its own.
+  bool is_sentence(const Delimiter& open, const Delimiter& close,
+                   std::u32string_view inside) const {
+    if (inside.empty() || !is_lower(inside.front()) || !is_letter(inside.back())) return false;
+    size_t before = open.begin;
+    while (before > 0 && text_[before - 1] == U' ') --before;
+    if (before > 0 && !is_mark(text_[before - 1]) &&
+        (before == open.begin || !is_one_of(text_[before - 1], U".?!"))) {
+      return false;
+    }
+    size_t after = close.end;
+    while (is_one_of(draft_.at(after), U" *_\"")) ++after;
+    return draft_.at(close.end) == U' ' && is_upper(draft_.at(after));
   }
 
   Draft& draft_;

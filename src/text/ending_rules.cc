@@ -85,6 +85,11 @@ class Tidier {
       return end;
     }
     std::u32string by = mixed ? strongest(run) : std::u32string(stops_of(run));
+    // "(sobs) ...I cannot": the ellipsis belongs to what comes.
+    if (is_white_space(run.front()) && !at_end && !is_white_space(run.back()) &&
+        stops_of(run).size() >= 3 && is_word_character(draft_.at(end))) {
+      by = U" " + std::u32string(stops_of(run));
+    }
     // ". . ." is how some write an ellipsis.
     if (!at_edge && is_white_space(run.back())) by += U' ';
     put(begin, end, by);

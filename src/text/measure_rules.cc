@@ -26,6 +26,20 @@ const std::map<std::u32string, Unit, std::less<>>& units() {
   return map;
 }
 
+// The word after one space at `at`; empty where there is none.
+std::u32string_view next_word(const NumberText& text, size_t at) {
+  if (text.at(at) != U' ') return {};
+  size_t end = at + 1;
+  while (is_letter(text.at(end)) && end - at < 20) ++end;
+  return text.text.substr(at + 1, end - at - 1);
+}
+
+// "a 400g tin", "a 4 min read": what is measured stands behind its measure.
+bool measures_next(const NumberText& text, size_t at) {
+  static const WordSet nouns = table_words(table_measured_nouns);
+  return nouns.count(next_word(text, at)) > 0;
+}
+
 // "There were 10 in. Then ..." has no inches.
 bool needs_no_space(std::u32string_view unit) { return unit == U"in."; }
 
@@ -121,6 +135,17 @@ std::u32string slashed_words(const NumberText& text, size_t begin, const Fractio
   return first + U" over " + second;
 }
 
+// Whether the " at `at` stands for inches: no quotation is open that it could close.
+bool is_inch_sign(const NumberText& text, size_t at) {
+  constexpr size_t kReach = 300;
+  if (text.at(at) != U'"' || is_word_character(text.at(at + 1))) return false;
+  bool open = false;
+  for (size_t i = at; i-- > 0 && at - i < kReach && text.at(i) <= 0x10FFFF;) {
+    open = open != (text.at(i) == U'"');
+  }
+  return !open;
+}
+
 // The unit behind a reading joins it.
 void add_unit(const NumberText& text, Reading& reading, bool several) {
   if (const auto unit = read_unit(text, reading.end, several)) {
@@ -145,9 +170,12 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
     const auto found = units().find(name);
     if (found == units().end() || !text.ends_at(begin + size)) continue;
     if (space && needs_no_space(name)) continue;
+    if (name.back() == U'.' && text.at(begin + size) == U'.') continue;  // an ellipsis
+    if (name == U"m" && !space && counts_millions(text, begin + size)) continue;
     if (hyphen && !is_letter(name[0])) continue;
     std::u32string words = hyphen ? U"-" : U" ";
-    words += several && !hyphen ? found->second.several : found->second.one;
+    const bool plural = several && !hyphen && !measures_next(text, begin + size);
+    words += plural ? found->second.several : found->second.one;
     size_t next = begin + size;
     while (text.at(next) == U' ') ++next;
     // "5 lb." at a sentence's end has one point for two.
@@ -158,6 +186,11 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
     return Reading{begin + size, words};
   }
   return std::nullopt;
+}
+
+bool counts_millions(const NumberText& text, size_t at) {
+  static const WordSet nouns = table_words(table_counted_nouns);
+  return nouns.count(next_word(text, at)) > 0;
 }
 
 std::optional<Reading> read_per(const NumberText& text, size_t at) {
@@ -196,7 +229,10 @@ std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
   const bool written = is_digit(text.at(at));
   Reading reading{fraction->end,
                   written ? slashed_words(text, at, *fraction) : fraction_words(*fraction)};
-  add_unit(text, reading, false);
+  if (is_inch_sign(text, reading.end)) {
+    return Reading{reading.end + 1, reading.words + U" inch"};
+  }
+  add_unit(text, reading, reading.words.find(U" over ") != reading.words.npos);
   return reading;
 }
 
@@ -226,6 +262,14 @@ std::optional<Reading> read_range(const NumberText& text, size_t at) {
 std::optional<Reading> read_measure(const NumberText& text, size_t at) {
   const auto number = parse_literal(text, at);
   if (!number) return std::nullopt;
+  // An oven's heat: 180C, 350F.
+  const char32_t scale = text.at(number->end);
+  if ((scale == U'C' || scale == U'F') && number->whole.size() == 3 && number->is_integer() &&
+      text.ends_at(number->end + 1)) {
+    return Reading{number->end + 1,
+                   styled_number(text, *number) +
+                       (scale == U'C' ? U" degrees Celsius" : U" degrees Fahrenheit")};
+  }
   // 5'10"
   if (text.at(number->end) == U'\'' && number->small_value() > 0 &&
       is_digit(text.at(number->end + 1))) {
@@ -236,9 +280,9 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at) {
                      quantity_words(*number) + U" foot " + quantity_words(*inches)};
     }
   }
-  const auto unit = read_unit(text, number->end, !number->is_one());
-  if (!unit) return std::nullopt;
   Reading reading{number->end, styled_number(text, *number)};
+  if (is_inch_sign(text, number->end)) return Reading{number->end + 1, reading.words + U" inch"};
+  if (!read_unit(text, number->end, !number->is_one())) return std::nullopt;
   add_unit(text, reading, !number->is_one());
   return reading;
 }

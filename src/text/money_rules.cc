@@ -99,12 +99,26 @@ void add_rate(const NumberText& text, Reading& reading) {
   }
 }
 
+// 3,50 and 1.300,00 are how Europe writes 3.50 and 1,300.00.
+void read_european(const NumberText& text, Literal& number) {
+  const bool hundredths = text.at(number.end) == U',' && is_digit(text.at(number.end + 1)) &&
+                          is_digit(text.at(number.end + 2)) && !is_digit(text.at(number.end + 3));
+  if (!hundredths || number.grouped || (!number.is_integer() && number.decimals.size() != 3))
+    return;
+  number.whole += number.decimals;
+  number.decimals = text.text.substr(number.end + 1, 2);
+  number.end += 3;
+}
+
 // $3.50, €1.2M, $10-20
 std::optional<Reading> read_leading(const NumberText& text, size_t at, const Currency& currency) {
   size_t begin = at + currency.sign.size();
   if (text.at(begin) == U' ') ++begin;
-  const auto number = parse_literal(text, begin);
+  const bool minus = text.at(begin) == U'-' && is_digit(text.at(begin + 1));
+  if (minus) ++begin;
+  auto number = parse_literal(text, begin);
   if (!number) return std::nullopt;
+  if (currency.sign.back() != U'$') read_european(text, *number);
   const auto scale = scale_at(text, number->end);
   const size_t end = scale ? scale->end : number->end;
   if (!text.ends_at(end)) return std::nullopt;
@@ -122,6 +136,7 @@ std::optional<Reading> read_leading(const NumberText& text, size_t at, const Cur
     }
   }
   add_rate(text, reading);
+  if (minus) reading.words.insert(0, U"minus ");
   return reading;
 }
 
@@ -131,14 +146,8 @@ std::optional<Reading> read_money(const NumberText& text, size_t at) {
   if (const Currency* currency = currency_at(text, at)) return read_leading(text, at, *currency);
   const auto number = parse_literal(text, at);
   if (!number) return std::nullopt;
-  // 3,50 € is how Europe writes 3.50.
   Literal amount = *number;
-  if (amount.is_integer() && !amount.grouped && text.at(amount.end) == U',' &&
-      is_digit(text.at(amount.end + 1)) && is_digit(text.at(amount.end + 2)) &&
-      !is_digit(text.at(amount.end + 3))) {
-    amount.decimals = text.text.substr(amount.end + 1, 2);
-    amount.end += 3;
-  }
+  read_european(text, amount);
   const size_t sign = text.at(amount.end) == U' ' ? amount.end + 1 : amount.end;
   if (!is_one_of(text.at(sign), U"\u20AC\u00A3\u00A5\u20B9\u20BD\u20BA\u20A9$"))
     return std::nullopt;

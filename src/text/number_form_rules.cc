@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "text/characters.h"
@@ -146,6 +148,14 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
     return number.small_value() >= 1000 && number.whole.size() == 4 ? year_words(number.whole)
                                                                     : quantity_words(number);
   };
+  // What is multiplied has a result, or is so much of something: "3 x 4 = 12", "2 x 150g".
+  const auto multiplies = [&](size_t last, bool space) {
+    size_t next = last;
+    while (text.at(next) == U' ') ++next;
+    const auto unit = read_unit(text, last, true);
+    return text.at(next) == U'=' ||
+           (space && unit && text.at(last) != U' ' && !read_unit(text, first.end, true));
+  };
   std::u32string words = side(first);
   size_t end = first.end;
   for (int more = 0; more < 2; ++more) {
@@ -158,7 +168,7 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
     if (space) ++place;
     const auto next = parse_literal(text, place);
     if (!next) break;
-    words += U" by " + side(*next);
+    words += (multiplies(next->end, space) ? U" times " : U" by ") + side(*next);
     end = next->end;
   }
   if (end == first.end) return std::nullopt;
@@ -170,12 +180,50 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
   return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
 }
 
+// Whether what ends at `at` is a term of algebra, "3x^2 - 2x + 1", and no multiple of something.
+bool is_term(const NumberText& text, size_t at) {
+  if (is_one_of(text.at(at), U"^\u00B2\u00B3*+=")) return true;
+  for (const std::u32string_view word : {U" squared", U" cubed", U" plus ", U" minus ", U" equals ",
+                                         U" to the power", U" divided"}) {
+    if (text.text.substr(at, word.size()) == word) return true;
+  }
+  return text.at(at) == U' ' && is_one_of(text.at(at + 1), U"-+=*/<>") && text.at(at + 2) == U' ';
+}
+
+// 1.5e10
+std::optional<Reading> read_scientific(const NumberText& text, const Literal& number) {
+  size_t at = number.end;
+  if ((text.at(at) | 0x20) != U'e') return std::nullopt;
+  const char32_t sign = text.at(++at);
+  if (is_one_of(sign, U"+-")) ++at;
+  const auto power = parse_literal(text, at);
+  if (!power || !power->is_integer() || power->whole.size() > 3 || !text.ends_at(power->end)) {
+    return std::nullopt;
+  }
+  return Reading{power->end, quantity_words(number) + U" times ten to the " +
+                                 (sign == U'-' ? U"minus " : U"") + cardinal_words(power->whole)};
+}
+
 std::optional<Reading> read_suffix(const NumberText& text, const Literal& number) {
   const char32_t suffix = text.at(number.end);
+  for (const auto& [sign, word] :
+       {std::pair(U"bn", U" billion"), {U"mn", U" million"}, {U"tn", U" trillion"}}) {
+    if (text.text.substr(number.end, 2) == sign && text.ends_at(number.end + 2)) {
+      return Reading{number.end + 2, quantity_words(number) + word};
+    }
+  }
   if (!text.ends_at(number.end + 1)) return std::nullopt;
-  if (suffix == U'x' || suffix == U'\u00D7') {
-    return Reading{number.end + 1,
-                   quantity_words(number) + (number.is_one() ? U" time" : U" times")};
+  if ((suffix == U'x' && !is_term(text, number.end + 1)) || suffix == U'\u00D7') {
+    Reading reading{number.end + 1,
+                    quantity_words(number) + (number.is_one() ? U" time" : U" times")};
+    if (const auto per = read_per(text, reading.end)) {
+      reading.end = per->end;
+      reading.words += per->words;
+    }
+    return reading;
+  }
+  if (suffix == U'm' && counts_millions(text, number.end + 1)) {
+    return Reading{number.end + 1, quantity_words(number) + U" million"};
   }
   const int value = number.small_value();
   if (suffix == U'M') return Reading{number.end + 1, quantity_words(number) + U" million"};
@@ -204,8 +252,14 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at) {
     const bool phone = has_sizes(groups, {3, 3, 4}) || has_sizes(groups, {1, 3, 3, 4});
     const bool short_phone = separator == U"-" && has_sizes(groups, {3, 4});
     const bool postal = separator == U"-" && has_sizes(groups, {5, 4});
+    // A book's number.
+    const size_t digits =
+        std::accumulate(groups.digits.begin(), groups.digits.end(), size_t{0},
+                        [](size_t sum, const std::u32string& group) { return sum + group.size(); });
+    const bool book =
+        separator == U"-" && groups.digits.size() >= 4 && (digits == 10 || digits == 13);
     const bool card = separator != U"." && has_sizes(groups, {4, 4, 4, 4});
-    if (phone || short_phone || postal || card)
+    if (phone || short_phone || postal || book || card)
       return Reading{groups.end, phone_words(groups.digits, false)};
   }
   return std::nullopt;
@@ -226,8 +280,9 @@ std::optional<Reading> read_technical(const NumberText& text, size_t at) {
                                     quantity_words(*last)};
     }
   }
-  const std::u32string between = second->whole.size() == 1 ? U" to " : U" ";
-  return Reading{second->end, quantity_words(*first) + between + quantity_words(*second)};
+  const bool ratio = second->whole.size() == 1 || second->grouped;
+  return Reading{second->end,
+                 quantity_words(*first) + (ratio ? U" to " : U" ") + year_or_quantity(*second)};
 }
 
 std::optional<Reading> read_form(const NumberText& text, size_t at) {
@@ -235,6 +290,7 @@ std::optional<Reading> read_form(const NumberText& text, size_t at) {
   const auto number = parse_literal(text, at);
   if (!number) return std::nullopt;
   if (const auto ordinal = read_ordinal(text, *number)) return ordinal;
+  if (const auto scientific = read_scientific(text, *number)) return scientific;
   if (const auto dimensions = read_dimensions(text, *number)) return dimensions;
   return read_suffix(text, *number);
 }

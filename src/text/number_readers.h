@@ -65,6 +65,8 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at);
 // A unit at `at`, after one space at most: its end, and its word for one or for several. `joined`
 // units, as in "a 5-km run", stay singular.
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several);
+// Whether the "m" before `at` counts millions: "8m copies".
+bool counts_millions(const NumberText& text, size_t at);
 // "/month" after a price or a measure: " per month".
 std::optional<Reading> read_per(const NumberText& text, size_t at);
 

@@ -5,6 +5,7 @@
 #include "text/number_readers.h"
 #include "text/number_words.h"
 #include "text/rules.h"
+#include "text/tables.h"
 
 namespace echo {
 namespace {
@@ -30,8 +31,7 @@ class NumberReader {
       }
       const auto reading = read_at(at);
       if (reading && reading->end > at) {
-        put(at, *reading);
-        at = reading->end;
+        at = put(at, *reading);
       } else {
         at = std::max(at + 1, skipped_end(at));
       }
@@ -62,6 +62,7 @@ class NumberReader {
     const bool spaced =
         at == 0 || is_white_space(before) || is_one_of(before, U"([\"'") || before > 0x10FFFF;
     if (is_one_of(c, U"-+.") && is_digit(next)) return spaced;
+    if (is_one_of(c, U"-+") && next == U'.' && is_digit(text_.at(at + 2))) return spaced;
     if (c == U'-' && is_one_of(next, kCurrencySigns)) return spaced;
     if (c == U'(' && is_digit(next)) return true;
     if (c == U'\'' && is_digit(next)) return spaced;
@@ -76,20 +77,22 @@ class NumberReader {
     if (c == U'(') return std::nullopt;
     if (c == U'-' || c == U'+') return read_signed(at);
     if (const auto money = read_money(text_, at)) return money;
-    // Behind a word and a hyphen a number is a part of a name: COVID-19.
-    if (at > 1 && text_.at(at - 1) == U'-' && is_letter(text_.at(at - 2))) return std::nullopt;
-    if (at > 0 && text_.at(at - 1) == U'/' && at > 1 && is_letter(text_.at(at - 2))) {
-      return std::nullopt;
-    }
-    // A part of something longer that was not understood.
-    if (at > 1 && is_one_of(text_.at(at - 1), U"-/:.,") && is_digit(text_.at(at - 2))) {
-      return std::nullopt;
-    }
+    if (at != after_slash_ && is_part_of_another(at)) return std::nullopt;
     for (const auto reader : {read_date, read_time, read_technical, read_fraction, read_range,
                               read_form, read_measure}) {
       if (const auto reading = reader(text_, at)) return reading;
     }
     return read_plain(at);
+  }
+
+  bool is_part_of_another(size_t at) const {
+    if (at < 2) return false;
+    const char32_t before = text_.at(at - 1), last = text_.at(at - 2);
+    // Behind a word and a hyphen a number is a part of a name, COVID-19, and so it is behind a
+    // slash.
+    if (is_one_of(before, U"-/") && is_letter(last)) return true;
+    // A part of something longer that was not understood.
+    return is_one_of(before, U"-/:.,") && is_digit(last);
   }
 
   std::optional<Reading> read_signed(size_t at) const {
@@ -106,28 +109,65 @@ class NumberReader {
   std::optional<Reading> read_plain(size_t at) const {
     const auto literal = parse_literal(text_, at);
     if (!literal || !text_.ends_at(literal->end)) return std::nullopt;
-    if (is_postal_code(at, *literal)) return Reading{literal->end, digit_words(literal->whole)};
+    if (is_postal_code(at, *literal) || is_code(at, *literal))
+      return Reading{literal->end, digit_words(literal->whole)};
     const std::u32string words = styled_number(text_, *literal);
     if (words == text_.text.substr(at, literal->end - at)) return std::nullopt;
     return Reading{literal->end, words};
   }
 
-  // "IL 62704"
+  // "IL 62704", and ", 75001 Paris"
   bool is_postal_code(size_t at, const Literal& number) const {
-    return number.whole.size() == 5 && number.decimals.empty() && !number.grouped && at >= 3 &&
-           text_.at(at - 1) == U' ' && is_upper(text_.at(at - 2)) && is_upper(text_.at(at - 3)) &&
+    if (number.whole.size() != 5 || !number.decimals.empty() || number.grouped || at < 3 ||
+        text_.at(at - 1) != U' ') {
+      return false;
+    }
+    if (text_.at(at - 2) == U',') {
+      return text_.at(number.end) == U' ' && is_upper(text_.at(number.end + 1));
+    }
+    return is_upper(text_.at(at - 2)) && is_upper(text_.at(at - 3)) &&
            (at == 3 || !is_word_character(text_.at(at - 4)));
   }
 
-  void put(size_t at, const Reading& reading) {
+  // "Your code is 482913", "account 1234567"
+  bool is_code(size_t at, const Literal& number) const {
+    if (number.whole.size() <= kPlainDigits || !number.is_integer() || number.grouped) return false;
+    static const WordSet codes = {U"code",    U"codes",    U"PIN",      U"pin",      U"passcode",
+                                  U"account", U"password", U"ID",       U"id",       U"ticket",
+                                  U"order",   U"case",     U"tracking", U"reference"};
+    size_t end = at;
+    for (int words = 0; words < 3; ++words) {
+      while (end > 0 && is_one_of(text_.at(end - 1), U" :#")) --end;
+      size_t begin = end;
+      while (begin > 0 && is_letter(text_.at(begin - 1)) && end - begin < 10) --begin;
+      const std::u32string_view word = text_.text.substr(begin, end - begin);
+      if (codes.count(word)) return true;
+      if (word != U"is" && word != U"number") return false;
+      end = begin;
+    }
+    return false;
+  }
+
+  // Returns where to go on.
+  size_t put(size_t at, const Reading& reading) {
     std::u32string words = reading.words;
+    // "$0.02/1K", "100 g/3.5 oz"
+    const bool price = is_one_of(text_.at(at), kCurrencySigns);
+    if (text_.at(reading.end) == U'/' && is_digit(text_.at(reading.end + 1)) &&
+        (price || !is_digit(text_.at(reading.end - 1)))) {
+      after_slash_ = reading.end + 1;
+      draft_.say(at, after_slash_, words + (price ? U" per " : U", "), Rule::kNumber);
+      return after_slash_;
+    }
     // "5kg" has no space, the words need one: "1½ cups", "20€each".
     if (is_ascii_letter(text_.at(reading.end)) || is_digit(text_.at(reading.end))) words += U' ';
     draft_.say(at, reading.end, words, Rule::kNumber);
+    return reading.end;
   }
 
   Draft& draft_;
   NumberText text_;
+  size_t after_slash_ = 0;  // where a number goes on that a slash parts from the one before it
 };
 
 }  // namespace

@@ -103,8 +103,30 @@ class ParenthesisReader {
       replace(at, at + 1, U"");
       return at;
     }
-    replace(at, at + 1, at_sentence_start(at) ? U"" : joined ? U" " : U", ");
+    replace(at, at + 1,
+            at_sentence_start(at) || is_blank_to_fill(at) ? U""
+            : joined                                      ? U" "
+                                                          : U", ");
     return at;
+  }
+
+  // {topic} and [Name] of a letter that is to be filled in are words of its sentence.
+  bool is_blank_to_fill(size_t at) const {
+    if (text_[at] == U'{') return true;
+    const size_t close = partner_[at];
+    if (text_[at] != U'[' || !is_upper(draft_.at(at + 1)) || close - at > 20) return false;
+    return std::all_of(text_.begin() + static_cast<ptrdiff_t>(at + 1),
+                       text_.begin() + static_cast<ptrdiff_t>(close),
+                       [](char32_t c) { return is_letter(c) || c == U' '; });
+  }
+
+  // Something done, "[points at the sky]", that stands between two sentences is one.
+  bool is_sentence(size_t open, size_t close, size_t after) const {
+    return after > close + 1 && at_sentence_start(open) && is_lower(draft_.at(open + 1)) &&
+           is_upper(draft_.at(after)) &&
+           std::find(text_.begin() + static_cast<ptrdiff_t>(open),
+                     text_.begin() + static_cast<ptrdiff_t>(close),
+                     U' ') != text_.begin() + static_cast<ptrdiff_t>(close);
   }
 
   void close(size_t at) {
@@ -125,7 +147,8 @@ class ParenthesisReader {
     size_t after = at + 1;
     while (draft_.at(after) == U' ') ++after;
     const bool last = after >= text_.size() || is_break(text_[after]);
-    replace(at, at + 1, last ? U"" : U",");
+    const bool blank = is_blank_to_fill(partner);
+    replace(at, at + 1, last || blank ? U"" : is_sentence(partner, at, after) ? U"." : U",");
   }
 
   void replace(size_t begin, size_t end, std::u32string_view by) {

@@ -52,7 +52,9 @@ void read_roman_numerals(Draft& draft) {
     const int value = is_roman(text[at]) && end - at <= 7
                           ? roman_value(std::u32string_view(text).substr(at, end - at))
                           : 0;
-    if (value > 0 && follows && draft.at(end) != U'.' && draft.at(end) != U'\'') {
+    const bool owns = draft.at(end) == U'\'' && draft.at(end + 1) == U's' &&
+                      !is_word_character(draft.at(end + 2));
+    if (value > 0 && follows && draft.at(end) != U'.' && (draft.at(end) != U'\'' || owns)) {
       const std::u32string digits = wide(std::to_string(value));
       if (numbered.count(before)) {
         draft.replace(at, end, cardinal_words(digits), Rule::kNumber);

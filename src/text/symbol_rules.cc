@@ -38,9 +38,9 @@ constexpr Sign kSigns[] = {
     {U"\u2030", U"per mille"},
 };
 
-constexpr std::u32string_view kOrPairs[] = {U"and/or",  U"he/she",     U"she/he",   U"his/her",
-                                            U"her/his", U"him/her",    U"his/hers", U"s/he",
-                                            U"yes/no",  U"true/false", U"either/or"};
+constexpr std::u32string_view kOrPairs[] = {
+    U"and/or", U"he/she", U"she/he",     U"his/her",   U"her/his", U"him/her", U"his/hers",
+    U"s/he",   U"yes/no", U"true/false", U"either/or", U"he/they", U"she/they"};
 
 // Nothing is said for these.
 constexpr std::u32string_view kSilent = U"\u00AE\u2122\u2190\u2191\u2193\u2120\u00A8\u00AF\u00B8";
@@ -71,9 +71,13 @@ class SymbolReader {
   size_t read_at(size_t at) {
     switch (text_[at]) {
       case U'&':
-        return between(at, at + 1, U"and");
+        return between(at, draft_.at(at + 1) == U'&' ? at + 2 : at + 1, U"and");
       case U'+':
-        return is_operator(at, 1) ? between(at, at + 1, U"plus") : at;
+        return read_plus(at);
+      case U'<':
+      case U'>':
+      case U'!':
+        return read_comparison(at);
       case U'=':
         return read_equals(at);
       case U'/':
@@ -92,6 +96,8 @@ class SymbolReader {
       case U'\u2014':
         return read_dash(at);
       case U'|':
+        if (draft_.at(at + 1) == U'|') return between(at, at + 2, U"or");
+        return put(at, at + 1, U", ");
       case U'\u2022':
       case U'\u00B7':
         return put(at, at + 1, U", ");
@@ -138,10 +144,46 @@ class SymbolReader {
     const char32_t l = before(at), r = draft_.at(at + size);
     if (l == U' ' && r == U' ') {
       return is_word_character(left(at)) &&
-             (is_word_character(right(at + size)) || right(at + size) == U'-');
+             (is_word_character(right(at + size)) || is_one_of(right(at + size), U"-(\u221A"));
     }
     const bool power = is_one_of(l, U"\u00B2\u00B3");
     return (is_digit(l) || power) && (is_digit(r) || (power && is_letter(r)));
+  }
+
+  size_t read_plus(size_t at) {
+    if (is_operator(at, 1)) return between(at, at + 1, U"plus");
+    if (!is_letter(before(at))) return at;
+    size_t begin = at;
+    while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 12)
+      --begin;
+    const std::u32string_view word = std::u32string_view(text_).substr(begin, at - begin);
+    static const WordSet keys = {U"Ctrl", U"Control", U"Cmd", U"Command", U"Shift",
+                                 U"Alt",  U"Option",  U"Win", U"Windows", U"Fn"};
+    if (keys.count(word)) return put(at, at + 1, U" ");
+    const bool zone = word == U"UTC" || word == U"GMT";
+    return zone && is_digit(draft_.at(at + 1)) ? between(at, at + 1, U"plus") : at;
+  }
+
+  // >= <= != and <10, and > between the names of a menu.
+  size_t read_comparison(size_t at) {
+    const char32_t c = text_[at];
+    if (draft_.at(at + 1) == U'=' && draft_.at(at + 2) != U'=') {
+      return between(at, at + 2,
+                     c == U'>'   ? U"at least"
+                     : c == U'<' ? U"at most"
+                                 : U"is not equal to");
+    }
+    const bool leads = before(at) == 0 || is_mark(before(at)) || is_one_of(before(at), U" (");
+    if (c != U'!' && leads && is_digit(draft_.at(at + 1))) {
+      return put(at, at + 1, c == U'<' ? U"less than " : U"more than ");
+    }
+    if (c != U'>' || before(at) != U' ' || draft_.at(at + 1) != U' ') return at;
+    size_t end = at;
+    while (end > draft_.replaced_until() && text_[end - 1] == U' ') --end;
+    size_t begin = end;
+    while (begin > 0 && is_letter(text_[begin - 1]) && end - begin < 20) --begin;
+    const bool names = begin < end && is_upper(text_[begin]) && is_upper(right(at + 1));
+    return names ? put(end, at + 1, U",") : at;
   }
 
   size_t read_equals(size_t at) {
@@ -215,9 +257,19 @@ class SymbolReader {
       const bool spaced = before(at) == U' ' && draft_.at(end) == U' ';
       if (!spaced) return end;
       // 5 - 3 = 2 is arithmetic, a word before or after makes it a dash.
-      if (is_digit(left(at)) && is_digit(right(end))) return between(at, end, U"minus");
+      const bool term =
+          is_digit(left(at)) || is_one_of(left(at), U"\u00B2\u00B3") || is_variable(at);
+      if (term && is_digit(right(end))) return between(at, end, U"minus");
     }
     return end - at <= 3 ? read_dash_run(at, end) : put(at, end, U" ");
+  }
+
+  // Whether a letter alone, or behind a number, stands before the space before `at`: x, 2x.
+  bool is_variable(size_t at) const {
+    size_t end = at;
+    while (end > 0 && text_[end - 1] == U' ') --end;
+    return end > 0 && is_lower(text_[end - 1]) && text_[end - 1] != U'a' &&
+           (end < 2 || !is_letter(text_[end - 2])) && (end < 2 || text_[end - 2] != U'\'');
   }
 
   size_t read_dash(size_t at) {
@@ -263,11 +315,15 @@ class SymbolReader {
       return end;
     if (text_[at] == U'#' && is_letter(l)) return end;
     if (text_[at] == U'*' && end - at == 1 && (spaced || (is_digit(l) && is_digit(r)))) return end;
-    // f*** is a word that someone did not write out.
-    if (text_[at] == U'*' && is_letter(l) && end - at >= 2) return end;
-    if (text_[at] == U'^' && is_word_character(l) && is_word_character(r)) {
+    const bool power = text_[at] == U'^' || (text_[at] == U'*' && end - at == 2 && is_digit(r));
+    if (power && is_word_character(l) && is_word_character(r)) {
+      const bool digit = !is_word_character(draft_.at(end + 1));
+      if (digit && r == U'2') return between(at, end + 1, U"squared");
+      if (digit && r == U'3') return between(at, end + 1, U"cubed");
       return between(at, end, U"to the power of");
     }
+    // f*** is a word that someone did not write out.
+    if (text_[at] == U'*' && is_letter(l) && end - at >= 2) return end;
     const bool joins = is_word_character(l) && is_word_character(r);
     return put(at, end, joins ? U" " : U"");
   }

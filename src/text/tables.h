@@ -14,6 +14,7 @@ namespace echo {
 extern const std::string_view table_abbreviations;
 extern const std::string_view table_characters;
 extern const std::string_view table_conjunctions;
+extern const std::string_view table_counted_nouns;
 extern const std::string_view table_domain_ends;
 extern const std::string_view table_emoji;
 extern const std::string_view table_emoji_sounds;
@@ -21,6 +22,7 @@ extern const std::string_view table_entities;
 extern const std::string_view table_file_ends;
 extern const std::string_view table_initialisms;
 extern const std::string_view table_lettered_nouns;
+extern const std::string_view table_measured_nouns;
 extern const std::string_view table_numbered_nouns;
 extern const std::string_view table_regnal_names;
 extern const std::string_view table_sentence_starters;

@@ -60,6 +60,24 @@ TEST_F(EngineTest, SpeaksAndSaysHow) {
   EXPECT_GE(result.timings.total, result.timings.diffusion + result.timings.decode);
 }
 
+// Steps at 0.999, 0.666 and 0.333, the first two guided.
+TEST_F(EngineTest, CountsEvaluations) {
+  const auto evaluations = [&](auto change) {
+    SpeechRequest request = short_request(1);
+    change(request);
+    const SpeechResult result = engine().speak(request);
+    EXPECT_EQ(result.chunks.size(), 1u);
+    return result.evaluations;
+  };
+  EXPECT_EQ(evaluations([](SpeechRequest&) {}), 2 + 2 + 1);
+  EXPECT_EQ(evaluations([](SpeechRequest& r) { r.voice = recorded_voice("nearly_chunk"); }),
+            3 + 3 + 1);
+  EXPECT_EQ(evaluations([](SpeechRequest& r) { r.parameters.cfg_interval = 2; }), 2 + 1 + 1);
+  EXPECT_EQ(evaluations([](SpeechRequest& r) { r.parameters.solver = Solver::kAb2; }), 2 + 2 + 1);
+  EXPECT_EQ(evaluations([](SpeechRequest& r) { r.parameters.solver = Solver::kHeun; }),
+            2 + 2 + 2 + 2 + 1);
+}
+
 TEST_F(EngineTest, SameRequestGivesTheSameSamples) {
   EXPECT_EQ(engine().speak(short_request(7)).samples, engine().speak(short_request(7)).samples);
   EXPECT_NE(engine().speak(short_request(7)).samples, engine().speak(short_request(8)).samples);

@@ -125,6 +125,8 @@ TEST(SpeechParameters, NullGivesTheDefaultBack) {
       set_parameter(parameters, info.name, info.default_text == "true" ? "false" : "true");
     } else if (info.name == "cfg_max_t") {
       set_parameter(parameters, info.name, "0.75");
+    } else if (info.name == "cfg_interval") {
+      set_parameter(parameters, info.name, "2");
     } else {
       set_parameter(parameters, info.name, "1");
     }
@@ -295,6 +297,23 @@ TEST(Presets, UnknownNameListsTheKnownOnes) {
   for (const SamplerPreset& preset : sampler_presets()) {
     EXPECT_NE(message.find(preset.name), std::string::npos) << message;
   }
+}
+
+TEST(SpeechParameters, SolverAndIntervalOfGuidance) {
+  SpeechParameters parameters;
+  EXPECT_TRUE(set_parameter(parameters, "solver", "heun"));
+  EXPECT_EQ(parameters.solver, Solver::kHeun);
+  EXPECT_TRUE(set_parameter(parameters, "solver", "ab2"));
+  EXPECT_EQ(parameters.solver, Solver::kAb2);
+  EXPECT_EQ(set_refusal("solver", "rk4"), "solver: found rk4, expected euler, ab2 or heun");
+  EXPECT_TRUE(set_parameter(parameters, "cfg_interval", "3"));
+  EXPECT_TRUE(parameter_warnings(parameters).empty());
+  parameters.cfg_scale_text = parameters.cfg_scale_speaker = 0;
+  EXPECT_EQ(parameter_warnings(parameters),
+            (std::vector<std::string>{"cfg_interval has no effect without guidance"}));
+  apply_preset("Independent-High-CFG", parameters);
+  EXPECT_EQ(parameters.solver, Solver::kEuler);
+  EXPECT_EQ(parameters.cfg_interval, 1);
 }
 
 TEST(SpeechParameters, ChoicesAreWords) {

@@ -79,6 +79,54 @@ TEST_F(TrajectoryTest, HasNoLaneForAScaleOfZero) {
   EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{1, 1}));
 }
 
+TEST_F(TrajectoryTest, HasGuidanceInEveryNthEvaluation) {
+  SamplerParameters p = parameters(8, 8);
+  p.cfg_interval = 3;
+  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}),
+            (std::vector<size_t>{3, 1, 1, 3, 1, 1, 1, 1}));  // guided down to 0.6244
+  p.block_sizes = {8, 8};
+  p.num_steps = 4;
+  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}),
+            (std::vector<size_t>{3, 1, 1, 1, 3, 1, 1, 1}));
+}
+
+TEST_F(TrajectoryTest, HeunEvaluatesTwiceButInTheLastStep) {
+  SamplerParameters p = parameters(4, 8);
+  p.solver = Solver::kHeun;
+  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{3, 3, 3, 3, 1, 1, 1}));
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory* const batch[] = {&trajectory};
+  std::vector<int64_t> times, steps;
+  while (!trajectory.finished()) {
+    times.push_back(trajectory.schedule_step());
+    trajectory.apply(velocities(session_, modulations_, batch));
+    steps.push_back(trajectory.steps_done());
+  }
+  EXPECT_EQ(times, (std::vector<int64_t>{0, 1, 1, 2, 2, 3, 3}));
+  EXPECT_EQ(steps, (std::vector<int64_t>{0, 1, 1, 2, 2, 3, 4}));
+}
+
+// Two steps by hand on the model's own velocities.
+TEST_F(TrajectoryTest, Ab2UsesTheVelocityOfTheStepBefore) {
+  SamplerParameters p = parameters(2, 8);
+  p.solver = Solver::kAb2;
+  p.cfg_min_t = 1;  // unguided
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
+  Trajectory* const batch[] = {&trajectory};
+  const std::vector<float> x = trajectory.x().to_host();
+  const std::vector<float> first = velocities(session_, modulations_, batch).to_host();
+  trajectory.apply(velocities(session_, modulations_, batch));
+  const std::vector<float> second = velocities(session_, modulations_, batch).to_host();
+  trajectory.apply(velocities(session_, modulations_, batch));
+  const std::vector<float> found = trajectory.latent().to_host();
+  const std::vector<float> t = time_schedule(2);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = x[i] + (t[1] - t[0]) * double{first[i]} +
+                            (t[2] - t[1]) * (1.5 * second[i] - 0.5 * first[i]);
+    EXPECT_NEAR(found[i], expected, 1e-4);
+  }
+}
+
 TEST_F(TrajectoryTest, OfAScaleOfZeroMasksTheRightCondition) {
   SamplerParameters p = parameters(2, 8);
   p.cfg_scale_text = 0;
