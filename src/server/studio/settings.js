@@ -9,7 +9,7 @@ const SETTINGS = [
   ['continuity', 'Continuity', 'What a part of a long text hears of those before it.', ['none', 'paragraph', 'text']],
   ['text_processing', 'Read numbers and markup', 'As people do, and cut at sentence ends.', ['true', 'false']],
 ];
-const WORDS = {true: 'yes', false: 'no', null: 'off', none: 'nothing', paragraph: 'its paragraph', text: 'everything'};
+const WORDS = {true: 'yes', false: 'no', null: 'off', none: 'none', paragraph: 'paragraph', text: 'whole text'};
 
 function showSettings() {
   $('more').replaceChildren(...SETTINGS.map(([name, label, help, choices]) => {

@@ -226,7 +226,11 @@ $('record').onclick = async () => {
     $('add-error').textContent = error.name === 'NotAllowedError' ? 'The browser was not allowed to use the microphone.' : error.message;
   }
 };
-$('file').onchange = () => $('file').files[0] && offerClip($('file').files[0], nameOf($('file').files[0]));
+$('file').onchange = () => {
+  const file = $('file').files[0];
+  if (file) offerClip(file, nameOf(file));
+  $('file').value = '';  // so that the same one may be chosen again
+};
 $('upload').onclick = uploadClip;
 $('find').oninput = showVoices;
 const card = $('voice-card');
