@@ -3,11 +3,16 @@
 
 #include "apps/command.h"
 #include "apps/device_options.h"
+#include "apps/model_source.h"
 #include "apps/small_model.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include "bench/cold_start_bench.h"
 #include "bench/gpu_bench.h"
 #include "bench/pipeline_bench.h"
+#include "bench/report.h"
+#include "bench/speech_bench.h"
 
 namespace echo::apps {
 namespace {
@@ -21,7 +26,52 @@ struct Options {
   bool cold_start = false;
   int repetitions = 3;
   int64_t frames = bench::PipelineBenchOptions().frames;
+  std::string part = "all", json, html, solver = "euler";
+  std::vector<std::string> compare;
+  int64_t steps = 40, cfg_interval = 1;
+  bool processor_time = false;
 };
+
+// A GPU's result among the others'.
+bench::Report report_of(const bench::GpuBenchResult& result) {
+  bench::Report report;
+  report.machine = result.device;
+  report.settings = result.precision + ", codec " + result.codec_precision;
+  report.peak_flops = result.matmul_flops;
+  report.peak_bytes = result.copy_bytes;
+  for (const bench::Measurement& m : result.measurements) {
+    const bool asked = m.name.starts_with("one request") || m.name.starts_with("first audio");
+    (asked ? report.asked : report.stages)
+        .push_back({m.name, "s", m.seconds, false, m.flops / m.seconds});
+  }
+  report.asked.push_back({"start, files to ready", "s", result.load_seconds});
+  report.asked.push_back({"memory, at most", "GB", result.most_bytes / 1e9});
+  for (const bench::RooflineLine& r : result.roofline) {
+    report.points.push_back({r.stage + ": " + r.operation, r.flops, r.bytes, r.seconds});
+  }
+  return report;
+}
+
+void write(const std::string& path, const std::string& text) {
+  AtomicFile file;
+  int error = file.create(path);
+  if (error == 0) error = file.write(text);
+  if (error == 0) error = file.commit(Durability::kNone);
+  if (error != 0) throw_unavailable(path + ": " + system_reason(error));
+}
+
+bench::Report read_report(const std::string& path) {
+  return bench::parse_report(read_file(path), path);
+}
+
+// What was asked for beside the tables.
+void hand_out(const Options& options, const bench::Report& report) {
+  if (!options.json.empty()) write(options.json, report.json().dump(2) + "\n");
+  if (!options.html.empty()) write(options.html, report.html());
+  if (!options.compare.empty()) {
+    std::printf("\n%s", bench::comparison(read_report(options.compare[0]), report).c_str());
+  }
+}
 
 int cold_start(const Options& options, const Progress& progress) {
   bench::ColdStartOptions bench;
@@ -49,37 +99,57 @@ int gpu(const Options& options, const DeviceOptions& device, const Progress& pro
   bench.frames = options.frames;
   const bench::GpuBenchResult result = bench::run_gpu_bench(bench, progress);
   std::printf("%s", result.table().c_str());
+  hand_out(options, report_of(result));
   return result.problems.empty() ? kSuccess : kFailure;
 }
 
-std::optional<DType> cpu_precision(const std::string& name) {
-  switch (*parse_precision(name)) {
-    case Precision::kAuto:
-      return {};
-    case Precision::kFloat32:
-      return DType::kFloat32;
-    case Precision::kBFloat16:
-      return DType::kBFloat16;
-    case Precision::kInt8:
-    case Precision::kFloat8:
-      break;
+int cpu(const Options& options, const DeviceOptions& device, const Progress& progress) {
+  if (options.precision == "fp8") {
+    throw_invalid("--precision: found fp8, expected auto, float32, bf16 or int8 on the CPU");
   }
-  throw_invalid("--precision: found " + name + ", expected auto, float32 or bf16 on the CPU");
-}
-
-int cpu(const Options& options, const Progress& progress) {
-  bench::PipelineBenchOptions bench;
-  bench.model = options.model;
-  bench.precision = cpu_precision(options.precision);
-  bench.codec_precision = cpu_precision(options.codec_precision);
-  bench.threads = options.device.threads;
-  bench.repetitions = options.repetitions;
-  bench.frames = options.frames;
-  std::printf("%s", bench::run_pipeline_bench(bench, progress).table().c_str());
+  bench::Report report;
+  if (options.part != "stages") {
+    bench::SpeechBenchOptions speech;
+    speech.engine.files = find_model_files(options.model);
+    speech.engine.device = device;
+    speech.engine.device.name = "cpu";
+    speech.engine.precision = *parse_precision(options.precision);
+    speech.engine.codec_precision = *parse_precision(options.codec_precision);
+    speech.engine.wide_blocks = options.wide_blocks;
+    set_parameter(speech.parameters, "solver", options.solver);
+    speech.parameters.num_steps = options.steps;
+    speech.parameters.cfg_interval = options.cfg_interval;
+    bench::measure_speech(speech, progress, report);
+    report.machine = make_device(speech.engine.device)->description();
+    std::printf("%s", report.text().c_str());
+  }
+  if (options.part != "speech") {
+    bench::PipelineBenchOptions bench;
+    bench.model = options.model;
+    bench.precision = *parse_precision(options.precision);
+    bench.codec_precision = *parse_precision(options.codec_precision);
+    bench.wide_blocks = options.wide_blocks;
+    bench.threads = options.device.threads;
+    bench.repetitions = options.repetitions;
+    bench.processor_time = options.processor_time;
+    bench.frames = options.frames;
+    const bench::PipelineBenchResult result = bench::run_pipeline_bench(bench, progress);
+    std::printf("%s", result.table().c_str());
+    result.add_to(report);
+  }
+  hand_out(options, report);
   return kSuccess;
 }
 
 int run(Options& options) {
+  if (options.compare.size() == 2) {
+    std::printf("%s",
+                bench::comparison(read_report(options.compare[0]), read_report(options.compare[1]))
+                    .c_str());
+    return kSuccess;
+  }
+  // Before minutes of measuring.
+  if (!options.compare.empty()) read_report(options.compare[0]);
   if (options.model.empty()) throw_invalid("--model: no directory given");
   options.model = model_path(options.model);
   const Progress progress = [](const std::string& what) {
@@ -87,10 +157,10 @@ int run(Options& options) {
   };
   if (options.cold_start) return cold_start(options, progress);
   DeviceOptions device = options.device.options();
-  if (device.name == "cpu") return cpu(options, progress);
+  if (device.name == "cpu") return cpu(options, device, progress);
   {
     const std::unique_ptr<Backend> found = make_device(device);
-    if (found->name() == "cpu") return cpu(options, progress);
+    if (found->name() == "cpu") return cpu(options, device, progress);
     progress("on " + found->description());
   }
   if (device.name == "auto") device.name = "cuda";
@@ -105,6 +175,8 @@ void add_bench(CommandLine& line) {
   CLI::App& command =
       line.add("bench", "Measure speed and memory on this machine",
                "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n"
+               "  echo-tts bench --model /tmp/full --json now.json --html now.html --compare "
+               "before.json\n"
                "  echo-tts bench --device cuda --precision fp8 --model /tmp/full\n"
                "  echo-tts bench --cold-start --model /tmp/full\n",
                [options] { return run(*options); });
@@ -134,6 +206,31 @@ void add_bench(CommandLine& line) {
   command.add_option("--frames", options->frames, "Latent frames of a step")
       ->check(CLI::Range(1, 640))
       ->capture_default_str();
+  command
+      .add_option("--part", options->part,
+                  "On the CPU: speech is what a user asks, whole requests; stages is what they "
+                  "consist of")
+      ->check(CLI::IsMember({"all", "speech", "stages"}))
+      ->capture_default_str();
+  command.add_option("--steps", options->steps, "Of the whole requests")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.add_option("--solver", options->solver, "Of the whole requests")
+      ->check(CLI::IsMember({"euler", "ab2", "heun"}))
+      ->capture_default_str();
+  command.add_option("--cfg-interval", options->cfg_interval, "Of the whole requests")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.add_flag("--processor-time", options->processor_time,
+                   "Measure the stages in processor time: for a machine with other work, and one "
+                   "thread");
+  command.add_option("--json", options->json, "Write what was measured, for --compare");
+  command.add_option("--html", options->html, "Write one page with bars and the roofline");
+  command
+      .add_option("--compare", options->compare,
+                  "A file of --json: show it beside this run, with ratios; two files: beside each "
+                  "other, and nothing is measured")
+      ->expected(1, 2);
   options->device.add_to(command, line.environment());
 }
 

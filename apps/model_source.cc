@@ -118,7 +118,7 @@ ModelSource model_source_of(const Environment& environment) {
 LocatedModel locate_model(const ModelSource& source, HttpClient& http,
                           const ModelFallbacks& fallbacks) {
   LocatedModel model = find_model(source, http, fallbacks);
-  model.defaults = model_defaults(model.files.dit.parent_path(), source.profile);
+  model.defaults = model_defaults(model.files, source.profile);
   return model;
 }
 

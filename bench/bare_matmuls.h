@@ -13,7 +13,9 @@ namespace echo::bench {
 // turns, so that they come from memory as they do in the model.
 class BareMatmuls {
  public:
-  BareMatmuls(Backend& backend, DType dtype, int64_t width, int64_t mlp_width) : dtype_(dtype) {
+  // dtype: of the activations; stored: of the weights, as Backend::pack takes it.
+  BareMatmuls(Backend& backend, DType dtype, DType stored, int64_t width, int64_t mlp_width)
+      : dtype_(dtype), stored_(stored) {
     const std::vector<float> noise = make_noise(width * mlp_width);
     for (int copy = 0; copy < kCopies; ++copy) {
       Layer layer;
@@ -60,10 +62,10 @@ class BareMatmuls {
   }
   std::shared_ptr<PackedWeights> pack(Backend& backend, const std::vector<float>& noise,
                                       int64_t out, int64_t in) const {
-    return backend.pack({noise.data(), DType::kFloat32, out, in}, 1, 1, dtype_);
+    return backend.pack({noise.data(), DType::kFloat32, out, in}, 1, 1, stored_);
   }
 
-  DType dtype_;
+  DType dtype_, stored_;
   std::vector<Layer> layers_;
 };
 

@@ -41,7 +41,7 @@ double matmul_rate(DType dtype) {
   static std::map<DType, double> best;
   std::unique_ptr<BareMatmuls>& found = products[dtype];
   if (!found) {
-    found = std::make_unique<BareMatmuls>(backend(), dtype, kWidth, kMlpWidth);
+    found = std::make_unique<BareMatmuls>(backend(), dtype, dtype, kWidth, kMlpWidth);
     found->run(backend(), kRows, 4);
   }
   const double seconds = seconds_of([&] { found->run(backend(), kRows, 1); });

@@ -4,11 +4,14 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <ctime>
 #include <fstream>
+#include <optional>
 #include <random>
-#include <thread>
 
 #include "base/error.h"
+#include "base/processors.h"
 #include "bench/bare_matmuls.h"
 #include "bench/profiling_backend.h"
 #include "checkpoint/echo_dit_layout.h"
@@ -24,11 +27,28 @@
 namespace echo::bench {
 namespace {
 
-template <class F>
-double seconds_of(F f) {
-  const auto begin = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+double processor_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+double clock_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Memory that no cache holds, copied: bytes read and written in a second.
+double copy_rate(double (*now)()) {
+  constexpr size_t kBytes = size_t{256} << 20;
+  const std::vector<char> from(kBytes, 1);
+  std::vector<char> to(kBytes);
+  double best = 1e30;
+  for (int i = 0; i < 3; ++i) {
+    const double begin = now();
+    std::memcpy(to.data(), from.data(), kBytes);
+    best = std::min(best, now() - begin);
+  }
+  return 2.0 * static_cast<double>(kBytes) / best;
 }
 
 // A field of /proc/self/status, in GB.
@@ -52,11 +72,10 @@ std::string machine_text(int threads) {
       break;
     }
   }
-  return model + ", " +
-         std::to_string(threads > 0 ? threads
-                                    : static_cast<int>(std::thread::hardware_concurrency())) +
-         " threads, kernels " + std::string(cpu::supported_kernels().front()->name) + ", " +
-         cpu::onednn_description();
+  const ProcessorAllowance allowance = processor_allowance();
+  return model + ", " + allowance.text() + ", " +
+         std::to_string(threads > 0 ? threads : allowance.threads()) + " threads, kernels " +
+         std::string(cpu::supported_kernels().front()->name) + ", " + cpu::onednn_description();
 }
 
 std::vector<float> normal_noise(int64_t n) {
@@ -78,6 +97,7 @@ class Bench {
 
   PipelineBenchResult run() {
     result_.machine = machine_text(options_.threads);
+    result_.copy_bytes = copy_rate(now());
     load();
     dit();
     codec();
@@ -86,9 +106,13 @@ class Bench {
   }
 
  private:
-  DType precision_of(const Weights& w, const char* tensor, std::optional<DType> forced) {
-    const bool bf16 = w.tensor(tensor).dtype == FileDType::kBFloat16;
-    return backend_.compute_dtype(forced.value_or(bf16 ? DType::kBFloat16 : DType::kFloat32));
+  double (*now() const)() { return options_.processor_time ? processor_seconds : clock_seconds; }
+
+  template <class F>
+  double seconds_of(F f) const {
+    const double begin = now()();
+    f();
+    return now()() - begin;
   }
 
   void load() {
@@ -96,11 +120,15 @@ class Bench {
     result_.load_seconds = seconds_of([&] {
       const auto [dit, dac, pca] = open_model(find_model_files(options_.model));
       config_ = infer_echo_dit_config(dit);
-      dtype_ = precision_of(dit, "in_proj.weight", options_.precision);
-      dit_ = std::make_unique<EchoDit>(LayerContext{backend_, dtype_}, dit, false);
-      codec_dtype_ = backend_.compute_dtype(options_.codec_precision.value_or(DType::kFloat32));
-      codec_ =
-          std::make_unique<Codec>(LayerContext{backend_, codec_dtype_}, dac, read_pca_state(pca));
+      // As a plan does; an engine refuses what a processor does not have, and so does this.
+      context_ = std::make_unique<LayerContext>(
+          layer_context(backend_, options_.precision, dit.tensor("in_proj.weight")));
+      dit_ = std::make_unique<EchoDit>(*context_, dit, false, options_.wide_blocks);
+      const Precision codec = options_.codec_precision == Precision::kAuto
+                                  ? Precision::kFloat32
+                                  : options_.codec_precision;
+      codec_ = std::make_unique<Codec>(layer_context(backend_, codec, dit.tensor("in_proj.weight")),
+                                       dac, read_pca_state(pca));
     });
     result_.weights_gb = process_memory_gb("VmRSS");
   }
@@ -133,7 +161,10 @@ class Bench {
 
   void add_profile(const std::string& stage) {
     double total = 0;
-    for (const auto& [name, count] : backend_.counts()) total += count.seconds;
+    for (const auto& [name, count] : backend_.counts()) {
+      total += count.seconds;
+      result_.points.push_back({stage + ": " + name, count.flops, count.bytes, count.seconds});
+    }
     result_.profile += stage + ":\n";
     std::vector<std::pair<double, std::string>> lines;
     for (const auto& [name, count] : backend_.counts()) {
@@ -153,7 +184,15 @@ class Bench {
   }
 
   void dit() {
-    const BareMatmuls bare(backend_, dtype_, config_.model_size, config_.intermediate_size);
+    // With int8 the last blocks are multiplied as wide as the activations are.
+    const int64_t wide = context_->narrow ? std::min(options_.wide_blocks, config_.num_layers) : 0;
+    const BareMatmuls bare(backend_, context_->precision, context_->stored(), config_.model_size,
+                           config_.intermediate_size);
+    std::optional<BareMatmuls> wide_bare;
+    if (wide > 0) {
+      wide_bare.emplace(backend_, context_->precision, context_->precision, config_.model_size,
+                        config_.intermediate_size);
+    }
     const float t = 0.75f;
     std::vector<int32_t> ids(static_cast<size_t>(options_.text_tokens), 'a');
     DitSession session(*dit_);
@@ -180,8 +219,10 @@ class Bench {
         lane_list[2].speaker = nullptr;
       }
       const double bare_seconds =
-          fastest("bare matrix products, " + std::to_string(lanes) + " lanes",
-                  [&] { bare.run(backend_, rows, config_.num_layers); });
+          fastest("bare matrix products, " + std::to_string(lanes) + " lanes", [&] {
+            bare.run(backend_, rows, config_.num_layers - wide);
+            if (wide_bare) wide_bare->run(backend_, rows, wide);
+          });
       const double step = fastest("step, " + std::to_string(lanes) + " lanes",
                                   [&] { session.forward(x, modulation, lane_list); });
       result_.rows.push_back(row("step, " + std::to_string(lanes) +
@@ -223,7 +264,7 @@ class Bench {
   std::unique_ptr<Backend> cpu_;
   ProfilingBackend backend_;
   EchoDitConfig config_;
-  DType dtype_ = DType::kFloat32, codec_dtype_ = DType::kFloat32;
+  std::unique_ptr<LayerContext> context_;
   std::unique_ptr<EchoDit> dit_;
   std::unique_ptr<Codec> codec_;
   PipelineBenchResult result_;
@@ -236,8 +277,8 @@ std::string PipelineBenchResult::table() const {
   std::string text = machine + "\n";
   std::snprintf(line, sizeof line,
                 "load %.2f s, resident after loading %.2f GB, peak %.2f GB, raw rate of the step's "
-                "matrix products %.0f GFLOP/s\n\n",
-                load_seconds, weights_gb, peak_memory_gb, matmul_gflops);
+                "matrix products %.0f GFLOP/s, memory copied at %.1f GB/s\n\n",
+                load_seconds, weights_gb, peak_memory_gb, matmul_gflops, copy_bytes / 1e9);
   text += line;
   std::snprintf(line, sizeof line, "%-32s %10s %9s %12s %10s %12s\n", "stage", "time", "GFLOP/s",
                 "of raw rate", "in prod.", "to bare");
@@ -254,6 +295,16 @@ std::string PipelineBenchResult::table() const {
     text += "\n";
   }
   return text + "\n" + profile;
+}
+
+void PipelineBenchResult::add_to(Report& report) const {
+  report.machine = machine;
+  report.peak_flops = matmul_gflops * 1e9;
+  report.peak_bytes = copy_bytes;
+  report.points = points;
+  for (const BenchRow& row : rows) {
+    report.stages.push_back({row.stage, "s", row.seconds, false, row.gflops * 1e9});
+  }
 }
 
 PipelineBenchResult run_pipeline_bench(const PipelineBenchOptions& options,

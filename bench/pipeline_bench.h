@@ -3,20 +3,23 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "tensor/dtype.h"
+#include "bench/report.h"
+#include "engine/precision.h"
 
 namespace echo::bench {
 
 struct PipelineBenchOptions {
-  std::filesystem::path model;     // as `--model` everywhere
-  std::optional<DType> precision;  // of the matrices; absent: as the checkpoint
-  std::optional<DType> codec_precision;
-  int threads = 0;       // 0: all
-  int repetitions = 3;   // the fastest counts: other work on the machine only adds
+  std::filesystem::path model;  // as `--model` everywhere
+  Precision precision = Precision::kAuto;
+  Precision codec_precision = Precision::kAuto;
+  int64_t wide_blocks = 4;  // that stay as wide with int8
+  int threads = 0;          // 0: all
+  int repetitions = 3;      // the fastest counts: other work on the machine only adds
+  // Of the process instead of the clock's: for a machine with other work, and one thread.
+  bool processor_time = false;
   int64_t frames = 640;  // of a step
   int64_t text_tokens = 122;
   double voice_seconds = 10;
@@ -33,13 +36,17 @@ struct BenchRow {
 
 struct PipelineBenchResult {
   std::vector<BenchRow> rows;
-  std::string profile;       // time by operation in a guided step and in a decode
-  double matmul_gflops = 0;  // raw rate of the step's own shapes, this run
+  std::string profile;                // time by operation in a guided step and in a decode
+  double matmul_gflops = 0;           // raw rate of the step's own shapes, this run
+  double copy_bytes = 0;              // per second, read and written, this run
+  std::vector<RooflinePoint> points;  // of a guided step and of a decode
   double load_seconds = 0;
   double weights_gb = 0;
   double peak_memory_gb = 0;
   std::string machine;
   std::string table() const;
+  // The stages and the roofline.
+  void add_to(Report& report) const;
 };
 
 // Measures with the checkpoint in options.model. Errors: as loading it. `progress` is told what is

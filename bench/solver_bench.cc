@@ -97,8 +97,8 @@ void run(const std::string& model, const std::string& voice) {
   parameters.num_steps = kReferenceSteps;
   const std::vector<float> reference = sampler.run(parameters).latents;
   for (const char* solver : {"euler", "ab2", "heun"}) {
-    for (const int64_t interval : {1, 2, 3, 4}) {
-      for (const int64_t steps : {4, 5, 6, 8, 10, 13, 16, 20, 24, 30, 40, 60}) {
+    for (const int64_t interval : {1, 2, 3}) {
+      for (const int64_t steps : {5, 7, 10, 13, 16, 20, 27, 40}) {
         set_parameter(parameters, "solver", solver);
         parameters.num_steps = steps;
         parameters.cfg_interval = interval;

@@ -21,7 +21,12 @@ from training.trajectories import records
 HERE = os.path.dirname(os.path.abspath(__file__))
 VOICES = ("rms", "awb", "slt")  # the first is the one without a reference
 PRESETS = [f"Independent-{kind}-CFG{flat}" for kind in ("High-Speaker", "High", "Low") for flat in ("", "-Flat")]
-FRAMES_PER_SECOND = 44100 / 2048
+SPEED = "I would like to change my ticket for the concert, please."
+
+
+def spread(texts, count):
+    """As many of them, evenly from all."""
+    return [texts[i * len(texts) // count] for i in range(min(count, len(texts)))] if count else []
 
 
 class Spoken:
@@ -47,8 +52,9 @@ class Evaluation:
         for name in ("dit", "dac", "pca_state"):
             digest.update(open(f"{args.model}/{name}.safetensors", "rb").read())
         self.kept = f"{args.data}/heard/{digest.hexdigest()[:12]}"
-        self.texts = {"everyday": lines(f"{HERE}/everyday.txt")[:args.count], "wordnet": lines(f"{args.data}/wordnet.txt")[:args.count],
-                      "replies": lines(f"{HERE}/replies.txt")[:args.count]}
+        everyday, count = lines(f"{HERE}/everyday.txt"), args.count
+        self.texts = {"everyday": everyday[:count], "wordnet": spread(lines(f"{args.data}/wordnet.txt"), count), "replies": lines(f"{HERE}/replies.txt")[:count],
+                      "paragraphs": [" ".join(everyday[i:i + 3]) for i in range(0, 3 * (count // 3), 3)], "speed": [SPEED] * 3}
 
     def cached(self, name, texts, make):
         """make(paths) -> results; paths and what was heard are kept under the name."""
@@ -66,9 +72,7 @@ class Evaluation:
     def say(self, kind, voice=None, **options):
         """The texts of a kind, spoken by the program."""
         texts = self.texts[kind]
-        if self.args.window and "block_sizes" not in options:
-            options = {"sequence_length": self.args.window, **options}
-        settings = [f"--{k}={v}" for k, v in options.items()]
+        settings = [f"--{k}={v}" for k, v in options.items()] + [f"--voice-cache={self.args.data}/heard/voices"]
         if voice:
             settings.append(f"--voice={self.args.model}/voices/{voice}.flac")
 
@@ -105,9 +109,22 @@ def row(name, figure, goal=""):
 
 
 def ends_found(spoken):
-    """The share of chunks whose end the program found, before the window was over."""
-    found = [chunk["duration"] * FRAMES_PER_SECOND < 639 for r in spoken.results for chunk in r["chunks"]]
+    """The share of chunks whose end the program found, before the window was over, in the first take."""
+    found = [chunk["attempts"] == 1 and "no_end" not in chunk["faults"] for r in spoken.results for chunk in r["chunks"]]
     return f"{100 * np.mean(found):.1f} % of {len(found)}"
+
+
+def longer(own, teacher):
+    return f"{100 * (own.seconds.sum() / teacher.seconds.sum() - 1):+.1f} %"
+
+
+def worse(spoken, than):
+    """A score, and how far it is from another of the same texts."""
+    return f"{spoken.score}, {spoken.score.rate - than.score.rate:+.1f} points"
+
+
+def named(voice):
+    return f"reference {voice}" if voice else "default voice"
 
 
 def table(e, part):
@@ -117,7 +134,7 @@ def table(e, part):
             row(f"{kind}, default voice", own.score, goal)
             row(f"{kind}, its teacher {VOICES[0]} itself", teacher.score)
             row(f"{kind}, ends found", ends_found(own), ">= 99 %")
-            row(f"{kind}, duration against the teacher's", f"{100 * (own.seconds.sum() / teacher.seconds.sum() - 1):+.1f} %", "within 10 %")
+            row(f"{kind}, duration against the teacher's", longer(own, teacher), "within 10 %")
     elif part == "voices":
         known = Speakers({v: e.teacher("everyday", v).paths[:20] for v in VOICES})
         right = []
@@ -127,9 +144,11 @@ def table(e, part):
             right += [known.nearest(p) == voice for p in own.paths]
         row("everyday, the right speaker of three", f"{100 * np.mean(right):.1f} % of {len(right)}", ">= 95 %")
     elif part == "steps":
-        for steps in (5, 10, 20):
-            spoken = e.say("everyday", num_steps=steps)
-            row(f"everyday, {steps} steps", f"{spoken.score}, {spoken.seconds.mean():.2f} s long on average", "<= 8 %" if steps == 10 else "")
+        for voice, counts in ((None, (5, 10, 20)), ("awb", (10,))):
+            for steps in counts:
+                spoken = e.say("everyday", voice, num_steps=steps)
+                row(f"everyday, {steps} steps, {named(voice)}", f"{worse(spoken, e.say('everyday', voice))}, {spoken.seconds.mean():.2f} s long on average",
+                    "<= 8 %" if steps == 10 else "")
     elif part == "replies":
         score = e.say("replies").score
         heard = 1 - sum(min(w, t) for w, t in zip(score.wrong, score.total)) / sum(score.total)
@@ -137,7 +156,14 @@ def table(e, part):
         row("the same, by the teacher", f"{100 - e.teacher('replies', VOICES[0]).score.rate:.0f} %")
     elif part == "blocks":
         for voice in (None, "awb"):
-            row(f"everyday, block_sizes 32,128,480, {voice or 'default voice'}", e.say("everyday", voice, block_sizes="32,128,480").score, "at most 3 points worse")
+            blocks = e.say("everyday", voice, block_sizes="32,128,480")
+            row(f"everyday, block_sizes 32,128,480, {named(voice)}", worse(blocks, e.say("everyday", voice)), "at most 3 points worse")
+    elif part == "continuation":
+        for voice in (None, "awb"):
+            each = e.say("paragraphs", voice)
+            row(f"three sentences at a time, a chunk each, {named(voice)}", each.score)
+            row(f"three sentences at a time, each going on from the one before, {named(voice)}", worse(e.say("paragraphs", voice, continuity="text"), each),
+                "at most 3 points worse")
     elif part == "presets":
         for preset in PRESETS:
             row(f"everyday, reference awb, preset {preset}", e.say("everyday", "awb", preset=preset).score)
@@ -146,27 +172,25 @@ def table(e, part):
             spoken = e.say("everyday", "awb", cfg_scale_text=text, cfg_scale_speaker=speaker)
             row(f"everyday, reference awb, guidance {text} by the text, {speaker} by the speaker", spoken.score)
     elif part == "settings":
-        row("everyday, truncation 0.8", e.say("everyday", truncation_factor=0.8).score)
-        row("everyday, float32", e.say("everyday", precision="float32").score)
-        for length in (160, 320):
-            row(f"everyday, window of {length} frames", e.say("everyday", sequence_length=length).score)
+        plain = e.say("everyday")
+        row("everyday, defaults", plain.score)
+        for name, options in (("truncation 0.8", {"truncation_factor": 0.8}), ("float32", {"precision": "float32"}), ("int8", {"precision": "int8"}),
+                              ("window of 192 frames", {"sequence_length": 192}), ("window of 640 frames", {"sequence_length": 640})):
+            row(f"everyday, {name}", worse(e.say("everyday", **options), plain))
     elif part == "speed":
-        texts, e.texts["speed"] = e.texts, ["I would like to change my ticket for the concert, please."] * 3
-        spoken = e.say("speed", sequence_length=80)
-        row("a sentence of 3 s, 40 steps, window of 80 frames", f"{spoken.spent.min():.2f} s for {spoken.seconds[0]:.1f} s", "< 1 s on two cores")
-        spoken = e.say("speed")
-        row("the same, window of 640 frames", f"{spoken.spent.min():.2f} s")
+        for name, options in (("as the text needs", {}), ("of 80 frames", {"sequence_length": 80}), ("of 640 frames", {"sequence_length": 640})):
+            spoken = e.say("speed", **options)
+            row(f"a sentence of {spoken.seconds[0]:.1f} s, 40 steps, window {name}", f"{spoken.spent.min():.2f} s", "< 1 s on two cores" if options else "")
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["default", "voices", "steps", "replies", "blocks", "presets", "guidance", "settings", "speed"]
+    parts = ["default", "voices", "steps", "replies", "blocks", "continuation", "presets", "guidance", "settings", "speed"]
     p.add_argument("model")
     p.add_argument("data")
     p.add_argument("--program", default="build/release/apps/echo-tts")
     p.add_argument("--teacher", default="build/teacher", help="the compiled teacher.c")
     p.add_argument("--count", type=int, default=120, help="texts of each kind")
-    p.add_argument("--window", type=int, help="frames, instead of the default: faster where all texts are short")
     p.add_argument("--threads", type=int, default=0, help="of the program; 0: all")
     p.add_argument("--only", default=",".join(parts), help="of " + ", ".join(parts))
     args = p.parse_args()

@@ -36,7 +36,8 @@ class Loop:
         for m in modules.values():
             m.to(args.device)
         self.parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=args.lr, betas=betas, weight_decay=0.01)
+        fused = {"fused": True} if tuple(int(n) for n in torch.__version__.split(".")[:2]) >= (2, 4) else {}
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=args.lr, betas=betas, weight_decay=0.01, **fused)
         self.step, self.cpu = 0, 0.0
 
     def seed(self, step):

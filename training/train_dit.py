@@ -61,7 +61,7 @@ class Batch:
         if prefixed:
             start = np.array([int(rng.integers(1, n + 6)) for n in lengths])
         n = int((lengths - start).clip(1).max()) + pad
-        before = -(-int(start.max()) // PATCH) * PATCH
+        before = max(-(-int(start.max()) // PATCH), 3) * PATCH  # without a prefix: three patches that nothing may look at
         x, prefix = np.zeros((b, n, LATENT), np.float32), np.zeros((b, before, LATENT), np.float32)
         speech, reference = np.zeros((b, n), bool), np.zeros((b, patches * PATCH, LATENT), np.float32)
         for i, (row, speaker) in enumerate(zip(rows, who)):
@@ -73,7 +73,7 @@ class Batch:
         self.speech_latents, self.speech, self.reference = (torch.from_numpy(a).to(device) for a in (x, speech, reference))
         self.own = torch.tensor([s.voice == default and s.bend is None for s in who], device=device)
         self.start = torch.from_numpy(start).to(device)
-        self.prefix = torch.from_numpy(prefix).to(device) if prefixed else None
+        self.prefix = torch.from_numpy(prefix).to(device)
         blur = lambda a, most: a + most * torch.rand(b, 1, 1, device=device) * torch.randn_like(a) * (torch.arange(LATENT, device=device) < USED)
         self.reference = blur(self.reference, 0.2)  # the codec's encoder is not exact
         if prefixed:  # neither is what was sampled before
@@ -90,7 +90,7 @@ class Conditioned:
         self.text = dit.text(batch.ids, batch.valid, tap)
         self.tap = tap[1]
         self.speaker = dit.speaker(batch.reference)
-        self.prefix = None if batch.prefix is None else dit.prefix(batch.prefix)
+        self.prefix = dit.prefix(batch.prefix)
 
     def __call__(self, x, t, text_on, speaker_on, scores=None):
         seen = self.speaker.shape[1]
@@ -109,16 +109,17 @@ def wide(t):
 
 
 @torch.no_grad()
-def guided_places(model, clean, noise, t, rng):
-    """Where guided sampling is at times t: one step of random length with random scales, and then, below GUIDED_FROM, the straight way."""
+def guided_places(model, clean, noise, t, referred, rng):
+    """Where guided sampling is at times t: one step of random length with random scales, and then, below GUIDED_FROM, the straight way.
+    `referred` (B,): who is sampled with a reference; the others are guided by the text alone."""
     b, on = len(t), torch.ones(len(t), dtype=torch.bool, device=t.device)
     to = t.clamp(min=GUIDED_FROM)
     step = torch.rand(b, device=t.device) * torch.where(torch.rand(b, device=t.device) < 0.3, LAST - to, (LAST - to).clamp(max=0.15))
     before = to + step
     x = (1 - wide(before)) * clean + wide(before) * noise
-    full = model(x, before, on, on)
+    full = model(x, before, on, referred)
     scale = lambda: torch.tensor(np.where(rng.random(b) < 0.6, rng.choice(SCALES, b), rng.uniform(0, 9, b)), dtype=torch.float32, device=t.device)
-    velocity = full + wide(scale()) * (full - model(x, before, ~on, on)) + wide(scale()) * (full - model(x, before, on, ~on))
+    velocity = full + wide(scale()) * (full - model(x, before, ~on, referred)) + wide(scale()) * (full - model(x, before, on, ~on))
     x = x + velocity * wide(to - before)
     return clean + (x - clean) * wide(t / to)
 
@@ -155,9 +156,11 @@ def main():
     p.add_argument("--longest", type=int, default=440, help="frames of a text to learn from")
     p.add_argument("--guided", type=float, default=0.4, help="share of batches that start where guidance leads")
     p.add_argument("--prefixed", type=float, default=0.2, help="share of batches of which only the rest is asked")
+    p.add_argument("--invented", type=float, default=0.35, help="share of speakers that are made of the voices by bending them")
     p.add_argument("--weights", default="3,2,2", help="how often each voice speaks; the first is also the one without a reference")
     p.add_argument("--pointer", type=float, default=0.1)
     p.add_argument("--questions", type=float, default=0.3)
+    p.add_argument("--compile", action="store_true", help="with torch 2 and a C++ compiler: a minute first, then half the time")
     args = p.parse_args()
     golden.verify(golden.dit)
     torch.manual_seed(args.seed)
@@ -174,12 +177,14 @@ def main():
         quiet_contexts(dit)
     corpus = Corpus(f"{args.data}/corpus.npz")
     space = Space(f"{args.data}/space.npz")
-    speakers = Speakers(space, [float(w) for w in args.weights.split(",")])
+    speakers = Speakers(space, [float(w) for w in args.weights.split(",")], args.invented)
     plain = Speakers(space, [1] * len(corpus.spoken), invented=0.0)
     usable = np.nonzero(corpus.lengths <= args.longest)[0]
     held, rows = usable[:24], usable[24:]
-    loop = Loop(args, args.name, {"dit": dit, "questions": questions})
+    loop = Loop(args, args.name, {"dit": dit, "questions": questions}, ema=0.995)
     loop.start()
+    if args.compile:
+        dit.compile()
     batches, device = corpus.batches(args.frames, loop.rng, rows), args.device
 
     def flow(which, who, rng, t=None, guided=False, prefixed=False, drop=True):
@@ -191,7 +196,8 @@ def main():
         t = times(b, device) if t is None else torch.full((b,), t, device=device)
         loud = torch.where(torch.rand(b, device=device) < (0.25 if drop else 0), 0.75 + 0.25 * torch.rand(b, device=device), torch.ones(b, device=device))
         clean, noise = batch.speech_latents, wide(loud) * torch.randn_like(batch.speech_latents)
-        x = guided_places(model, clean, noise, t, rng) if guided else (1 - wide(t)) * clean + wide(t) * noise
+        referred = speaker_on | ~batch.own | (torch.rand(b, device=device) < 0.5)
+        x = guided_places(model, clean, noise, t, referred, rng) if guided else (1 - wide(t)) * clean + wide(t) * noise
         target = (x - clean) / wide(t)
         scores = []
         error = (model(x, t, text_on, speaker_on, scores) - target).square()

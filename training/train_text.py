@@ -48,7 +48,7 @@ class Questions(nn.Module):
                 logits = out[..., i * PHONE_CLASSES:(i + 1) * PHONE_CLASSES].float()
                 sound = sound + mean(F.cross_entropy(logits.transpose(1, 2), goal[..., i], reduction="none")) / 4
             duration = duration + mean((out[..., 2 * PHONE_CLASSES] - length.clamp(max=LONGEST_BYTE)).square()) / 2
-        where = torch.view_as_real(rotation(middle, POINTER)).flatten(-2)
+        where = rotation(middle, POINTER).flatten(-2)
         position = mean((self.position(state) - where).square().mean(-1))
         off = late[..., -1].float() * TIME_UNIT - middle
         when = mean(off.square() / (1 + middle / 60)) / TIME_UNIT ** 2  # errors add up over a long text

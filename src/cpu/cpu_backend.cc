@@ -12,6 +12,7 @@
 #include "base/processors.h"
 #include "base/system_memory.h"
 #include "cpu/attention.h"
+#include "cpu/deferred_weights.h"
 #include "cpu/int8_matmul.h"
 #include "cpu/onednn.h"
 
@@ -92,14 +93,17 @@ class CpuBackend : public Backend {
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
                                       DType precision) override {
     use_threads();
-    if (packs(precision)) return pack_int8(std::span(&weights, 1), arena_);
+    if (packs(precision)) return pack_int8_matrices({weights});
     if (precision != DType::kFloat32 && precision != DType::kBFloat16) {
       throw_internal("pack: " + std::string(dtype_name(precision)) +
                      " found, float32 or bfloat16 expected");
     }
-    return weights.taps == 1 && stride == 1
-               ? pack_matrix(weights, precision, arena_)
-               : pack_convolution(weights, stride, dilation, precision, arena_);
+    if (weights.taps != 1 || stride != 1) {
+      return pack_convolution(weights, stride, dilation, precision, arena_);
+    }
+    if (!weights.owner || !weights.layout.empty()) return pack_matrix(weights, precision, arena_);
+    return defer(weights, precision,
+                 [this, weights, precision] { return pack_matrix(weights, precision, arena_); });
   }
   // One quantized input then serves all of them.
   bool stacks_matrices(DType precision) const override { return packs(precision); }
@@ -107,18 +111,19 @@ class CpuBackend : public Backend {
                                               DType precision) override {
     if (!packs(precision)) return Backend::pack_stacked(parts, precision);
     use_threads();
-    return pack_int8(parts, arena_);
+    return pack_int8_matrices({parts.begin(), parts.end()});
   }
   std::string packed_layout(int64_t out, int64_t in, DType precision) const override {
     if (packs(precision)) return {};
     return cpu::packed_layout(out, in, precision);
   }
   std::span<const std::byte> packed_bytes(const PackedWeights& weights) const override {
-    return cpu::packed_bytes(weights);
+    return cpu::packed_bytes(ready(weights));
   }
-  void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
+  void linear(const Tensor& x, const PackedWeights& weights, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
     use_threads();
+    const PackedWeights& w = ready(weights);
     if (is_int8(w)) {
       return linear_int8(*int8_, x, w, bias, accumulate, out, threads_, pool_);
     }
@@ -242,6 +247,25 @@ class CpuBackend : public Backend {
   }
 
  private:
+  // Packed later, when the memory that it is packed from is kept so long.
+  std::shared_ptr<PackedWeights> defer(const HostWeights& shape, DType dtype,
+                                       DeferredWeights::Pack pack) {
+    const auto weights = std::make_shared<DeferredWeights>(shape, dtype, std::move(pack));
+    packer_.add(weights);
+    return weights;
+  }
+  std::shared_ptr<PackedWeights> pack_int8_matrices(std::vector<HostWeights> parts) {
+    HostWeights shape{nullptr, DType::kBFloat16, 0, parts[0].in};
+    bool kept = true;
+    for (const HostWeights& part : parts) {
+      shape.out += part.out;
+      kept = kept && part.owner && part.taps == 1 && part.in == shape.in && part.layout.empty();
+    }
+    if (!kept) return pack_int8(parts, arena_);
+    return defer(shape, DType::kBFloat16,
+                 [this, parts = std::move(parts)] { return pack_int8(parts, arena_); });
+  }
+
   // OpenMP keeps the number per calling thread.
   void use_threads() const { omp_set_num_threads(threads_); }
 
@@ -313,6 +337,7 @@ class CpuBackend : public Backend {
   MemoryPool pool_;
   WeightArena arena_;
   const int threads_;
+  BackgroundPacker packer_;  // last: it packs into the arena
 };
 
 }  // namespace

@@ -55,7 +55,7 @@ const TensorView& codec_sample(const Weights& codec) {
 
 }  // namespace
 
-// Open and checked, and read ahead; closed when the weights have been packed.
+// Open and checked, and read ahead.
 struct EngineCore::Checkpoints {
   explicit Checkpoints(const EngineOptions& options)
       : Checkpoints(options, open_model(options.files)) {}
@@ -106,32 +106,36 @@ PlanModel EngineCore::plan_model(const Checkpoints& checkpoints, const EngineOpt
   return model;
 }
 
-EngineCore::EngineCore(const EngineOptions& options) : EngineCore(options, Checkpoints(options)) {
+EngineCore::EngineCore(const EngineOptions& options)
+    : EngineCore(options, std::make_unique<Checkpoints>(options)) {
   if (options.stage_done) options.stage_done("load");
 }
 
-EngineCore::EngineCore(const EngineOptions& options, Checkpoints&& checkpoints)
-    : max_text_chars_(options.max_text_chars),
-      file_bytes_(checkpoints.file_bytes()),
-      read_bytes_(checkpoints.read_ahead.bytes()),
+EngineCore::~EngineCore() = default;
+
+EngineCore::EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints> opened)
+    : checkpoints_(std::move(opened)),
+      max_text_chars_(options.max_text_chars),
+      file_bytes_(checkpoints_->file_bytes()),
+      read_bytes_(checkpoints_->read_ahead.bytes()),
       backend_(make_device(options.device)),
-      plan_(make_plan(plan_device(*backend_), plan_model(checkpoints, options),
+      plan_(make_plan(plan_device(*backend_), plan_model(*checkpoints_, options),
                       plan_request(options))),
-      context_(layer_context(*backend_, plan_.precision, dit_sample(checkpoints.dit))),
+      context_(layer_context(*backend_, plan_.precision, dit_sample(checkpoints_->dit))),
       codec_context_(
-          codec_context(*backend_, plan_.codec_precision, codec_sample(checkpoints.codec))),
-      dit_(context_, checkpoints.dit, options.blockwise && checkpoints.config.blockwise,
+          codec_context(*backend_, plan_.codec_precision, codec_sample(checkpoints_->codec))),
+      dit_(context_, checkpoints_->dit, options.blockwise && checkpoints_->config.blockwise,
            options.wide_blocks),
-      codec_(codec_context_, checkpoints.codec, read_pca_state(checkpoints.pca)),
-      modulations_(dit_, dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16,
+      codec_(codec_context_, checkpoints_->codec, read_pca_state(checkpoints_->pca)),
+      modulations_(dit_, dit_sample(checkpoints_->dit).dtype == FileDType::kBFloat16,
                    plan_.schedule_cache_bytes),
       voices_(plan_.voice_cache_bytes),
       voice_store_(options.voice_store,
-                   options.voice_store.empty()
-                       ? std::string()
-                       : model_identity(checkpoints.codec) + " " + model_identity(checkpoints.pca) +
-                             " " + precision_text(codec_context_) + " " +
-                             std::to_string(options.speaker_chunk_frames),
+                   options.voice_store.empty() ? std::string()
+                                               : model_identity(checkpoints_->codec) + " " +
+                                                     model_identity(checkpoints_->pca) + " " +
+                                                     precision_text(codec_context_) + " " +
+                                                     std::to_string(options.speaker_chunk_frames),
                    codec_.latent_size(), options.voice_store_bytes),
       models_{*backend_,
               session_,
@@ -142,12 +146,14 @@ EngineCore::EngineCore(const EngineOptions& options, Checkpoints&& checkpoints)
               {.chunk_frames = options.speaker_chunk_frames, .patch = dit_.patch()},
               std::min(plan_.batch_width, backend_->batch_width())} {
   // What is used where it lies must be there before the first step.
-  if (is_pack(checkpoints.dit.file())) checkpoints.read_ahead.wait();
+  if (is_pack(checkpoints_->dit.file())) checkpoints_->read_ahead.wait();
   if (codec_.latent_size() != dit_.latent_size()) {
     throw_corrupt("model: the autoencoder has latents of " + std::to_string(codec_.latent_size()) +
                   " values, the transformer of " + std::to_string(dit_.latent_size()) +
                   ": they do not belong together");
   }
+  // A processor's backend packs matrices when they are used; any other has packed all of them.
+  if (backend_->name() != "cpu") checkpoints_.reset();
 }
 
 EngineInfo EngineCore::info() const {

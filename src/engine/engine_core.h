@@ -17,6 +17,7 @@ class EngineCore {
  public:
   // Errors: kNotFound, kCorrupt for files; kInvalidArgument for options.
   explicit EngineCore(const EngineOptions& options);
+  ~EngineCore();
 
   // What needs no device: checks, the plan of chunks, the voice found or loaded. Any thread may
   // call. Errors as Engine::submit.
@@ -33,11 +34,13 @@ class EngineCore {
 
  private:
   struct Checkpoints;
-  EngineCore(const EngineOptions& options, Checkpoints&& checkpoints);
+  EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints> opened);
 
   static PlanModel plan_model(const Checkpoints& checkpoints, const EngineOptions& options);
   void prepare_voice(const VoiceReference& voice, PreparedSpeech& prepared) const;
 
+  // Open as long as matrices may be packed from them; first, so that what reads them ends before.
+  std::unique_ptr<Checkpoints> checkpoints_;
   int64_t max_text_chars_;
   uint64_t file_bytes_ = 0, read_bytes_ = 0;
   std::unique_ptr<Backend> backend_;

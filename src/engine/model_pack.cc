@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
+#include "engine/model_defaults.h"
 #include "engine/model_identity.h"
 #include "models/pca_state.h"
 #include "nn/safetensors_writer.h"
@@ -195,6 +196,9 @@ class Packer {
     metadata_[std::string(kFormatKey)] = kPackFormat;
     metadata_[std::string(kVersionKey)] = kPackVersion;
     metadata_[std::string(kHashKey)] = std::string(kHashDigits, '0');
+    if (const std::string defaults = model_defaults_text(options_.files); !defaults.empty()) {
+      metadata_[std::string(kModelDefaultsFile)] = defaults;
+    }
     metadata_[std::string(kIdentityKey) + std::string(kCodecScope)] = model_identity(model_.codec);
     metadata_[std::string(kIdentityKey) + std::string(kPcaScope)] = model_identity(model_.pca);
     std::vector<PlannedTensor> tensors;

@@ -36,11 +36,12 @@ struct ModelPackResult {
 };
 
 // Writes a safetensors file with the three parts under "dit.", "codec." and "pca.", only what a
-// model reads: weight norms are folded, buffers left out, tensors in the order of their use. A
-// matrix in a native layout is read by any other machine too, but has to be packed again there.
-// The file appears whole, is on the disk when this returns, and has the hash of its data. Loading
-// it gives exactly the same model. Errors: as open_model; kInvalidArgument for a model that is
-// packed already; kUnavailable when the file cannot be written or the disk has not enough room.
+// model reads: weight norms are folded, buffers left out, tensors in the order of their use. The
+// model's defaults.json goes into the metadata. A matrix in a native layout is read by any other
+// machine too, but has to be packed again there. The file appears whole, is on the disk when this
+// returns, and has the hash of its data. Loading it gives exactly the same model. Errors: as
+// open_model and model_defaults_text; kInvalidArgument for a model that is packed already;
+// kUnavailable when the file cannot be written or the disk has not enough room.
 ModelPackResult pack_model(const ModelPackOptions& options);
 
 }  // namespace echo

@@ -18,19 +18,21 @@ class HostMatrix {
         tensor.layout ==
             context.backend.packed_layout(tensor.shape[0], tensor.shape[1], context.stored())) {
       layout_ = tensor.layout;
-      owner_ = w.owner();
     }
     const bool readable = tensor.layout.empty() || !layout_.empty();
     if (readable && (tensor.dtype == FileDType::kFloat32 || tensor.dtype == FileDType::kBFloat16)) {
       data_ = tensor.bytes.data();
       dtype_ = tensor.dtype == FileDType::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
+      // A backend may pack it later; the last to let go gives the pages back.
+      owner_ = std::shared_ptr<const void>(
+          data_, [file = w.owner(), &tensor](const void*) { release_pages(tensor); });
     } else {
       widened_ = tensor.to_float32();
       data_ = widened_.data();
     }
   }
   ~HostMatrix() {
-    if (layout_.empty()) release_pages(tensor_);
+    if (!owner_) release_pages(tensor_);
   }
   HostMatrix(const HostMatrix&) = delete;
   HostMatrix& operator=(const HostMatrix&) = delete;

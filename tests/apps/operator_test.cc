@@ -16,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -111,7 +112,7 @@ TEST_F(Operator, AStartTellsItsStages) {
 
 TEST_F(Operator, ABenchIsOfTheDeviceThatIsAskedFor) {
   const ProcessResult cpu = run({"bench", "--device", "cpu", "--repetitions", "1", "--frames", "8",
-                                 "--threads", "1", "--model", model()});
+                                 "--threads", "1", "--part", "stages", "--model", model()});
   ASSERT_EQ(cpu.exit_code, 0) << cpu.err;
   EXPECT_THAT(cpu.out, HasSubstr("step, 3 lanes, 8 frames"));
   EXPECT_THAT(cpu.out, HasSubstr("1 threads"));
@@ -124,15 +125,57 @@ TEST_F(Operator, ABenchIsOfTheDeviceThatIsAskedFor) {
   EXPECT_EQ(gpu.exit_code, 1);
   EXPECT_THAT(gpu.err, HasSubstr("echo-tts: CUDA: "));
   EXPECT_EQ(gpu.out, "");
-  const ProcessResult automatic = run({"bench", "--threads", "1", "--cuda-module", module,
-                                       "--repetitions", "1", "--frames", "8", "--model", model()});
+  const ProcessResult automatic =
+      run({"bench", "--threads", "1", "--cuda-module", module, "--repetitions", "1", "--frames",
+           "8", "--part", "stages", "--model", model()});
   EXPECT_EQ(automatic.exit_code, 0) << automatic.err;
   EXPECT_THAT(automatic.err, HasSubstr("Using the CPU. CUDA: "));
 
   const ProcessResult narrow =
       run({"bench", "--device", "cpu", "--precision", "fp8", "--model", model()});
   EXPECT_EQ(narrow.exit_code, 2);
-  EXPECT_THAT(narrow.err, HasSubstr("found fp8, expected auto, float32 or bf16 on the CPU"));
+  EXPECT_THAT(narrow.err, HasSubstr("found fp8, expected auto, float32, bf16 or int8 on the CPU"));
+}
+
+TEST_F(Operator, ABenchTellsFirstWhatAUserAsksAndCanBeCompared) {
+  const std::string json_file = dir_ / "one.json", page = dir_ / "one.html";
+  const ProcessResult one =
+      run({"bench", "--device", "cpu", "--repetitions", "1", "--frames", "8", "--steps", "1",
+           "--threads", "1", "--model", model(), "--json", json_file, "--html", page});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  const size_t asked = one.out.find("a text of 10 s"), stages = one.out.find("step, 3 lanes");
+  ASSERT_NE(asked, std::string::npos) << one.out;
+  EXPECT_LT(asked, stages);
+  for (const char* row : {"a short text, 3 s", "a text of 30 s", "first audio", "memory, at most",
+                          "start, files to ready"}) {
+    EXPECT_THAT(one.out, HasSubstr(row));
+  }
+  std::ifstream file(page);
+  const std::string html((std::istreambuf_iterator<char>(file)), {});
+  for (const char* part : {"<!doctype html>", "a text of 10 s", "<svg", "GFLOP/s", "</html>"}) {
+    EXPECT_THAT(html, HasSubstr(part));
+  }
+  EXPECT_EQ(html.find("http"), std::string::npos) << "the page loads nothing";
+
+  // The second run is twice as fast at one thing, has lost one row and found another.
+  json other = json::parse(std::ifstream(json_file));
+  for (json& row : other["asked"]) {
+    if (row["name"] == "a text of 10 s") row["value"] = 2 * row["value"].get<double>();
+  }
+  other["stages"][0]["name"] = "something else";
+  const std::string second = dir_ / "two.json";
+  std::ofstream(second) << other;
+  const ProcessResult beside = run({"bench", "--compare", json_file, second});
+  ASSERT_EQ(beside.exit_code, 0) << beside.err;
+  EXPECT_THAT(beside.out, ContainsRegex("a text of 10 s .*2\\.00 x"));
+  EXPECT_THAT(beside.out, ContainsRegex("a text of 30 s .*1\\.00 x"));
+  EXPECT_THAT(beside.out, HasSubstr("only in the second: something else"));
+  EXPECT_THAT(beside.out, HasSubstr("only in the first: text encoder"));
+
+  std::ofstream(second) << "{}";
+  const ProcessResult broken = run({"bench", "--compare", second, "--model", model()});
+  EXPECT_EQ(broken.exit_code, 1);
+  EXPECT_THAT(broken.err, HasSubstr("expected what `echo-tts bench --json` writes"));
 }
 
 TEST_F(Operator, ColdStartsAreMeasured) {

@@ -13,19 +13,22 @@ namespace {
 
 class ModelDefaults : public ::testing::Test {
  protected:
-  void write(const std::string& text) const { std::ofstream(dir_ / kModelDefaultsFile) << text; }
+  void write(const std::string& text) const { std::ofstream(dir_ / std::string(kModelDefaultsFile)) << text; }
   void expect_corrupt(const std::string& text, const std::string& expected) const {
     write(text);
-    const Error error = error_of([&] { model_defaults(dir_.path()); });
+    const Error error = error_of([&] { model_defaults(files()); });
     EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << text;
     EXPECT_THAT(error.what(), testing::HasSubstr(expected));
-    EXPECT_THAT(error.what(), testing::HasSubstr(kModelDefaultsFile));
+    EXPECT_THAT(error.what(), testing::HasSubstr(std::string(kModelDefaultsFile)));
+  }
+  ModelFiles files() const {
+    return {dir_ / "dit.safetensors", dir_ / "dac.safetensors", dir_ / "pca_state.safetensors"};
   }
   TempDir dir_;
 };
 
 TEST_F(ModelDefaults, AreTheTablesWithoutAFile) {
-  const SpeechParameters parameters = model_defaults(dir_.path()), table;
+  const SpeechParameters parameters = model_defaults(files()), table;
   for (const ParameterInfo& info : parameter_table()) {
     EXPECT_EQ(parameter_text(parameters, info.name), parameter_text(table, info.name)) << info.name;
   }
@@ -34,7 +37,7 @@ TEST_F(ModelDefaults, AreTheTablesWithoutAFile) {
 TEST_F(ModelDefaults, AreWhatTheFileSaysAndElseTheTables) {
   write(
       R"({"cfg_scale_speaker": 0, "num_steps": 20, "enable_crossfade": false, "rescale_k": 1.5})");
-  const SpeechParameters parameters = model_defaults(dir_.path());
+  const SpeechParameters parameters = model_defaults(files());
   EXPECT_EQ(parameters.cfg_scale_speaker, 0);
   EXPECT_EQ(parameters.num_steps, 20);
   EXPECT_FALSE(parameters.enable_crossfade);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "checkpoint/random_checkpoint.h"
 #include "engine/content_hash.h"
+#include "engine/model_defaults.h"
 #include "engine/model_identity.h"
 #include "engine_fixture.h"
 #include "support/temp_dir.h"
@@ -68,6 +69,24 @@ TEST_F(ModelPack, SpeaksExactlyAsWhatWasPacked) {
     }
     EXPECT_EQ(speak(engine_options(packed())), expected);
   }
+}
+
+TEST_F(ModelPack, HasTheModelsOwnDefaults) {
+  const fs::path file = files_.dit.parent_path() / std::string(kModelDefaultsFile);
+  std::ofstream(file) << R"({"num_steps": 7, "target_duration_seconds": 5})";
+  pack_model(options(PackLayout::kPlain));
+  fs::remove(file);
+  const SpeechParameters parameters = model_defaults(packed());
+  EXPECT_EQ(parameters.num_steps, 7);
+  EXPECT_EQ(parameters.target_duration_seconds, 5);
+  std::ofstream(file) << "[]";
+  pack_model(options(PackLayout::kPlain));
+  fs::remove(file);
+  const Error error = error_of([&] { model_defaults(packed()); });
+  EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+  EXPECT_THAT(error.what(), HasSubstr("expected a JSON object"));
+  pack_model(options(PackLayout::kPlain));
+  EXPECT_EQ(model_defaults(packed()).num_steps, SpeechParameters().num_steps);
 }
 
 TEST_F(ModelPack, ANativeFileSpeaksTheSameWhereItIsNotNative) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/child_process.h"
+#include "support/client_python.h"
 #include "support/paths.h"
 #include "test_server.h"
 
@@ -18,8 +19,8 @@ TEST(NetRunpodSdk, M41M42M43TheJavaScriptClientWorksUnmodified) {
   setup.options.api_keys = {"key"};
   setup.options.routes.worker_id = "w1";
   TestServer server(std::move(setup));
-  const std::string output = run_program(
-      {"node", source_path("/tests/js/runpod_sdk.js"), std::to_string(server.port())});
+  const std::string output =
+      run_program({"node", source_path("/tests/js/runpod_sdk.js"), std::to_string(server.port())});
   const Json found = Json::parse(output);
 
   EXPECT_EQ(found["runSync"]["status"], "COMPLETED");
@@ -54,6 +55,40 @@ TEST(NetRunpodSdk, M41M42M43TheJavaScriptClientWorksUnmodified) {
   EXPECT_EQ(count("status-sync/{id}"), 2);
   EXPECT_EQ(count("runsync"), 2);
   EXPECT_LE(count("stream/{id}"), 4);
+}
+
+TEST(NetRunpodSdk, M41M43M44ThePythonClientWorksUnmodified) {
+  const auto python = client_python();
+  if (!python) GTEST_SKIP() << kNoClientPython;
+  TestServer::Setup setup;
+  setup.options.api_keys = {"key"};
+  setup.options.routes.worker_id = "w1";
+  TestServer server(std::move(setup));
+  const std::string output = run_program(
+      {*python, source_path("/tests/python/runpod_client.py"), std::to_string(server.port())});
+  const Json found = Json::parse(output);
+
+  const Json pieces = {"a", {{"b", 2}}, "c"};
+  const Json& blocking = found["blocking"];
+  EXPECT_EQ(blocking["run_sync"], Json({{"spoken", "sync"}}));
+  EXPECT_EQ(blocking["failed"], "FAILED");
+  EXPECT_EQ(blocking["health_busy"]["inQueue"].get<int>() +
+                blocking["health_busy"]["inProgress"].get<int>(),
+            2);
+  EXPECT_THAT(blocking["wrong_key"].get<std::string>(), StartsWith("401 Unauthorized"));
+  for (const char* way : {"blocking", "async"}) {
+    const Json& one = found[way];
+    EXPECT_EQ(one["output"], "async") << way;
+    EXPECT_EQ(one["status"], "COMPLETED") << way;
+    EXPECT_EQ(one["stream"], pieces) << way;
+    EXPECT_EQ(one["purge"], Json({{"removed", 1}, {"status", "completed"}})) << way;
+    EXPECT_EQ(one["purged"], "CANCELLED") << way;
+    EXPECT_EQ(one["cancel"], "CANCELLED") << way;
+    EXPECT_EQ(one["cancelled"], "CANCELLED") << way;
+  }
+  EXPECT_EQ(blocking["health"]["completed"], 3);
+  EXPECT_EQ(blocking["health"]["failed"], 1);
+  EXPECT_EQ(found["async"]["health"]["completed"], 5);
 }
 
 }  // namespace

@@ -446,6 +446,8 @@ class OpenAiHeld : public OpenAiApi {
       ++steps_;
       changed_.notify_all();
       if (progress.chunk < held_chunk_) return;
+      ++held_;
+      changed_.notify_all();
       changed_.wait(lock, stop, [this] { return released_; });
       if (stop.stop_requested()) {
         ++stopped_;
@@ -469,15 +471,15 @@ class OpenAiHeld : public OpenAiApi {
   std::condition_variable_any changed_;
   int64_t held_chunk_ = 1;
   bool released_ = false;
-  int steps_ = 0, stopped_ = 0;
+  int steps_ = 0, held_ = 0, stopped_ = 0;
 };
 
 TEST_F(OpenAiHeld, TheFirstBytesAreThereBeforeTheSecondChunkIsMade) {
   held_chunk_ = 2;
   serve();
   RawClient client(server_->port());
-  client.send(raw_request({{"input", "The first one. The second one."},
-                           {"max_chars_per_chunk", 15},
+  client.send(raw_request({{"input", "This is the first sentence. This is the second sentence."},
+                           {"max_chars_per_chunk", 30},
                            {"normalize_boundaries", false},
                            {"enable_crossfade", false},
                            {"response_format", "pcm"}}));
@@ -485,6 +487,7 @@ TEST_F(OpenAiHeld, TheFirstBytesAreThereBeforeTheSecondChunkIsMade) {
   EXPECT_THAT(head, StartsWith("HTTP/1.1 200"));
   const size_t size = std::stoul(client.read_until("\r\n"), nullptr, 16);
   EXPECT_GE(size, 2U * 44100) << "the first chunk, while the second stands still";
+  wait([&] { return held_ > 0; });
   release();
   EXPECT_THAT(client.read_until("0\r\n\r\n"), ::testing::EndsWith("0\r\n\r\n"));
 }

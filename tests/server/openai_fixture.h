@@ -52,10 +52,13 @@ class OpenAiApi : public ::testing::Test {
   Logger logger_{LogOptions{}, log_};
   Metrics metrics_;
   FakeSpeech fake_;
+  // What speaks; a test may put something else in its place.
+  SpeechFunction speak_ = std::ref(fake_);
   VoiceDirectory voices_{dir_.path().string()};
   VoiceLibrary library_{voices_};
   LiveSpeech speech_{
-      {.speak = std::ref(fake_),
+      {.speak = [this](SpeechRequest request,
+                       SpeechCallbacks callbacks) { return speak_(request, callbacks); },
        .voices = library_,
        .logger = logger_,
        .finished = [this](const JobReport& report) { metrics_.speech_finished(report); }}};
