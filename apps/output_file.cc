@@ -87,13 +87,26 @@ void OutputFile::fail(const char* what, int error) const {
   throw_unavailable("output " + path_.string() + ": " + what + ": " + system_reason(error));
 }
 
+int OutputFile::descriptor() {
+  if (device_ < 0) return file_.descriptor();
+  if (!spool_) {
+    std::error_code error;
+    spool_.emplace(fs::temp_directory_path(error));
+  }
+  return spool_->descriptor();
+}
+
 void OutputFile::commit(std::string_view bytes) {
+  if (!write_all(device_ < 0 ? file_.descriptor() : device_, bytes)) fail("cannot write it", errno);
+  commit();
+}
+
+void OutputFile::commit() {
   if (device_ >= 0) {
-    if (!write_all(device_, bytes)) fail("cannot write it", errno);
+    if (spool_ && !write_all(device_, spool_->map())) fail("cannot write it", errno);
     if (::close(std::exchange(device_, -1)) != 0) fail("cannot write it", errno);
     return;
   }
-  if (const int error = file_.write(bytes)) fail("cannot write it", error);
   if (const int error = file_.commit(Durability::kDurable)) fail("cannot give it its name", error);
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/spool_file.h"
 #include "checkpoint/model_files.h"
 
 namespace echo::apps {
@@ -39,8 +41,12 @@ class OutputFile {
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  // Writes all bytes, flushes them to the disk and gives the file its name. kUnavailable, e.g. when
-  // the disk is full.
+  // For who makes the file piece by piece: it may be read, written and sought.
+  int descriptor();
+  // Flushes what was written to the disk and gives the file its name; what goes to a device or a
+  // pipe is written now. kUnavailable, e.g. when the disk is full.
+  void commit();
+  // Writes all bytes, then the same.
   void commit(std::string_view bytes);
 
  private:
@@ -49,6 +55,7 @@ class OutputFile {
   std::filesystem::path path_;
   AtomicFile file_;
   int device_ = -1;
+  std::optional<SpoolFile> spool_;  // of what is for the device
 };
 
 // All bytes to standard output. kUnavailable when it is closed or full.

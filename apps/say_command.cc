@@ -1,9 +1,10 @@
+#include <unistd.h>
+
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "apps/command.h"
@@ -14,10 +15,14 @@
 #include "apps/spoken_output.h"
 #include "audio/voice.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/visible_text.h"
 #include "engine/engine.h"
 #include "engine/window.h"
 #include "net/curl_http_client.h"
+#include "speech/job_input.h"
+#include "speech/job_report.h"
+#include "speech/speech_metadata.h"
 #include "speech/subtitles.h"
 #include "speech/text_preview.h"
 #include "speech/unicode_name.h"
@@ -34,7 +39,8 @@ constexpr int64_t kLongestText = 2'000'000;
 constexpr int64_t kMostCharsEver = 1'000'000'000;
 
 struct Options {
-  std::string text, text_file, voice, output = "speech.ogg", format, preset, subtitles;
+  std::optional<std::string> text;
+  std::string text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
   bool json = false, quiet = false, dry_run = false;
   EngineFlags engine;
@@ -69,12 +75,16 @@ std::string input_path(const std::string& name) {
 }
 
 std::string text_of(const Options& options) {
-  if (!options.text.empty() && !options.text_file.empty()) {
+  const std::string& file = options.text_file;
+  if (options.text && !file.empty()) {
     throw_invalid("text: given on the command line and with --file; expected one of them");
   }
-  const std::string& file = options.text == "-" ? options.text : options.text_file;
-  if (file == "-") return read_text(std::cin, "from standard input");
-  if (file.empty()) return options.text;
+  if (options.text == "-" || file == "-") return read_text(std::cin, "from standard input");
+  if (options.text) return *options.text;
+  if (file.empty()) {
+    if (::isatty(STDIN_FILENO) == 0) return read_text(std::cin, "from standard input");
+    throw_invalid("text: found none; expected a text, --file, or a text on standard input");
+  }
   if (std::filesystem::is_directory(input_path(file))) {
     throw_invalid("text file " + file + ": a directory; expected a text file");
   }
@@ -137,44 +147,19 @@ std::optional<VoiceReference> voice_of(const Options& options, const LocatedMode
   return voice_of_samples(std::move(voice.samples));
 }
 
-nlohmann::ordered_json json_of(const Options& options, const EncodeOptions& encoding,
-                               const SpeechParameters& parameters, const SpeechSummary& result,
-                               const EngineInfo& info, size_t bytes) {
-  nlohmann::ordered_json chunks = nlohmann::ordered_json::array();
-  for (const SpokenChunk& chunk : result.chunks) {
-    chunks.push_back({{"text_chars", chunk.text_chars},
-                      {"seed", chunk.seed},
-                      {"attempts", chunk.attempts},
-                      {"duration", chunk.seconds},
-                      {"start_seconds", chunk.start_seconds},
-                      {"end_seconds", chunk.end_seconds},
-                      {"frames", chunk.window_frames},
-                      {"prefix_frames", chunk.prefix_frames},
-                      {"joined", chunk.joined},
-                      {"faults", chunk.reasons},
-                      {"retakes", chunk.retake_reasons}});
-  }
-  const StageTimings& t = result.timings;
-  return {{"file", options.output},
-          {"bytes", bytes},
-          {"format", format_name(encoding.format)},
-          {"duration", result.seconds()},
-          {"real_time_factor", t.total / result.seconds()},
-          {"device", info.device},
-          {"precision", info.precision},
-          {"solver", parameter_text(parameters, "solver")},
-          {"steps", parameters.num_steps},
-          {"cfg_interval", parameters.cfg_interval},
-          {"evaluations", result.evaluations},
-          {"chunks", chunks},
-          {"timings",
-           {{"queue", t.queue},
-            {"voice", t.voice},
-            {"text", t.text},
-            {"diffusion", t.diffusion},
-            {"decode", t.decode},
-            {"total", t.total}}},
-          {"warnings", result.warnings}};
+// What a job's metadata tells, and where the speech lies.
+Json json_of(const Options& options, const JobInput& input, const SpokenAudioSummary& spoken,
+             const EngineInfo& info, const std::string& model) {
+  JobReport report;
+  fill_report(spoken, report);
+  report.total_seconds = spoken.speech.timings.total;
+  Json document = speech_metadata(input, spoken.speech, report, {model, info.device});
+  document["file"] = options.output;
+  document["bytes"] = spoken.bytes;
+  document["format"] = format_name(input.output.format);
+  document["real_time_factor"] = report.total_seconds / spoken.speech.seconds();
+  document["precision"] = info.precision;
+  return document;
 }
 
 LocatedModel model_of(const Options& options, HttpClient& http) {
@@ -218,7 +203,10 @@ int say(const Options& options, const Environment& environment) {
   } else {
     refuse_terminal();
   }
-  const EncodeOptions encoding = encoding_of(options);
+  JobInput input;
+  input.text = request.text;
+  input.parameters = request.parameters;
+  input.output = encoding_of(options);
   std::optional<OutputFile> subtitles;
   SubtitleFormat subtitle_format = SubtitleFormat::kSrt;
   if (!options.subtitles.empty()) {
@@ -232,7 +220,8 @@ int say(const Options& options, const Environment& environment) {
   }
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  engine_options.blockwise = request.parameters.block_sizes.size() > 1 ||
+  engine_options.blockwise = options.output == "-" ||
+                             request.parameters.block_sizes.size() > 1 ||
                              request.parameters.sequence_length == kAutoFrames ||
                              request.parameters.continuity != Continuity::kNone;
   engine_options.files = model.files;
@@ -243,21 +232,19 @@ int say(const Options& options, const Environment& environment) {
     std::fprintf(stderr, "echo-tts: %s\n", model.notice.c_str());
   }
 
-  const SpeechParameters parameters = request.parameters;
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
     if (interrupted()) return interrupt_exit_code();
-    const auto spoken =
-        speak_out(*engine, std::move(request), encoding, file, options.quiet || options.json);
+    auto spoken =
+        speak_out(*engine, std::move(request), input.output, file, options.quiet || options.json);
     if (!spoken) return kSuccess;  // the player was closed
-    SpeechSummary result = spoken->speech;
+    SpeechSummary& result = spoken->speech;
     if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
+      const Json document = json_of(options, input, *spoken, engine->info(), model.name);
       const std::string text =
-          json_of(options, encoding, parameters, result, engine->info(), spoken->bytes)
-              .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
-          "\n";
+          document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
@@ -291,7 +278,7 @@ void add_say(CommandLine& line) {
       "  echo hello | echo-tts say - -o - | aplay\n"
       "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options, &environment = line.environment()] { return say(*options, environment); });
-  command.add_option("text", options->text, "What to say; - reads standard input");
+  command.add_option("text", options->text, "What to say; - or nothing reads standard input");
   command.add_option("-f,--file", options->text_file,
                      "Read the text from a file (- for standard input)");
   command.add_option(

@@ -42,6 +42,8 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.openai = openai_options_of(environment);
   options.piece_bytes =
       static_cast<size_t>(environment.integer("ECHO_STREAM_PIECE_BYTES", 196'608, 1024, 700'000));
+  options.first_sound_seconds =
+      static_cast<double>(environment.integer("ECHO_STREAM_BUDGET", 400, 0, 3'600'000)) / 1000;
   options.warm_up = environment.text("ECHO_WARM_UP", options.warm_up);
   if (options.warm_up != "auto" && options.warm_up != "on" && options.warm_up != "off") {
     throw_invalid("ECHO_WARM_UP: found \"" + options.warm_up.substr(0, 40) +
@@ -213,8 +215,9 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                         .voices = *voices_,
                         .logger = logger_,
                         .finished = options.finished,
-                        .defaults = model.defaults});
-  pieces_ = {service.limits, options.piece_bytes, model.name, info.device};
+                        .defaults = model.defaults,
+                        .first_sound_seconds = options.first_sound_seconds});
+  pieces_ = {service.limits, options.piece_bytes, {model.name, info.device}};
   openai_.orders = options.openai.orders;
   if (ObjectStore* store = options.store ? options.store : store_.get()) {
     openai_.store = [store](const std::string& name, std::string_view bytes,

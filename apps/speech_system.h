@@ -36,6 +36,7 @@ struct SpeechSystemOptions {
   JobLimits limits;
   server::OpenAiOptions openai;
   size_t piece_bytes = SpeechPieceOptions().piece_bytes;  // of jobs that ask for pieces
+  double first_sound_seconds = 0.4;  // SpeechRequest::first_sound_seconds of what is listened to
   // Of a model that is in no cache: a server or a worker downloads it, a trial speaks with the
   // small voice.
   bool small_voice = false;

@@ -15,6 +15,7 @@ namespace echo::apps {
 namespace {
 
 constexpr std::chrono::milliseconds kLook{50};  // for an interrupt
+constexpr double kFirstSound = 0.4;             // seconds, see SpeechRequest
 
 // False when nobody reads any more.
 bool write_piece(std::string_view bytes) {
@@ -58,24 +59,23 @@ std::optional<SpokenAudioSummary> speak_out(Engine& engine, SpeechRequest reques
   options.encoding = encoding;
   options.mode = file ? AudioEncoder::Mode::kWhole : AudioEncoder::Mode::kStream;
   options.close_when_cancelled = !file;
-  if (!file) request.delivery = SpeechDelivery::kInOrder;
+  if (file) options.file = file->descriptor();
+  if (!file) {
+    request.delivery = SpeechDelivery::kInOrder;
+    request.first_sound_seconds = kFirstSound;
+  }
   ProgressLine line(quiet);
   SpokenAudio audio(engine.start(std::move(request), callbacks_of(line)), options);
-  std::string whole;
   for (;;) {
     while (!audio.wait_for(kLook)) {
       if (interrupted()) audio.cancel();
     }
     const auto bytes = audio.next();
     if (!bytes) break;
-    if (file) {
-      whole += *bytes;
-    } else if (!write_piece(*bytes)) {
-      return std::nullopt;
-    }
+    if (!write_piece(*bytes)) return std::nullopt;
   }
   SpokenAudioSummary summary = audio.finish();
-  if (file) file->commit(whole);
+  if (file) file->commit();
   return summary;
 }
 

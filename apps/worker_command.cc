@@ -133,9 +133,9 @@ int run_queue_worker(Process& process, SpeechSystemOptions options, HttpClient& 
     if (monitor) monitor->set_ready();
     logger.info("Ready in " + process.cold_start.text());
   };
-  setup.finished = [&](const runpod::FinishedJob& job) {
-    metrics.request_finished("queue", job.format, job.status, job.seconds);
-    if (*job.cause) metrics.cancelled(job.cause);
+  setup.finished = [&](const runpod::JobEnd& job) {
+    metrics.request_finished("queue", job.format, job.status(), job.seconds);
+    if (*job.cause()) metrics.cancelled(job.cause());
   };
   return worker.run(setup);
 }

@@ -84,11 +84,13 @@ def torch_seconds(layers, lanes, frames, repetitions, compiled):
 
 
 def our_seconds(args, precision):
-    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+    with tempfile.TemporaryDirectory() as folder:
+        report = f"{folder}/report.json"
         subprocess.run([args.program, "bench", "--device", "cpu", "--part", "stages", "--processor-time", "--threads", "1", "--frames", str(args.frames), "--wide-blocks", "0",
-                        "--repetitions", str(args.repetitions), "--precision", precision, "--model", args.model, "--json", report.name],
+                        "--repetitions", str(args.repetitions), "--precision", precision, "--model", args.model, "--json", report],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return [row["value"] for row in json.load(report)["stages"] if row["name"].startswith("step, ")]
+        with open(report) as f:
+            return [row["value"] for row in json.load(f)["stages"] if row["name"].startswith("step, ")]
 
 
 def main():

@@ -16,6 +16,7 @@ extern "C" {
 #include "audio/resample.h"
 #include "audio/silence.h"
 #include "base/error.h"
+#include "base/file_io.h"
 
 namespace echo {
 namespace {
@@ -64,18 +65,9 @@ struct MuxerDeleter {
 class AudioEncoder::Impl {
  public:
   Impl(const EncodeOptions& options, Mode mode, int input_rate)
-      : options_(validate(options)),
-        mode_(mode),
-        resampler_(input_rate, options_.sample_rate),
-        output_(mode == Mode::kWhole),
-        serial_(options_, input_rate),
-        serial_samples_(mode == Mode::kStream ? static_cast<size_t>(input_rate / kStreamSerialPart)
-                                              : SIZE_MAX) {
-    ffmpeg::silence_log();
-    open_encoder();
-    open_muxer();
-    if (!is_ogg_stream()) write_header();
-  }
+      : Impl(options, mode, input_rate, -1, mode == Mode::kWhole) {}
+  Impl(const EncodeOptions& options, int descriptor, int input_rate)
+      : Impl(options, Mode::kWhole, input_rate, descriptor, descriptor) {}
 
   void push(std::span<const float> samples) {
     const size_t bad = find_non_finite(samples);
@@ -101,6 +93,10 @@ class AudioEncoder::Impl {
     send(nullptr);
     check(av_write_trailer(muxer_.get()));
     finished_ = true;
+    if (descriptor_ < 0) return;
+    file_bytes_ = output_.flush();
+    if (output_.error() != 0) check(AVERROR(output_.error()));
+    if (options_.format == AudioFormat::kOggOpus) set_ogg_serial(descriptor_, serial_.finish());
   }
 
   std::string take_bytes() {
@@ -108,16 +104,37 @@ class AudioEncoder::Impl {
       // A header by itself is of no use, and some readers want it together with sound.
       return packets_ == 0 ? std::string() : output_.take();
     }
-    if (!finished_) return {};
+    if (!finished_ || descriptor_ >= 0) return {};
     std::string bytes = output_.take();
     if (options_.format == AudioFormat::kOggOpus) set_ogg_serial(bytes, serial_.finish());
     return bytes;
   }
 
+  uint64_t file_bytes() const { return file_bytes_; }
+
  private:
+  template <class Where>
+  Impl(const EncodeOptions& options, Mode mode, int input_rate, int descriptor, Where where)
+      : options_(validate(options)),
+        mode_(mode),
+        descriptor_(descriptor),
+        resampler_(input_rate, options_.sample_rate),
+        output_(where),
+        serial_(options_, input_rate),
+        serial_samples_(mode == Mode::kStream ? static_cast<size_t>(input_rate / kStreamSerialPart)
+                                              : SIZE_MAX) {
+    ffmpeg::silence_log();
+    open_encoder();
+    open_muxer();
+    if (!is_ogg_stream()) write_header();
+  }
+
   void check(int code) const {
-    ffmpeg::check(code, ErrorCode::kInternal,
-                  "writing " + std::string(format_name(options_.format)));
+    const std::string what = "writing " + std::string(format_name(options_.format));
+    if (code < 0 && output_.error() != 0) {
+      throw_unavailable(what + ": " + system_reason(output_.error()));
+    }
+    ffmpeg::check(code, ErrorCode::kInternal, what);
   }
 
   void open_encoder() {
@@ -253,6 +270,7 @@ class AudioEncoder::Impl {
 
   EncodeOptions options_;
   Mode mode_;
+  int descriptor_;  // of the file; -1: in memory
   Resampler resampler_;
   AudioOutput output_;
   OggSerial serial_;
@@ -268,11 +286,14 @@ class AudioEncoder::Impl {
   int64_t packets_ = 0;
   size_t pushed_ = 0;    // at the input's rate
   int64_t encoded_ = 0;  // at the output's rate
+  uint64_t file_bytes_ = 0;
   bool begun_ = false, finished_ = false;
 };
 
 AudioEncoder::AudioEncoder(const EncodeOptions& options, Mode mode, int input_rate)
     : impl_(std::make_unique<Impl>(options, mode, input_rate)) {}
+AudioEncoder::AudioEncoder(const EncodeOptions& options, int descriptor, int input_rate)
+    : impl_(std::make_unique<Impl>(options, descriptor, input_rate)) {}
 AudioEncoder::~AudioEncoder() = default;
 AudioEncoder::AudioEncoder(AudioEncoder&&) noexcept = default;
 AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
@@ -280,6 +301,7 @@ AudioEncoder& AudioEncoder::operator=(AudioEncoder&&) noexcept = default;
 void AudioEncoder::push(std::span<const float> samples) { impl_->push(samples); }
 void AudioEncoder::finish() { impl_->finish(); }
 std::string AudioEncoder::take_bytes() { return impl_->take_bytes(); }
+uint64_t AudioEncoder::file_bytes() const { return impl_->file_bytes(); }
 
 std::string encode_audio(std::span<const float> samples, const EncodeOptions& options,
                          int input_rate) {

@@ -1,6 +1,7 @@
-// Samples to audio files in memory, with the FFmpeg libraries in this process.
+// Samples to audio files, in memory or on the disk, with the FFmpeg libraries in this process.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,10 @@ class AudioEncoder {
   // this FFmpeg was built without the encoder.
   explicit AudioEncoder(const EncodeOptions& options, Mode mode = Mode::kWhole,
                         int input_rate = 44100);
+  // Writes the whole file into a descriptor that may be read, written and sought, and stays the
+  // caller's: the same bytes as kWhole, of which none are held. push() and finish() throw
+  // kUnavailable when the system takes no more, such as on a full disk.
+  AudioEncoder(const EncodeOptions& options, int descriptor, int input_rate);
   ~AudioEncoder();
   AudioEncoder(AudioEncoder&&) noexcept;
   AudioEncoder& operator=(AudioEncoder&&) noexcept;
@@ -45,8 +50,10 @@ class AudioEncoder {
   // Ends the file. Throws kInvalidArgument when no sample was pushed.
   void finish();
 
-  // Bytes made since the last call.
+  // Bytes made since the last call; none of what goes into a descriptor.
   std::string take_bytes();
+  // The size of the file in the descriptor, once finished.
+  uint64_t file_bytes() const;
 
  private:
   class Impl;

@@ -24,7 +24,7 @@ class OggSerial {
 
   void push(std::span<const float> samples);
 
-  // 0 to 2^31 - 1, which is what FFmpeg's multiplexer takes. The last call.
+  // 1 to 2^31 - 1: what FFmpeg's multiplexer takes, but for 0, which is everybody's. The last call.
   uint32_t finish();
 
  private:
@@ -34,5 +34,8 @@ class OggSerial {
 // Gives every page of a complete Ogg file of one stream that serial, and its checksum anew.
 // kInternal when the bytes are not pages.
 void set_ogg_serial(std::string& file, uint32_t serial);
+// The same to a file that may be read and written, a page at a time. Also kUnavailable when the
+// system fails to.
+void set_ogg_serial(int descriptor, uint32_t serial);
 
 }  // namespace echo

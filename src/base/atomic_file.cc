@@ -107,7 +107,7 @@ int AtomicFile::create(const fs::path& target, mode_t mode) {
   if (is_sweep_due(folder)) remove_abandoned(folder);
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     temporary_ = temporary_beside(target);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (descriptor_ < 0 && (errno != EEXIST || attempt == kAttempts)) return errno;
   }
   target_ = target;

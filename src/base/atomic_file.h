@@ -39,6 +39,7 @@ class AtomicFile {
   // Removes it.
   void discard();
 
+  // May be read, too.
   int descriptor() const { return descriptor_; }
 
  private:

@@ -12,6 +12,7 @@
 #include "base/processors.h"
 #include "base/system_memory.h"
 #include "cpu/attention.h"
+#include "cpu/bfloat16_matmul.h"
 #include "cpu/deferred_weights.h"
 #include "cpu/int8_matmul.h"
 #include "cpu/onednn.h"
@@ -101,9 +102,12 @@ class CpuBackend : public Backend {
     if (weights.taps != 1 || stride != 1) {
       return pack_convolution(weights, stride, dilation, precision, arena_);
     }
-    if (!weights.owner || !weights.layout.empty()) return pack_matrix(weights, precision, arena_);
-    return defer(weights, precision,
-                 [this, weights, precision] { return pack_matrix(weights, precision, arena_); });
+    const auto pack = [this, weights, precision] {
+      return in_tiles(weights.out, precision) ? pack_tiles(weights, arena_)
+                                              : pack_matrix(weights, precision, arena_);
+    };
+    if (!weights.owner || !weights.layout.empty()) return pack();
+    return defer(weights, precision, pack);
   }
   // One quantized input then serves all of them.
   bool stacks_matrices(DType precision) const override { return packs(precision); }
@@ -115,10 +119,12 @@ class CpuBackend : public Backend {
   }
   std::string packed_layout(int64_t out, int64_t in, DType precision) const override {
     if (packs(precision)) return {};
+    if (in_tiles(out, precision)) return tile_layout(out, in);
     return cpu::packed_layout(out, in, precision);
   }
   std::span<const std::byte> packed_bytes(const PackedWeights& weights) const override {
-    return cpu::packed_bytes(ready(weights));
+    const PackedWeights& packed = ready(weights);
+    return is_tiles(packed) ? tile_bytes(packed) : cpu::packed_bytes(packed);
   }
   void linear(const Tensor& x, const PackedWeights& weights, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
@@ -127,6 +133,7 @@ class CpuBackend : public Backend {
     if (is_int8(w)) {
       return linear_int8(*int8_, x, w, bias, accumulate, out, threads_, pool_);
     }
+    if (is_tiles(w)) return linear_tiles(x, w, bias, accumulate, out, threads_, pool_);
     through_result_type(w, accumulate, out,
                         [&](const Tensor& to) { cpu::linear(x, w, bias, accumulate, to); });
   }
@@ -247,6 +254,10 @@ class CpuBackend : public Backend {
   }
 
  private:
+  // A matrix of one output would leave fifteen sixteenths of its tiles idle.
+  static bool in_tiles(int64_t out, DType precision) {
+    return precision == DType::kBFloat16 && out > 1 && has_bfloat16_tiles();
+  }
   // Packed later, when the memory that it is packed from is kept so long.
   std::shared_ptr<PackedWeights> defer(const HostWeights& shape, DType dtype,
                                        DeferredWeights::Pack pack) {

@@ -144,7 +144,8 @@ EngineCore::EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints
               voice_store_,
               options.noise,
               {.chunk_frames = options.speaker_chunk_frames, .patch = dit_.patch()},
-              std::min(plan_.batch_width, backend_->batch_width())} {
+              std::min(plan_.batch_width, backend_->batch_width()),
+              &pace_} {
   // What is used where it lies must be there before the first step.
   if (is_pack(checkpoints_->dit.file())) checkpoints_->read_ahead.wait();
   if (codec_.latent_size() != dit_.latent_size()) {
@@ -206,6 +207,7 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   apply_force_speaker(request.parameters);
   prepared.parameters = std::move(request.parameters);
   prepared.delivery = request.delivery;
+  prepared.first_sound_seconds = request.first_sound_seconds;
   const bool strands = prepared.parameters.continuity != Continuity::kNone;
   if (strands && prepared.chunks.size() > 1 &&
       prepared.parameters.cfg_scale_speaker == SamplerParameters().cfg_scale_speaker) {

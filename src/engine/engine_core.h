@@ -50,6 +50,7 @@ class EngineCore {
   DitSession session_{dit_};
   Codec codec_;
   ModulationCache modulations_;
+  EvaluationPace pace_;
   VoiceCache voices_;
   VoiceStore voice_store_;
   SpeechModels models_;

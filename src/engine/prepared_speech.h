@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/block_plan.h"
 #include "engine/noise.h"
 #include "engine/speech_request.h"
 #include "engine/voice_cache.h"
@@ -27,6 +29,7 @@ struct SpeechModels {
   NoiseKind noise = NoiseKind::kCuda;
   SpeakerLatentOptions speaker_latent;
   int64_t batch_width = 0;  // trajectories that advance together; 0: as the backend gains from
+  EvaluationPace* pace = nullptr;  // null: not measured
 };
 
 // A request after everything that needs no device: checked, planned, its voice found or loaded.
@@ -35,6 +38,7 @@ struct PreparedSpeech {
   double leading_pause_seconds = 0;
   SpeechParameters parameters;
   SpeechDelivery delivery = SpeechDelivery::kWhole;
+  std::optional<double> first_sound_seconds;
   ChunkJudge judge;
   std::vector<std::string> warnings;
   bool has_voice = false;

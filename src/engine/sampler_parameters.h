@@ -35,6 +35,7 @@ struct SamplerParameters {
   std::optional<double> speaker_kv_min_t;
   int64_t sequence_length = kMaxFrames;  // kAutoFrames: the engine decides
   std::vector<int64_t> block_sizes;      // empty: one block of sequence_length frames
+  std::vector<int64_t> block_steps;      // of each of block_sizes; empty: num_steps
   uint64_t seed = 0;
 };
 

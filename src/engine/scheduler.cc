@@ -146,6 +146,7 @@ void Scheduler::step(std::vector<Runner> batch) {
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (models_.pace != nullptr) models_.pace->add(v.rows(), seconds);
   std::set<const Active*> timed;
   int64_t row = 0;
   for (const Runner& runner : batch) {

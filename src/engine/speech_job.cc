@@ -7,6 +7,7 @@
 #include "audio/silence.h"
 #include "audio/speech_level.h"
 #include "base/error.h"
+#include "base/kind_error.h"
 #include "base/utf8.h"
 #include "engine/quality_judge.h"
 #include "engine/window.h"
@@ -130,11 +131,33 @@ void SpeechJob::start_chunk() {
     const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
     parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
   }
+  if (parameters.block_sizes.empty()) parameters.block_sizes = blocks_of(parameters);
+  chunk.blocks = parameters.block_sizes;
   conditions.text =
       std::make_shared<KeyValueCache>(models_.session.dit().encode_text(tokenize(text)));
   chunk.attempt = std::make_unique<ChunkAttempt>(models_, parameters, seed, std::move(conditions),
                                                  grows, std::move(decoder));
   ++chunk.attempts;
+}
+
+std::vector<int64_t> SpeechJob::blocks_of(const SamplerParameters& parameters) const {
+  const int64_t frames = parameters.sequence_length;
+  if (!prepared_.first_sound_seconds || prepared_.delivery != SpeechDelivery::kInOrder ||
+      in_strands() || !models_.session.dit().blockwise()) {
+    return {frames};
+  }
+  BlockQuestion question;
+  question.frames = frames;
+  question.first = !heard_since_;
+  question.budget = *prepared_.first_sound_seconds;
+  if (models_.pace != nullptr) {
+    question.window = predicted_seconds(*models_.pace, parameters, voice_ != nullptr, frames);
+  }
+  if (heard_since_) {
+    const std::chrono::duration<double> played = std::chrono::steady_clock::now() - *heard_since_;
+    question.ahead = std::max(0.0, seconds_of(given_samples_) - played.count());
+  }
+  return plan_blocks(question);
 }
 
 bool SpeechJob::strand_goes_on(size_t index) const {
@@ -163,6 +186,7 @@ std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
                                   : "fresh";
   conditions.continuation = continuation.latents;
   parameters.block_sizes.clear();
+  parameters.block_steps.clear();
   const int64_t most = kMaxFrames - plan.prefix_frames;
   const int64_t asked = automatic ? plan.window_frames : parameters.sequence_length;
   parameters.sequence_length = std::min(most, asked == kAutoFrames ? most : asked);
@@ -264,6 +288,7 @@ void SpeechJob::report(const Chunk& chunk) {
   fraction_ = std::max(fraction_, done / static_cast<double>(chunks_.size()));
   progress.fraction = fraction_;
   progress.samples = given_samples_;
+  progress.blocks = chunk.blocks;
   pipe_->tell(progress);
 }
 
@@ -313,7 +338,7 @@ void SpeechJob::judge(Chunk& chunk) {
   if ((!prepared_.judge || prepared_.parameters.max_rerolls == 0) && !held) chunk.flows = true;
   if (!chunk.attempt->decoded()) {
     const bool in_blocks = !held && prepared_.delivery == SpeechDelivery::kInOrder &&
-                           prepared_.parameters.block_sizes.size() > 1;
+                           chunk.blocks.size() > 1;
     if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
     const ChunkVerdict verdict = ask_judge(chunk);
     if (verdict.action == Action::kRetake && may_retake(chunk)) {
@@ -391,6 +416,7 @@ void SpeechJob::give_out() {
       finish_chunk(chunk);
     }
     given_samples_ += ready.size();
+    if (!ready.empty() && !heard_since_) heard_since_ = std::chrono::steady_clock::now();
     pipe_->push(std::move(ready));
   }
 }
@@ -414,6 +440,7 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
   spoken.seed = chunk.attempt->seed();
   spoken.attempts = chunk.attempts;
   spoken.window_frames = chunk.attempt->window_frames();
+  spoken.blocks = chunk.blocks;
   spoken.seconds = seconds_of(chunk.attempt->frames() * models_.codec.samples_per_frame());
   spoken.start_seconds = seconds_of(recording_.place().begin);
   spoken.end_seconds = seconds_of(recording_.place().end);
@@ -434,8 +461,8 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
 
 SpeechSummary SpeechJob::take_summary() {
   if (given_samples_ == 0) {
-    throw Error(ErrorCode::kUnavailable,
-                "the model gave no speech for this text and seed: try another seed");
+    throw KindError(kNoSpeech, ErrorCode::kUnavailable,
+                    "the model gave no speech for this text and seed: try another seed");
   }
   summary_.timings.total =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();

@@ -66,6 +66,7 @@ class SpeechJob {
     bool kept = false;                      // it is decoded and judged
     std::vector<std::string> warnings;
     std::vector<std::string> reasons, retake_reasons;
+    std::vector<int64_t> blocks;  // in which it is sampled
     int64_t prefix_frames = 0;
     const char* joined = "first";
     bool ends_strand = false;
@@ -79,6 +80,8 @@ class SpeechJob {
   // Returns the text.
   std::string continue_strand(Chunk& chunk, Conditions& conditions, SamplerParameters& parameters,
                               bool automatic);
+  // In which blocks a chunk of so many frames is to be sampled.
+  std::vector<int64_t> blocks_of(const SamplerParameters& parameters) const;
   // Settles the pause before the chunk and where it ends, and what the next is given.
   void add_to_strand(Chunk& chunk);
   void shorten_pause(Chunk& chunk);
@@ -106,6 +109,7 @@ class SpeechJob {
   size_t next_out_ = 0;  // the chunk whose samples come next
   double fraction_ = 0;  // of all steps, as told
   uint64_t given_samples_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
   Strand strand_;
   double strand_tail_seconds_ = 0;             // silence at the end of the strand so far

@@ -18,8 +18,13 @@ static_assert(kMaxFrames == 640);  // as the table writes it
 struct AutoFrames {
   int64_t* frames;
 };
+// Steps of all blocks alike, or of each.
+struct Steps {
+  int64_t* all;
+  std::vector<int64_t>* each;
+};
 using Field = std::variant<int64_t*, uint64_t*, double*, bool*, std::optional<int64_t>*,
-                           std::optional<double>*, std::vector<int64_t>*, AutoFrames, Profile*,
+                           std::optional<double>*, std::vector<int64_t>*, AutoFrames, Steps, Profile*,
                            Continuity*, NumberStyle*, ParenthesesStyle*, EmojiStyle*, CodeStyle*,
                            DateOrder*, std::vector<std::string>*, Solver*>;
 using Integer = std::variant<int64_t, uint64_t>;
@@ -67,8 +72,9 @@ const std::array<Parameter, 35>& parameters_in_order() {
                  "wants it",
                  "natural"},
                 [](SpeechParameters& p) -> Field { return &p.profile; }},
-      ECHO_PARAMETER(num_steps, kInteger, "40", 1, 1000,
-                     "steps from noise to speech; more take longer and change little beyond 40"),
+      Parameter{{"num_steps", ParameterType::kIntegerOrList, "40", 1, 1000,
+                 "steps from noise to speech; more take longer and change little beyond 40"},
+                [](SpeechParameters& p) -> Field { return Steps{&p.num_steps, &p.block_steps}; }},
       Parameter{{"solver",
                  ParameterType::kChoice,
                  "euler",
@@ -312,6 +318,14 @@ struct ParseInto {
     *field.frames = automatic ? kAutoFrames : parse_integer<int64_t>(info, text);
     if (!automatic && *field.frames == kAutoFrames) refuse(info, shown(text));
   }
+  // Blocks that are added after those of a list have as many steps as its last.
+  void operator()(Steps field) const {
+    std::vector<int64_t> each;
+    if (text.find_first_of(",[") != text.npos) each = parse_list(info, text);
+    const int64_t all = each.empty() ? parse_integer<int64_t>(info, text) : each.back();
+    *field.each = std::move(each);
+    *field.all = all;
+  }
   void operator()(Profile* field) const { *field = parse_profile(trimmed(text)); }
   void operator()(Continuity* field) const {
     for (const Continuity value : {Continuity::kNone, Continuity::kParagraph, Continuity::kText}) {
@@ -334,6 +348,10 @@ struct CheckRange {
   void operator()(const bool*) const {}
   void operator()(AutoFrames field) const {
     if (*field.frames != kAutoFrames) (*this)(const_cast<const int64_t*>(field.frames));
+  }
+  void operator()(Steps field) const {
+    (*this)(const_cast<const int64_t*>(field.all));
+    for (const int64_t& steps : *field.each) (*this)(&steps);
   }
   void operator()(const std::vector<std::string>* field) const {
     const std::string count = std::to_string(field->size()) + " words";
@@ -363,6 +381,10 @@ struct TextOf {
   std::string operator()(const bool* field) const { return *field ? "true" : "false"; }
   std::string operator()(AutoFrames field) const {
     return *field.frames == kAutoFrames ? "auto" : std::to_string(*field.frames);
+  }
+  std::string operator()(Steps field) const {
+    return field.each->empty() ? (*this)(const_cast<const int64_t*>(field.all))
+                               : (*this)(const_cast<const std::vector<int64_t>*>(field.each));
   }
   std::string operator()(const Profile* field) const { return std::string(profile_name(*field)); }
   std::string operator()(const Continuity* field) const {
@@ -413,6 +435,8 @@ std::string expected_value(const ParameterInfo& info) {
       return "true or false";
     case ParameterType::kIntegerOrAuto:
       return "an integer" + range + ", or auto";
+    case ParameterType::kIntegerOrList:
+      return "an integer" + range + ", or one for each of block_sizes";
     case ParameterType::kProfile:
       return "published or natural";
     case ParameterType::kContinuity:
@@ -499,6 +523,9 @@ bool set_parameter(SpeechParameters& parameters, std::string_view name, std::str
         [&](auto field) {
           if constexpr (std::is_same_v<decltype(field), AutoFrames>) {
             *field.frames = *std::get<AutoFrames>(from).frames;
+          } else if constexpr (std::is_same_v<decltype(field), Steps>) {
+            *field.all = *std::get<Steps>(from).all;
+            *field.each = *std::get<Steps>(from).each;
           } else {
             *field = *std::get<decltype(field)>(from);
           }
@@ -524,6 +551,12 @@ void validate(const SpeechParameters& parameters) {
   SpeechParameters copy = parameters;
   for (const Parameter& parameter : parameters_in_order()) {
     std::visit(CheckRange{parameter.info}, parameter.field(copy));
+  }
+  if (!parameters.block_steps.empty() &&
+      parameters.block_steps.size() != parameters.block_sizes.size()) {
+    throw_invalid("num_steps: found a list of " + std::to_string(parameters.block_steps.size()) +
+                  ", expected one for each of block_sizes, which are " +
+                  std::to_string(parameters.block_sizes.size()));
   }
   if (parameters.cfg_min_t > parameters.cfg_max_t) {
     throw_invalid("cfg_min_t: found " + number_text(parameters.cfg_min_t) +

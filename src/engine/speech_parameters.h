@@ -72,6 +72,7 @@ enum class ParameterType {
   kBoolean,
   kIntegerList,
   kIntegerOrAuto,    // a number of frames, or "auto"
+  kIntegerOrList,    // a number, or one for each block
   kProfile,          // published or natural
   kContinuity,       // none, paragraph or text
   kChoice,           // one of ParameterInfo::choices

@@ -133,9 +133,7 @@ SpeechSummary SpeechPipe::finish(std::stop_token stop) {
 }
 
 void SpeechPipe::throw_failure() const {
-  if (const auto* failure = std::get_if<SpeechFailure>(&outcome_)) {
-    throw Error(failure->code, failure->message);
-  }
+  if (const auto* failure = std::get_if<SpeechFailure>(&outcome_)) failure->rethrow();
 }
 
 }  // namespace echo

@@ -37,6 +37,9 @@ struct SpeechRequest {
   std::optional<VoiceReference> voice;
   SpeechParameters parameters;
   SpeechDelivery delivery = SpeechDelivery::kWhole;
+  // With kInOrder, and where the model can: a chunk whose window is not made within so many seconds
+  // is made in blocks, see block_plan.h. Absent, or with block_sizes: only as block_sizes say.
+  std::optional<double> first_sound_seconds;
   // While this much speech has been made and not been read, no further chunk is started.
   double unread_seconds = 60;
   // Asked before anything of a chunk is given out; empty: make_quality_judge().
@@ -47,6 +50,7 @@ struct SpeechProgress {
   int64_t chunk = 0, chunks = 0;  // the chunk that has just taken a step, from 1
   int64_t step = 0, steps = 0;    // of that chunk, from 1
   double fraction = 0;            // of all steps of the request
+  std::vector<int64_t> blocks;    // frames of the blocks in which that chunk is made
   uint64_t samples = 0;           // given out so far
 };
 
@@ -65,6 +69,7 @@ struct SpokenChunk {
   double start_seconds = 0, end_seconds = 0;
   double pause_seconds = 0;          // silence that the text asked for after it
   int64_t window_frames = 0;         // that were sampled for it
+  std::vector<int64_t> blocks;       // in which it was to be sampled; one: a window
   int64_t prefix_frames = 0;         // of the chunks before, that it heard
   std::string joined = "first";      // or continued, fresh, fallback: how it follows its strand's
   std::string text;                  // that was spoken, without a speaker's tag

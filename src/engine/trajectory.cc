@@ -33,8 +33,9 @@ Trajectory::Trajectory(DitSession& session, const SamplerParameters& parameters,
       noise_(std::move(noise)),
       conditions_(std::move(conditions)),
       block_sizes_(parameters.block_sizes),
-      times_(time_schedule(parameters.num_steps)) {
+      block_steps_(parameters.block_steps) {
   if (block_sizes_.empty()) block_sizes_ = {parameters.sequence_length};
+  block_steps_.resize(block_sizes_.size(), parameters.num_steps);
   start_pos_ = conditions_.continuation.rows();
   resize();
   if (start_pos_ > 0) copy(conditions_.continuation, latents_.row_range(0, start_pos_));
@@ -60,14 +61,25 @@ void Trajectory::resize() {
   if (!before.empty()) copy(before, latents_.row_range(0, before.rows()));
 }
 
+int64_t Trajectory::steps_done() const {
+  return std::accumulate(block_steps_.begin(),
+                         block_steps_.begin() + static_cast<ptrdiff_t>(block_), step_);
+}
+
+int64_t Trajectory::steps_total() const {
+  return std::accumulate(block_steps_.begin(), block_steps_.end(), int64_t{0});
+}
+
 void Trajectory::extend(int64_t frames) {
   block_sizes_.push_back(frames);
+  block_steps_.push_back(parameters_.num_steps);
   resize();
   begin_block();
 }
 
 void Trajectory::begin_block() {
   step_ = 0;
+  times_ = time_schedule(num_steps());
   solver_.begin();
   // The prefix goes first: its last patch may reach into this block, where it must still be zero.
   prefix_ = {};

@@ -40,9 +40,9 @@ class Trajectory {
 
   bool finished() const { return block_ == block_sizes_.size(); }
   // Steps taken, and steps in all blocks together.
-  int64_t steps_done() const { return static_cast<int64_t>(block_) * num_steps() + step_; }
-  int64_t steps_total() const { return static_cast<int64_t>(block_sizes_.size()) * num_steps(); }
-  int64_t num_steps() const { return parameters_.num_steps; }
+  int64_t steps_done() const;
+  int64_t steps_total() const;
+  int64_t num_steps() const { return block_steps_[block_]; }  // of the block at hand
 
   // Of the next evaluation; not to be asked of a finished trajectory.
   int64_t schedule_step() const { return step_ + solver_.stage(); }
@@ -71,8 +71,8 @@ class Trajectory {
   GuidedSolver solver_;
   NoiseSource noise_;
   Conditions conditions_;
-  std::vector<int64_t> block_sizes_;
-  std::vector<float> times_;
+  std::vector<int64_t> block_sizes_, block_steps_;
+  std::vector<float> times_;  // of the block
 
   int64_t frames_ = 0;  // continuation and all blocks
   Tensor latents_;      // (frames_ up to the next patch, 80), zero where nothing is yet

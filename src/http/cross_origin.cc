@@ -14,7 +14,8 @@ HttpHeaders CrossOrigin::headers(std::string_view origin) const {
   return {{"Access-Control-Allow-Origin", std::string(origin)},
           {"Vary", "Origin"},
           {"Access-Control-Expose-Headers",
-           "x-request-id, x-audio-sample-rate, x-echo-seed, x-echo-warning, server-timing"}};
+           "x-request-id, x-audio-sample-rate, x-echo-seed, x-echo-warning, x-echo-blocks, "
+           "server-timing"}};
 }
 
 bool CrossOrigin::is_preflight(const Request& head) {

@@ -35,7 +35,7 @@ struct Request {
   std::string id;  // as Admission::request_id
   std::stop_token gone;  // requested when the client closes the connection, or its direction of it
   // Requested when nobody can be there any more who reads the answer. A client that closed its own
-  // direction alone still waits for one; of one that is gone it takes a minute to know.
+  // direction alone still waits for one; which it is shows when something is sent: peer_watch.h.
   std::stop_token lost;
 
   std::optional<std::string_view> header(std::string_view name) const {

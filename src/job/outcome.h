@@ -6,8 +6,8 @@
 #include <utility>
 #include <variant>
 
-#include "base/error.h"
 #include "base/json.h"
+#include "base/kind_error.h"
 
 namespace echo {
 
@@ -15,6 +15,7 @@ namespace echo {
 struct JobResult {
   Json output;         // an object's keys `error` and `refresh_worker` are special: shape_result()
   std::string format;  // of the audio that the output names, for the metrics; empty: none
+  bool verbatim = false;  // no key of the output is special
 };
 
 // Of a job that was not.
@@ -44,7 +45,8 @@ class JobOutcome : public std::variant<JobResult, JobFailure> {
     return JobFailure{std::string(kind), std::string(text), false, nullptr};
   }
   static JobOutcome failure(const Error& error) {
-    return JobFailure{std::string(error_kind(error.code())), error.what(),
+    const auto* own = dynamic_cast<const KindError*>(&error);
+    return JobFailure{own ? own->kind() : std::string(error_kind(error.code())), error.what(),
                       error.code() == ErrorCode::kInternal, nullptr};
   }
 

@@ -19,7 +19,7 @@ ShapedResult shape_result(const JobOutcome& outcome) {
     return result;
   }
   Json output = outcome.result()->output;
-  if (!output.is_object()) {
+  if (!output.is_object() || outcome.result()->verbatim) {
     result.output = std::move(output);
     return result;
   }

@@ -15,7 +15,7 @@ struct ShapedResult {
   bool stop_pod = false;
 };
 
-// Returns the outcome in those terms. Of a result, an object loses its keys `error` and
+// Returns the outcome in those terms. Of a result that is not verbatim, an object loses its keys `error` and
 // `refresh_worker`; a truthy `error` fails the job (other types than text become JSON text), a
 // truthy `refresh_worker` sets stop_pod; what remains is the output, absent if empty. Every other
 // value is the output as it is, null included.

@@ -5,23 +5,13 @@
 
 #include "base/log.h"
 #include "job/handler.h"
+#include "runpod/job_end.h"
 #include "runpod/job_table.h"
 #include "runpod/reporter.h"
 #include "runpod/result_body.h"
 #include "runpod/worker_options.h"
 
 namespace echo::runpod {
-
-// What the end of a job means for the worker.
-struct JobEnd {
-  bool ran = false;          // the handler was called and its outcome counted
-  bool fatal = false;        // the device or process is broken
-  bool stop_pod = false;     // the platform was told to stop the pod
-  std::string fatal_reason;  // for the unhealthy report: free of user text
-  bool failed = false;       // an error was posted
-  CancelReason cancelled = CancelReason::kNone;
-  std::string format;  // of the audio that the posted output names; empty: none
-};
 
 // Threads: any number of jobs at once.
 class JobRunner {

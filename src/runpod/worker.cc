@@ -17,20 +17,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Milliseconds kLookEvery{100};      // at deadlines and the watchdog
 constexpr Milliseconds kFrozenAfter{5'000};  // a look this late means the process was frozen
 
-FinishedJob finished_job(const JobEnd& end, double seconds) {
-  switch (end.cancelled) {
-    case CancelReason::kStopped:
-      return {"cancelled", "platform", seconds, end.format};
-    case CancelReason::kShutdown:
-      return {"cancelled", "shutdown", seconds, end.format};
-    case CancelReason::kDeadline:
-      return {"timed_out", "timeout", seconds, end.format};
-    case CancelReason::kNone:
-      break;
-  }
-  return {end.failed ? "failed" : "completed", "", seconds, end.format};
-}
-
 }  // namespace
 
 Worker::Worker(WorkerOptions options, HttpClient& http, Logger& logger, ExitNow exit_now)
@@ -134,11 +120,9 @@ void Worker::serve(const Handler& handler, const WorkerSetup& setup) {
 
 void Worker::run_slot(const JobRunner& runner, const WorkerSetup& setup) {
   while (const auto job = table_.next()) {
-    const JobEnd end = runner.run(*job);
-    if (setup.finished) {
-      const std::chrono::duration<double> time = SteadyClock::now() - job->job.received;
-      setup.finished(finished_job(end, time.count()));
-    }
+    JobEnd end = runner.run(*job);
+    end.seconds = std::chrono::duration<double>(SteadyClock::now() - job->job.received).count();
+    if (setup.finished) setup.finished(end);
     after_job(end);
     table_.remove(*job);
     logger_.info("Jobs in progress: " + std::to_string(table_.size()));

@@ -16,6 +16,7 @@
 #include "runpod/endpoints.h"
 #include "runpod/fitness.h"
 #include "runpod/heartbeat.h"
+#include "runpod/job_end.h"
 #include "runpod/job_table.h"
 #include "runpod/platform_client.h"
 #include "runpod/worker_options.h"
@@ -23,15 +24,6 @@
 namespace echo::runpod {
 
 class JobRunner;
-struct JobEnd;
-
-// A job that the worker is done with.
-struct FinishedJob {
-  const char* status;  // "completed", "failed", "cancelled", "timed_out"
-  const char* cause;   // of the last two: "platform", "shutdown", "timeout"; else empty
-  double seconds = 0;  // from its receipt to the resolved result
-  std::string format;  // of the audio that was posted about; empty: none
-};
 
 // How a worker becomes ready, in this order.
 struct WorkerSetup {
@@ -41,8 +33,8 @@ struct WorkerSetup {
   // Asked once, after that: jobs at once. Absent: as the options say.
   std::function<int()> concurrency = {};
   std::function<void()> ready = {};  // the first take is about to be made
-  // Threads: the jobs' own.
-  std::function<void(const FinishedJob&)> finished = {};
+  // Told of every job that the worker is done with. Threads: the jobs' own.
+  std::function<void(const JobEnd&)> finished = {};
 };
 
 class Worker {

@@ -62,6 +62,12 @@ constexpr size_t kLargeBody = 64 << 10;              // bytes
 constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
 constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
 
+// Why there is no place in the queue.
+OpenAiError speech_refusal(Added added) {
+  if (added == Added::kClosed) return {503, "The server is about to end.", "draining"};
+  return {429, "Too many requests wait, try again later.", "queue_full"};
+}
+
 }  // namespace
 
 bool is_local_address(const std::string& host) {
@@ -115,7 +121,8 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                     work_, parts_.logger, parts_.clock);
   job_routes_ = std::make_unique<JobRoutes>(options_.routes, *jobs_, webhooks_.get(), parts_.clock);
   openai_ = std::make_unique<OpenAiRoutes>(
-      options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); }, parts_.metrics);
+      options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); },
+      [this] { check_speech_room(); }, parts_.metrics);
   large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
@@ -458,11 +465,17 @@ Json ApiServer::health() const {
   return job_routes_->health({state == State::kLoading, state == State::kBroken});
 }
 
-// It takes turns with the jobs, and its result is not kept.
-void ApiServer::submit_speech(SpeechWork speech) {
+void ApiServer::check_speech_room() const {
   if (state_ == State::kBroken) {
     throw OpenAiError(503, "The device or the process is broken.", "device_broken");
   }
+  if (work_.closed()) throw speech_refusal(Added::kClosed);
+  if (work_.counts().waiting >= options_.work.capacity) throw speech_refusal(Added::kFull);
+}
+
+// It takes turns with the jobs, and its result is not kept.
+void ApiServer::submit_speech(SpeechWork speech) {
+  check_speech_room();
   const auto shared = std::make_shared<SpeechWork>(std::move(speech));
   const auto asked = std::chrono::steady_clock::now();
   Work work;
@@ -476,14 +489,8 @@ void ApiServer::submit_speech(SpeechWork speech) {
                     broken ? "device_broken" : "draining"});
   };
   WorkQueue::Ticket ticket;
-  switch (work_.add(std::move(work), &ticket)) {
-    case Added::kYes:
-      break;
-    case Added::kFull:
-      throw OpenAiError(429, "Too many requests wait, try again later.", "queue_full");
-    case Added::kClosed:
-      throw OpenAiError(503, "The server is about to end.", "draining");
-  }
+  const Added added = work_.add(std::move(work), &ticket);
+  if (added != Added::kYes) throw speech_refusal(added);
   // Whoever has gone away gives the place in the queue to the others.
   const std::weak_ptr<WorkQueue::Unit> unit = ticket;
   const auto withdraw = [this, unit] {

@@ -132,6 +132,7 @@ class ApiServer final : private http::HttpService {
   void count(const JobView& job);
   std::optional<http::Response> refuse_head(const http::Request& head,
                                             const http::RouteMatch& match) const;
+  void check_speech_room() const;
   void submit_speech(SpeechWork work);
 
   const ServerOptions options_;

@@ -200,7 +200,7 @@ void JobRoutes::realtime(const http::Call& call) {
   // Nobody else knows the job, so it ends with the connection.
   const auto cancel = [&book = book_, id] { book.cancel(id); };
   const auto guard =
-      std::make_shared<std::stop_callback<decltype(cancel)>>(call.request.gone, cancel);
+      std::make_shared<std::stop_callback<decltype(cancel)>>(call.request.lost, cancel);
   book_.when(
       id, JobBook::Until::kFinal, Deadline::max(), {}, [this, id, guard, reply = call.reply] {
         const auto job = book_.find(id);

@@ -12,7 +12,7 @@ OpenAiAnswer::OpenAiAnswer(ReadySpeech speech, http::Call call, const OpenAiAnsw
                            http::ByteBudget& budget, Metrics* metrics)
     : speech_(std::move(speech)), call_(std::move(call)), options_(options), metrics_(metrics) {
   const std::function<void()> leave = [this] { gone_.request_stop(); };
-  request_gone_ = std::make_unique<Forward>(call_.request.gone, leave);
+  request_gone_ = std::make_unique<Forward>(call_.request.lost, leave);
   if (!streamed()) return;
   stream_ = std::make_shared<http::ByteStream>(options_.answer_bytes, budget);
   stream_gone_ = std::make_unique<Forward>(stream_->gone(), leave);
@@ -47,7 +47,10 @@ void OpenAiAnswer::run(LiveSpeech& speech, const std::stop_token& stop, double q
   const std::stop_callback on_stop(stop, end);
   LiveListener listener;
   listener.sink = [&](std::string_view bytes) { return take(bytes, ended.get_token()); };
-  listener.opening = [this](const LiveOpening& opening) { open(opening); };
+  listener.opening = [this](const SpeechOpening& opening) { open(opening); };
+  limit_ = std::chrono::steady_clock::now() + options_.time_limit;
+  std::atomic<bool> timed_out{false};
+  listener.cancelled = [&] { return late() && (timed_out = true); };
   listener.stop = ended.get_token();
   listener.queue_seconds = queue_seconds;
   listener.scope = {call_.request.id, ""};
@@ -57,16 +60,21 @@ void OpenAiAnswer::run(LiveSpeech& speech, const std::stop_token& stop, double q
     return seconds;
   };
   try {
-    const LiveSummary summary = speech.speak(speech_.input, speech_.audio, "openai", listener);
+    const SpeechSummary spoken = speech.speak(speech_.input, speech_.audio, "openai", listener);
     count("completed");
-    finish(summary);
+    finish(spoken);
   } catch (...) {
-    const OpenAiError error = openai_error_of(std::current_exception());
     const bool left = gone_.stop_requested();
-    if (left && metrics_ != nullptr) metrics_->cancelled("disconnect");
-    count(left ? "cancelled" : "failed");
-    fail(error);
+    const bool late = timed_out && !left;
+    if (metrics_ != nullptr && (left || late)) metrics_->cancelled(left ? "disconnect" : "timeout");
+    count(left ? "cancelled" : late ? "timed_out" : "failed");
+    fail(late ? speech_timed_out(options_.time_limit)
+              : openai_error_of(std::current_exception()));
   }
+}
+
+bool OpenAiAnswer::late() const {
+  return !(streamed() && opened_) && std::chrono::steady_clock::now() >= limit_;
 }
 
 void OpenAiAnswer::count(const std::string& status) const {
@@ -99,12 +107,14 @@ bool OpenAiAnswer::take_events(std::string_view bytes, const std::stop_token& st
   return true;
 }
 
-void OpenAiAnswer::open(const LiveOpening& opening) {
+void OpenAiAnswer::open(const SpeechOpening& opening) {
+  opened_ = true;
   opening_ = {{"Server-Timing", server_timing(opening)}};
+  if (!opening.blocks.empty()) opening_.push_back({"X-Echo-Blocks", block_list(opening.blocks)});
   if (stream_) stream_->set_headers(opening_);
 }
 
-void OpenAiAnswer::finish(const LiveSummary& summary) {
+void OpenAiAnswer::finish(const SpeechSummary& spoken) {
   if (!stream_) {
     http::Response response;
     response.headers = speech_headers(speech_);
@@ -113,7 +123,7 @@ void OpenAiAnswer::finish(const LiveSummary& summary) {
     return call_.reply.send(std::move(response));
   }
   if (speech_.order.events) {
-    stream_->write(done_event(speech_.input_tokens, output_tokens(summary.audio.speech)));
+    stream_->write(done_event(speech_.input_tokens, output_tokens(spoken)));
   }
   stream_->finish();
 }

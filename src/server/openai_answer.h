@@ -23,6 +23,9 @@ struct OpenAiAnswerOptions {
   std::chrono::milliseconds stall_timeout{120'000};  // in which a client takes not one byte
   size_t answer_bytes = size_t{16} << 20;            // that wait for a slow client
   size_t event_bytes = 48 << 10;                     // of audio in one event, before base64
+  // In which a whole file must be made, or the first bytes of a streamed one; what is heard goes on
+  // for as long as somebody listens.
+  std::chrono::milliseconds time_limit{600'000};
 };
 
 // Made once everything has been checked, then run once on a thread of the work queue, or abandoned.
@@ -52,10 +55,12 @@ class OpenAiAnswer : public std::enable_shared_from_this<OpenAiAnswer> {
 
   bool take(std::string_view bytes, const std::stop_token& stop);
   bool take_events(std::string_view bytes, const std::stop_token& stop);
-  void open(const LiveOpening& opening);
-  void finish(const LiveSummary& summary);
+  void open(const SpeechOpening& opening);
+  void finish(const SpeechSummary& spoken);
   void fail(const OpenAiError& error);
   void count(const std::string& status) const;
+  // Whether the time is up.
+  bool late() const;
   bool streamed() const { return speech_.order.streamed || speech_.order.events; }
 
   const ReadySpeech speech_;
@@ -67,6 +72,8 @@ class OpenAiAnswer : public std::enable_shared_from_this<OpenAiAnswer> {
   std::string file_;
   std::vector<HttpHeader> opening_;
   std::stop_source gone_;
+  std::chrono::steady_clock::time_point limit_;  // of run()
+  std::atomic<bool> opened_{false};              // there are bytes
   std::unique_ptr<Forward> request_gone_, stream_gone_;
   std::atomic<double> first_sent_{-1};  // seconds since it was accepted
 };

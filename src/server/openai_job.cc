@@ -1,11 +1,14 @@
 #include "server/openai_job.h"
 
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 #include "base/digest.h"
+#include "base/spool_file.h"
 #include "net/url.h"
 #include "server/openai_events.h"
+#include "speech/job_failure.h"
 
 namespace echo::server {
 namespace {
@@ -69,17 +72,14 @@ class OpenAiJob {
  private:
   Json speak(const ReadySpeech& ready) {
     if (ready.order.events) return speak_events(ready);
-    std::string file;
+    std::error_code failure;
+    SpoolFile spool(std::filesystem::temp_directory_path(failure));
     SpokenAudioOptions audio = ready.audio;
     audio.mode = AudioEncoder::Mode::kWhole;
-    if (ready.silent) {
-      file = silence_file(ready);
-    } else {
-      run(ready, audio, [&](std::string_view bytes) {
-        file += bytes;
-        return true;
-      });
-    }
+    audio.file = spool.descriptor();
+    const std::string silence = ready.silent ? silence_file(ready) : "";
+    if (!ready.silent) run(ready, audio, {});
+    const std::string_view file = ready.silent ? std::string_view(silence) : spool.map();
     const std::string type = speech_headers(ready).front().value;
     Json answer = {{"content_type", type}, {"size_bytes", file.size()}};
     if (file.size() <= options_.inline_bytes) {
@@ -111,7 +111,7 @@ class OpenAiJob {
       if (ready.silent) {
         send(silence_file(ready));
       } else {
-        spoken = output_tokens(run(ready, ready.audio, send).audio.speech);
+        spoken = output_tokens(run(ready, ready.audio, send));
       }
       context_.stream(done_event(ready.input_tokens, spoken));
     } catch (const std::exception&) {
@@ -121,7 +121,7 @@ class OpenAiJob {
     return nullptr;
   }
 
-  LiveSummary run(const ReadySpeech& ready, const SpokenAudioOptions& audio, const ByteSink& sink) {
+  SpeechSummary run(const ReadySpeech& ready, const SpokenAudioOptions& audio, const ByteSink& sink) {
     LiveListener listener;
     listener.sink = sink;
     listener.cancelled = [this] { return context_.cancelled(); };
@@ -149,13 +149,16 @@ bool is_openai_job(const Job& job) {
 JobOutcome run_openai_job(LiveSpeech& speech, const Job& job, JobContext& context,
                           const OpenAiJobOptions& options) {
   const auto failed = [](const OpenAiError& error) -> JobOutcome {
-    return JobFailure{"", dump_json(Json{{"error", error.json()}}), false, nullptr};
+    return JobResult{Json{{"error", error.json()}}, {}, /*verbatim=*/true};
   };
   try {
-    return JobOutcome::success(OpenAiJob(speech, job, context, options).answer());
+    return JobResult{OpenAiJob(speech, job, context, options).answer(), {}, /*verbatim=*/true};
   } catch (const OpenAiError& error) {
     return failed(error);
   } catch (...) {
+    // The platform has ended the job, and says so itself.
+    const JobFailure failure = failure_of(std::current_exception(), {});
+    if (failure.fatal || failure.kind == job_kind::kCancelled) return failure;
     return failed(openai_error_of(std::current_exception()));
   }
 }

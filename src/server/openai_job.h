@@ -25,8 +25,9 @@ struct OpenAiJobOptions {
 bool is_openai_job(const Job& job);
 
 // Answers it: JSON as the output itself, audio as {"data_b64", "content_type", "size_bytes"} or
-// with "url" instead, an error as {"error": {...}} in the output of a job that is completed. A
-// request for events gives their text as pieces. Never throws.
+// with "url" instead, an error as {"error": {...}} in the output of a job that is completed; only a
+// broken device and a job that was stopped fail. A request for events gives their text as pieces.
+// Never throws.
 JobOutcome run_openai_job(LiveSpeech& speech, const Job& job, JobContext& context,
                           const OpenAiJobOptions& options);
 

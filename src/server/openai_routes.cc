@@ -76,9 +76,11 @@ OpenAiError openai_refusal(int status, std::string_view method, std::string_view
   return {status, error_message(status), error_code(status)};
 }
 
-OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, Metrics* metrics)
+OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom check_room,
+                           Metrics* metrics)
     : options_(std::move(options)),
       submit_(std::move(submit)),
+      check_room_(std::move(check_room)),
       metrics_(metrics),
       budget_(options_.waiting_bytes),
       voices_({options_.public_lists, options_.voice_uploads, options_.voice_bytes},
@@ -128,6 +130,7 @@ void OpenAiRoutes::speech(const http::Call& call) {
   SpeechOrder order = parse_speech_order(call.request.body, options_.orders,
                                          known ? known->defaults() : SpeechParameters());
   ready();
+  check_room_();
   const bool taken = lookups_.post([this, order = std::move(order), call]() mutable {
     try {
       begin(std::move(order), call);

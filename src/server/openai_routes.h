@@ -43,11 +43,13 @@ struct SpeechWork {
 // Puts it among the jobs, whose slots and limits it shares; throws OpenAiError when there is no
 // room.
 using SubmitSpeech = std::function<void(SpeechWork work)>;
+// Throws what SubmitSpeech would throw now, so that nothing is done in vain for a full queue.
+using CheckRoom = std::function<void()>;
 
 class OpenAiRoutes {
  public:
   // `metrics` may be null; what is referred to must outlive the routes.
-  OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, Metrics* metrics);
+  OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom check_room, Metrics* metrics);
   ~OpenAiRoutes();
 
   void add_to(http::Router& router);
@@ -77,6 +79,7 @@ class OpenAiRoutes {
 
   const OpenAiOptions options_;
   const SubmitSpeech submit_;
+  const CheckRoom check_room_;
   Metrics* const metrics_;
   http::ByteBudget budget_;
   std::atomic<LiveSpeech*> speech_{nullptr};

@@ -115,7 +115,7 @@ std::vector<HttpHeader> speech_headers(const ReadySpeech& speech) {
   return headers;
 }
 
-std::string server_timing(const LiveOpening& opening) {
+std::string server_timing(const SpeechOpening& opening) {
   const auto part = [](const char* name, double seconds) {
     char text[48];
     std::snprintf(text, sizeof text, "%s;dur=%.1f", name, seconds * 1000);
@@ -123,6 +123,12 @@ std::string server_timing(const LiveOpening& opening) {
   };
   return part("queue", opening.queue) + ", " + part("text", opening.text) + ", " +
          part("voice", opening.voice) + ", " + part("first", opening.first);
+}
+
+std::string block_list(const std::vector<int64_t>& blocks) {
+  std::string text;
+  for (const int64_t frames : blocks) text += (text.empty() ? "" : ",") + std::to_string(frames);
+  return text;
 }
 
 std::string silence_file(const ReadySpeech& speech) {
@@ -147,8 +153,19 @@ OpenAiError openai_error_of(const std::exception_ptr& failure) {
   if (why.kind == job_kind::kVoiceNotFound) return {404, why.text, "voice_not_found", "voice"};
   if (why.kind == job_kind::kVoiceUnusable) return {400, why.text, "unusable_audio", "voice"};
   if (why.kind == job_kind::kUnavailable) return {503, why.text, "server_busy"};
+  if (why.kind == job_kind::kTimedOut) return {500, why.text, std::string(job_kind::kTimedOut)};
+  if (why.kind == job_kind::kNoSpeech || why.kind == job_kind::kAudioRejected) {
+    return {500, why.text, why.kind};  // and would be again
+  }
   if (why.kind == job_kind::kCancelled) return {503, "The server is about to end.", "draining"};
   return {500, why.text, "internal"};
+}
+
+OpenAiError speech_timed_out(std::chrono::milliseconds limit) {
+  return {500,
+          "There was no speech within " + std::to_string(limit.count() / 1000) +
+              " s, which is the limit.",
+          std::string(job_kind::kTimedOut)};
 }
 
 }  // namespace echo::server

@@ -1,6 +1,7 @@
 // A request for speech to OpenAI's API, made ready and spoken, whoever carries the bytes away.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -37,7 +38,9 @@ std::vector<HttpHeader> speech_headers(const ReadySpeech& speech);
 // Sentences for one header: printable ASCII, of bounded length.
 std::string header_text(const std::vector<std::string>& parts, std::string_view separator);
 // "queue;dur=0.1, text;dur=1.2, ...": milliseconds, as browsers show them.
-std::string server_timing(const LiveOpening& opening);
+std::string server_timing(const SpeechOpening& opening);
+// "32,128,480": the frames of the blocks of the first chunk.
+std::string block_list(const std::vector<int64_t>& blocks);
 
 // The file of silence that answers a text without words.
 std::string silence_file(const ReadySpeech& speech);
@@ -47,5 +50,6 @@ int64_t output_tokens(const SpeechSummary& speech);
 
 // What OpenAI's API says of a request that failed after it was ready.
 OpenAiError openai_error_of(const std::exception_ptr& failure);
+OpenAiError speech_timed_out(std::chrono::milliseconds limit);
 
 }  // namespace echo::server

@@ -24,6 +24,9 @@ Json speech_input_schema() {
       bounds["oneOf"] = {
           {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}},
           {{"const", "auto"}}};
+    } else if (info.type == ParameterType::kIntegerOrList) {
+      const Json one = {{"type", "integer"}, {"minimum", info.minimum}, {"maximum", info.maximum}};
+      bounds["oneOf"] = {one, {{"type", "array"}, {"items", one}}};
     } else if (info.type == ParameterType::kProfile) {
       bounds["enum"] = {profile_name(Profile::kPublished), profile_name(Profile::kNatural)};
     } else if (info.type == ParameterType::kContinuity) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/json_member.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
 #include "engine/window.h"
@@ -46,12 +47,6 @@ std::string shown(const Json& value) {
 }
 
 // The member of that name; null where it is absent.
-const Json& member(const Json& object, const char* name) {
-  static const Json kNull;
-  const auto found = object.find(name);
-  return found == object.end() ? kNull : *found;
-}
-
 const std::string& text_of(const Json& value, std::string_view field, const std::string& expected) {
   if (!value.is_string()) refuse(field, value, expected);
   return value.get_ref<const std::string&>();
@@ -84,7 +79,8 @@ std::string list_text(const Json& value) {
 void set_from_json(SpeechParameters& parameters, const ParameterInfo& info, const Json& value) {
   if (value.is_null()) return;
   const bool is_list =
-      info.type == ParameterType::kIntegerList || info.type == ParameterType::kWordList;
+      info.type == ParameterType::kIntegerList || info.type == ParameterType::kWordList ||
+      (info.type == ParameterType::kIntegerOrList && value.is_array());
   // Strings keep their own form for lists, "16,24,8", whatever their length.
   const std::string text = is_list && value.is_string() ? value.get<std::string>()
                            : is_list                    ? list_text(value)
@@ -219,13 +215,13 @@ void parse_parameters(const Json& object, SpeechParameters& parameters, EncodeOp
                       std::vector<std::string>& warnings) {
   if (object.is_null()) return;
   if (!object.is_object()) refuse("parameters", object, "an object");
-  set_preset(parameters, member(object, "preset"));
+  set_preset(parameters, member_or_null(object, "preset"));
   for (const ParameterInfo& info : parameter_table()) {
-    set_from_json(parameters, info, member(object, std::string(info.name).c_str()));
+    set_from_json(parameters, info, member_or_null(object, info.name));
   }
-  const Json& format = member(object, "output_format");
-  const Json& rate = member(object, "sample_rate");
-  const Json& bitrate = member(object, "bitrate");
+  const Json& format = member_or_null(object, "output_format");
+  const Json& rate = member_or_null(object, "sample_rate");
+  const Json& bitrate = member_or_null(object, "bitrate");
   if (!format.is_null()) output.format = output_format(format);
   if (!rate.is_null()) output.sample_rate = encoder_number("sample_rate", rate);
   if (!bitrate.is_null()) output.bitrate = encoder_number("bitrate", bitrate);
@@ -241,16 +237,16 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
     throw_invalid("input: found " + std::string(input.type_name()) + ", expected an object");
   }
   JobInput job;
-  job.action = parse_action(member(input, "action"));
+  job.action = parse_action(member_or_null(input, "action"));
   if (job.action == JobAction::kHealthCheck) return job;
 
   job.parameters = limits.defaults;
   warn_of_unknown_names(input, job.warnings);
-  const Json& seed = member(input, "seed");
+  const Json& seed = member_or_null(input, "seed");
   const ParameterInfo& seed_info = parameter_table().front();
   set_from_json(job.parameters, seed_info, seed);
   const uint64_t outer_seed = job.parameters.seed;
-  parse_parameters(member(input, "parameters"), job.parameters, job.output, job.warnings);
+  parse_parameters(member_or_null(input, "parameters"), job.parameters, job.output, job.warnings);
   if (!seed.is_null() && job.parameters.seed != outer_seed) {
     job.warnings.push_back("seed: given twice, the one in \"parameters\" is used");
   }
@@ -259,12 +255,12 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
     job.warnings.push_back(std::move(warning));
   }
   job.output = validate(job.output);
-  job.session_id = parse_session_id(member(input, "session_id"));
-  if (const Json& subtitles = member(input, "subtitles"); !subtitles.is_null()) {
+  job.session_id = parse_session_id(member_or_null(input, "session_id"));
+  if (const Json& subtitles = member_or_null(input, "subtitles"); !subtitles.is_null()) {
     job.subtitles = parse_subtitle_format(text_of(subtitles, "subtitles", "srt or vtt"));
   }
 
-  const Json& voice = member(input, "speaker_voice");
+  const Json& voice = member_or_null(input, "speaker_voice");
   if (!voice.is_null()) {
     job.voice = text_of(voice, "speaker_voice", "the name of a voice, or null");
     VoiceDirectory::check_name(*job.voice);
@@ -272,7 +268,7 @@ JobInput parse_job_input(const Json& input, const JobLimits& limits) {
 
   const std::string expected =
       "a string of 1 to " + std::to_string(limits.max_text_chars) + " characters";
-  const Json& text = member(input, "text");
+  const Json& text = member_or_null(input, "text");
   if (!text.is_string()) {
     // Of another type it may still be what someone wanted to say.
     throw_invalid("text: found " + std::string(text.is_null() ? "nothing" : text.type_name()) +

@@ -29,7 +29,14 @@ nlohmann::json voice_cache_of(const JobReport& report) {
   return report.voice_cache == VoiceCacheUse::kHit ? "hit" : "miss";
 }
 
-void count_chunks(const SpeechSummary& speech, JobReport& report) {
+void fill_report(const SpokenAudioSummary& spoken, JobReport& report) {
+  const SpeechSummary& speech = spoken.speech;
+  report.timings = speech.timings;
+  report.encode_seconds = spoken.encode_seconds;
+  report.audio_seconds = speech.seconds();
+  report.underrun_seconds = spoken.underrun_seconds;
+  report.bytes = spoken.bytes;
+  report.voice_cache = speech.voice_cache;
   report.chunks = speech.chunks.size();
   for (const SpokenChunk& chunk : speech.chunks) {
     report.kept_chunks += chunk.reasons.empty() ? 0 : 1;

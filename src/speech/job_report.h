@@ -10,6 +10,7 @@
 
 #include "audio/format.h"
 #include "engine/speech_request.h"
+#include "speech/spoken_audio.h"
 
 namespace echo {
 
@@ -39,9 +40,9 @@ struct JobReport {
   std::vector<std::string> warnings;  // about the speech itself
 };
 
-// Counts the chunks of a request, those that were kept with a fault, and the takes that were made
-// anew.
-void count_chunks(const SpeechSummary& speech, JobReport& report);
+// Fills in what is known of speech that has been spoken and encoded: timings, chunks and what was
+// made anew, length, bytes.
+void fill_report(const SpokenAudioSummary& spoken, JobReport& report);
 
 // {"event": "job", "id", "session_id", "status": "completed" or the failure's kind, "text_chars",
 // "chunks", "rerolls", "seed", "format", "bytes", "audio_seconds", "voice_cache", "timings": {...},

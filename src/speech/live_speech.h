@@ -1,46 +1,21 @@
 // Speech for somebody who listens: from a checked input to bytes that leave while it is made.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "speech/job_input.h"
-#include "speech/job_report.h"
-#include "speech/speech_function.h"
-#include "speech/spoken_audio.h"
-#include "speech/voice_library.h"
+#include "speech/report_log.h"
+#include "speech/speech_maker.h"
 
 namespace echo {
 
-// What is known when the first bytes are there. Seconds.
-struct LiveOpening {
-  double queue = 0;  // until somebody began with it
-  double text = 0;   // checking and planning the text, finding the voice
-  double voice = 0;  // of that, reading and decoding the recording
-  double first = 0;  // from the request to the first bytes
-};
-
-struct LiveListener {
-  ByteSink sink;
-  std::function<void(const LiveOpening&)> opening = {};  // before the first bytes
-  std::function<bool()> cancelled = {};                  // asked at every step, beside `stop`
-  std::stop_token stop = {};
-  double queue_seconds = 0;  // that the request has waited
+struct LiveListener : SpeechHooks {
   LogScope scope = {};
   // When the first bytes really left, since the request came; empty: when the sink took them.
   std::function<std::optional<double>()> first_sent = {};
-};
-
-struct LiveSummary {
-  SpokenAudioSummary audio;
-  std::vector<std::string> warnings;  // for the client
-  JobReport report;
 };
 
 // Threads: any; speech is made on the threads of the callers.
@@ -53,25 +28,32 @@ class LiveSpeech {
     Clock& clock = real_clock();
     std::function<void(const JobReport&)> finished = {};  // after every request
     SpeechParameters defaults = {};                       // of what a request does not ask for
+    // SpeechRequest::first_sound_seconds of requests that are listened to.
+    std::optional<double> first_sound_seconds = {};
   };
   // What the parts refer to must outlive it.
-  explicit LiveSpeech(Parts parts) : parts_(std::move(parts)) {}
+  explicit LiveSpeech(const Parts& parts)
+      : maker_(parts.speak, parts.voices, parts.clock),
+        reports_(parts.logger, parts.finished),
+        clock_(parts.clock),
+        defaults_(parts.defaults),
+        first_sound_seconds_(parts.first_sound_seconds) {}
 
-  // Speaks and waits for the end. With `whole` nobody listens: chunks are made side by side, and
-  // the sink gets one complete file. `route` is how it came, for the report. Throws Error;
-  // failure_of() makes it presentable. The report is told and logged in any case.
-  LiveSummary speak(const JobInput& input, const SpokenAudioOptions& audio,
-                    const std::string& route, const LiveListener& listener);
+  // As SpeechMaker::make(), with the service's own time for the first sound. `route` is how the request came. The report is told and logged in any
+  // case, and stands in `report` unless that is null.
+  SpeechSummary speak(const JobInput& input, const SpokenAudioOptions& audio,
+                      const std::string& route, const LiveListener& listener,
+                      JobReport* report = nullptr);
 
-  const VoiceLibrary& voices() const { return parts_.voices; }
-  const SpeechParameters& defaults() const { return parts_.defaults; }
+  const VoiceLibrary& voices() const { return maker_.voices(); }
+  const SpeechParameters& defaults() const { return defaults_; }
 
  private:
-  LiveSummary run(const JobInput& input, const SpokenAudioOptions& audio,
-                  const LiveListener& listener, JobReport& report);
-  void finish(const JobReport& report, const LogScope& scope);
-
-  const Parts parts_;
+  const SpeechMaker maker_;
+  const ReportLog reports_;
+  Clock& clock_;
+  const SpeechParameters defaults_;
+  const std::optional<double> first_sound_seconds_;
 };
 
 }  // namespace echo

@@ -28,8 +28,7 @@ std::string_view codec_name(AudioFormat format) {
 }  // namespace
 
 Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,
-                     const std::string& model, const std::string& device,
-                     std::span<const std::string> secrets) {
+                     const SpeechSource& source, std::span<const std::string> secrets) {
   Json chunks = Json::array();
   for (const SpokenChunk& chunk : speech.chunks) {
     chunks.push_back({{"text_chars", chunk.text_chars},
@@ -40,9 +39,11 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
                       {"end_seconds", rounded_seconds(chunk.end_seconds)},
                       {"pause_seconds", rounded_seconds(chunk.pause_seconds)},
                       {"frames", chunk.window_frames},
+                      {"block_sizes", chunk.blocks},
                       {"prefix_frames", chunk.prefix_frames},
                       {"joined", chunk.joined},
-                      {"faults", chunk.reasons}});
+                      {"faults", chunk.reasons},
+                      {"retakes", chunk.retake_reasons}});
   }
   Json warnings = Json::array();
   for (const std::string& warning : speech.warnings) {
@@ -61,12 +62,12 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
           {"profile", profile_name(input.parameters.profile)},
           {"continuity", continuity_name(input.parameters.continuity)},
           {"solver", parameter_text(input.parameters, "solver")},
-          {"steps", input.parameters.num_steps},
+          {"steps", Json::parse(parameter_text(input.parameters, "num_steps"))},
           {"cfg_interval", input.parameters.cfg_interval},
           {"evaluations", speech.evaluations},
           {"rerolls", report.rerolls.size()},
-          {"device", device},
-          {"model", model},
+          {"device", source.device},
+          {"model", source.model},
           {"chunks", std::move(chunks)},
           {"voice_cache", voice_cache_of(report)},
           {"warnings", std::move(warnings)},

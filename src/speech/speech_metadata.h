@@ -1,4 +1,4 @@
-// What a result tells about its speech.
+// What a result tells about its speech: the one document of jobs and of the command line.
 #pragma once
 
 #include <span>
@@ -10,12 +10,17 @@
 
 namespace echo {
 
-// {"sample_rate", "codec", "bitrate", "duration", "seed", "solver", "steps", "cfg_interval",
-// "evaluations", "device", "model", "chunks",
-// "voice_cache", "warnings", "timings"}. The warnings of `speech` are made presentable: `secrets`
-// are hidden in them.
+// What spoke.
+struct SpeechSource {
+  std::string model;   // "echo-tts-base@1a2b3c4"
+  std::string device;  // "cpu"
+};
+
+// {"sample_rate", "codec", "bitrate", "duration", "seed", "profile", "continuity", "solver",
+// "steps", "cfg_interval", "evaluations", "rerolls", "device", "model", "chunks", "voice_cache",
+// "warnings", "timings"}. The warnings of `speech` are made presentable: `secrets` are hidden in
+// them.
 Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,
-                     const std::string& model, const std::string& device,
-                     std::span<const std::string> secrets);
+                     const SpeechSource& source, std::span<const std::string> secrets = {});
 
 }  // namespace echo

@@ -1,4 +1,5 @@
-// A job from its JSON to its result: checked, spoken, encoded, stored.
+// A job from its JSON to its outcome. The parts that it is made of: job_input.h reads, stored_job.h
+// speaks and delivers, job_secrets.h and job_failure.h make failures presentable, report_log.h tells.
 #pragma once
 
 #include <chrono>
@@ -22,7 +23,9 @@
 #include "speech/job_input.h"
 #include "speech/job_report.h"
 #include "speech/output_directory.h"
+#include "speech/report_log.h"
 #include "speech/speech_function.h"
+#include "speech/speech_maker.h"
 #include "speech/voice_library.h"
 
 namespace echo {
@@ -59,14 +62,6 @@ struct SpeechServiceParts {
   Clock& clock = real_clock();
 };
 
-// Speech before it is encoded.
-struct SpokenJob {
-  SpeechResult speech;        // warnings: everything that the client should know
-  double voice_seconds = 0;   // finding and decoding the voice, beside the engine's own part
-  size_t input_warnings = 0;  // how many of the warnings, the first ones, are about the input
-  std::optional<double> first_audio_seconds;  // from the call to the first final samples
-};
-
 // Threads: every member may be called from any thread; jobs run on the threads of their callers.
 class SpeechService {
  public:
@@ -77,13 +72,6 @@ class SpeechService {
   // result's document, or why there is none, in texts that hold no user text, no secret and no path
   // of the host. Never throws.
   JobOutcome run(const Json& job, const SpeechContext& context);
-
-  // The part of run() from checked input to checked samples, for callers that deliver the audio
-  // themselves. Throws Error; failure_of() makes it presentable.
-  SpokenJob speak(const JobInput& input, const SpeechContext& context);
-
-  // What may not appear in a message about this job: its text, its keys, our directories.
-  std::vector<std::string> secrets_of(const Json& job) const;
 
   // The answer to the action health_check; the engine is not asked.
   Json health() const;
@@ -96,6 +84,9 @@ class SpeechService {
 
   const SpeechServiceOptions options_;
   const SpeechServiceParts parts_;
+  const SpeechMaker maker_;
+  const ReportLog reports_;
+  const std::vector<std::string> directories_;  // whose names are nobody's business
   std::mutex mutex_;
   std::chrono::steady_clock::time_point last_clean_;
 };

@@ -18,9 +18,10 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-[[noreturn]] void throw_no_sound(const std::string& what) {
-  // Parameters at the ends of their ranges may do this to a device in perfect health.
-  throw JobError(job_kind::kInternal, ErrorCode::kUnavailable, what);
+
+AudioEncoder encoder_for(const SpokenAudioOptions& options) {
+  if (options.file >= 0) return AudioEncoder(options.encoding, options.file, kModelRate);
+  return AudioEncoder(options.encoding, options.mode, kModelRate);
 }
 
 // The encoder between the stream and the sink, with what is told about both.
@@ -30,14 +31,16 @@ class Encoding {
       : sink_(sink),
         pushed_seconds_(options.pushed),
         stretch_(options.speed, kModelRate),
-        encoder_(options.encoding, options.mode, kModelRate) {}
+        encoder_(encoder_for(options)) {}
 
   // False when the sink wants no more.
   bool push(std::span<const float> samples) {
     const size_t bad = find_non_finite(samples);
     if (bad < samples.size()) {
-      throw_no_sound("sample " + std::to_string(pushed_ + bad) +
-                     " of the audio is not a finite number");
+      // Parameters at the ends of their ranges may do this to a device in perfect health.
+      throw JobError(job_kind::kAudioRejected, ErrorCode::kUnavailable,
+                     "sample " + std::to_string(pushed_ + bad) +
+                         " of the audio is not a finite number");
     }
     const double now = seconds_since(begin_);
     if (pushed_ == 0) summary_.first_audio_seconds = now;
@@ -49,11 +52,14 @@ class Encoding {
   }
 
   bool finish() {
-    if (pushed_ == 0) throw_no_sound("the audio has no samples");
+    if (pushed_ == 0) {
+      throw JobError(job_kind::kNoSpeech, ErrorCode::kUnavailable, "the audio has no samples");
+    }
     encode([&](std::vector<float>& out) { stretch_.finish(out); });
     const Clock::time_point begin = Clock::now();
     encoder_.finish();
     summary_.encode_seconds += seconds_since(begin);
+    summary_.bytes += encoder_.file_bytes();
     return send();
   }
 
@@ -104,6 +110,10 @@ SpokenAudioSummary encode_speech(SpeechStream& stream, const SpokenAudioOptions&
       if (!samples) break;
       wanted = encoding.push(*samples);
     }
+    // What had been made and was not read is gone with a cancellation, too.
+    if (stop.stop_requested() || stream.cancelled().stop_requested()) {
+      throw Error(ErrorCode::kCancelled, "the request was cancelled");
+    }
     if (wanted) {
       encoding.summary().speech = stream.finish(stop);
       wanted = encoding.finish();
@@ -126,16 +136,13 @@ SpokenAudio::SpokenAudio(SpeechStream stream, SpokenAudioOptions options)
 SpokenAudio::~SpokenAudio() { cancel(); }
 
 void SpokenAudio::run() {
-  std::optional<Failure> failure;
+  std::optional<SpeechFailure> failure;
   SpokenAudioSummary summary;
   try {
     summary =
         encode_speech(stream_, options_, [this](std::string_view bytes) { return put(bytes); });
-  } catch (const JobError& error) {
-    failure = Failure{error.code(), error.what(), error.kind()};
   } catch (...) {
-    const SpeechFailure current = current_failure();
-    failure = Failure{current.code, current.message, {}};
+    failure = current_failure();
   }
   if (failure) stream_.cancel();
   {
@@ -186,7 +193,7 @@ std::optional<std::string> SpokenAudio::next(std::stop_token stop) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ready(); });
     if (unread_.empty()) {
-      throw_failure();
+      if (failure_) failure_->rethrow();
       return std::nullopt;
     }
     bytes = std::move(unread_.front());
@@ -195,12 +202,6 @@ std::optional<std::string> SpokenAudio::next(std::stop_token stop) {
   }
   changed_.notify_all();
   return bytes;
-}
-
-void SpokenAudio::throw_failure() const {
-  if (!failure_) return;
-  if (!failure_->kind.empty()) throw JobError(failure_->kind, failure_->code, failure_->message);
-  throw Error(failure_->code, failure_->message);
 }
 
 bool SpokenAudio::wait_for(std::chrono::milliseconds duration) const {
@@ -229,7 +230,7 @@ SpokenAudioSummary SpokenAudio::finish() {
   changed_.notify_all();
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return ended_; });
-  throw_failure();
+  if (failure_) failure_->rethrow();
   return summary_;
 }
 

@@ -18,7 +18,7 @@
 #include <thread>
 
 #include "audio/encode.h"
-#include "base/error.h"
+#include "engine/speech_failure.h"
 #include "engine/speech_stream.h"
 
 namespace echo {
@@ -31,10 +31,13 @@ struct SpokenAudioOptions {
   EncodeOptions encoding;
   // kStream: bytes as soon as there is sound for them. kWhole: one file at the end.
   AudioEncoder::Mode mode = AudioEncoder::Mode::kStream;
+  // With kWhole: a descriptor that may be read, written and sought, which gets the file instead of
+  // the sink, so that nothing of it is held; -1: none.
+  int file = -1;
   double speed = 1;  // see TimeStretch
   // Told, before the bytes of the sound, where on the output's time line it ends. Seconds.
   std::function<void(double)> pushed = {};
-  // Of a request that is cancelled, end the file properly after what has been spoken.
+  // End the file of a request that is cancelled properly after what has been spoken.
   bool close_when_cancelled = false;
   // Bytes that may wait for a reader of SpokenAudio before the encoder waits.
   size_t unread_bytes = size_t{16} << 20;
@@ -52,8 +55,8 @@ struct SpokenAudioSummary {
 };
 
 // Pulls the stream to its end and encodes it, on the calling thread. Throws what ended the request;
-// kCancelled when the sink wanted no more; kUnavailable (a JobError of kind internal) for speech
-// that is no sound. A requested `stop` cancels the request.
+// kCancelled when the sink wanted no more; kUnavailable (of kind no_speech or audio_rejected) for
+// speech that is no sound. A requested `stop` cancels the request.
 SpokenAudioSummary encode_speech(SpeechStream& stream, const SpokenAudioOptions& options,
                                  const ByteSink& sink, std::stop_token stop = {});
 
@@ -83,15 +86,7 @@ class SpokenAudio {
   SpokenAudioSummary finish();
 
  private:
-  // The parts of an Error, since two threads cannot well own one exception.
-  struct Failure {
-    ErrorCode code;
-    std::string message;
-    std::string kind;  // of a JobError
-  };
-
   void run();
-  void throw_failure() const;
   bool put(std::string_view bytes);
   bool ready() const { return !unread_.empty() || ended_; }
   void notify();
@@ -107,7 +102,7 @@ class SpokenAudio {
   bool unbounded_ = false;  // the encoder need not wait
   bool dropping_ = false;   // nobody will read
   bool ended_ = false;
-  std::optional<Failure> failure_;
+  std::optional<SpeechFailure> failure_;
   SpokenAudioSummary summary_;
   std::jthread thread_;  // last: it uses all of the above
 };

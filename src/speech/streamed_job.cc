@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "speech/job_failure.h"
-#include "speech/speech_metadata.h"
 
 namespace echo {
 namespace {
@@ -80,15 +79,14 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
     listener.queue_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - job.received).count();
     listener.scope = {job.id(), job.batch_id()};
-    LiveSummary summary = speech.speak(input, audio, "stream", listener);
-    summary.audio.speech.warnings = summary.warnings;
-    const Json metadata = speech_metadata(input, summary.audio.speech, summary.report,
-                                          options.model, options.device, {});
+    JobReport report;
+    const SpeechSummary spoken = speech.speak(input, audio, "stream", listener, &report);
+    const Json metadata = speech_metadata(input, spoken, report, options.source);
     pieces.finish(metadata);
     if (wanted.aggregate) return JobOutcome::success(std::move(all));
     Json result = {{"status", "completed"}, {"metadata", metadata}};
     if (input.subtitles) {
-      result["subtitles"] = subtitles_of(summary.audio.speech.chunks, *input.subtitles);
+      result["subtitles"] = subtitles_of(spoken.chunks, *input.subtitles);
     }
     return JobOutcome::success(std::move(result));
   } catch (...) {

@@ -3,6 +3,7 @@
 
 #include "job/handler.h"
 #include "speech/live_speech.h"
+#include "speech/speech_metadata.h"
 #include "speech/speech_pieces.h"
 
 namespace echo {
@@ -10,8 +11,7 @@ namespace echo {
 struct StreamedJobOptions {
   JobLimits limits;
   size_t piece_bytes = SpeechPieceOptions().piece_bytes;
-  std::string model;   // as results name it
-  std::string device;  // "cpu"
+  SpeechSource source;
 };
 
 // Whether the job asks for pieces. What is no truth value counts as asking: it will be refused.

@@ -120,9 +120,11 @@ TEST_F(Say, ReadsTheTextFromStandardInputOrAFile) {
   const ProcessResult piped = run({"-", "-o", "-", "--format", "wav"}, options);
   std::ofstream(file("text.txt")) << "\xef\xbb\xbfHello.\n";
   const ProcessResult read = run({"--file", file("text.txt"), "-o", "-", "--format", "wav"});
+  const ProcessResult silent = run({"-o", "-", "--format", "wav"}, options);
   const ProcessResult direct = run({"Hello.", "-o", "-", "--format", "wav"});
   EXPECT_EQ(direct.exit_code, 0) << direct.err;
   EXPECT_EQ(piped.out, direct.out);
+  EXPECT_EQ(silent.out, direct.out) << "without a text standard input is read";
   EXPECT_EQ(read.out, direct.out);
 }
 

@@ -1,6 +1,8 @@
 #include "audio/encode.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <limits>
@@ -12,6 +14,9 @@
 #include "audio/resample.h"
 #include "audio/sounds.h"
 #include "base/error.h"
+#include "base/spool_file.h"
+#include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
@@ -204,6 +209,44 @@ TEST(Encode, PiecesGiveTheSameFileAsTheWhole) {
     encoder.finish();
     EXPECT_EQ(encoder.take_bytes(), encode_audio(sound, {format, 48000, 0}));
   }
+}
+
+TEST(Encode, AFileHasTheBytesOfMemoryWithoutHoldingThem) {
+  const std::vector<float> sound = make_sound(300'000, 44100);
+  TempDir folder;
+  for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
+                                   AudioFormat::kMp3, AudioFormat::kAac, AudioFormat::kPcm}) {
+    SCOPED_TRACE(format_name(format));
+    SpoolFile file(folder.path());
+    AudioEncoder encoder({format, 48000, 0}, file.descriptor(), 44100);
+    for (size_t at = 0; at < sound.size(); at += 10'000) {
+      encoder.push({sound.data() + at, 10'000});
+      EXPECT_EQ(encoder.take_bytes(), "");
+    }
+    encoder.finish();
+    EXPECT_EQ(encoder.take_bytes(), "");
+    const std::string whole = encode_audio(sound, {format, 48000, 0});
+    EXPECT_EQ(encoder.file_bytes(), whole.size());
+    EXPECT_TRUE(file.map() == whole);
+  }
+}
+
+TEST(Encode, AFullDiskIsToldOf) {
+  const int full = ::open("/dev/full", O_RDWR | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  const std::vector<float> sound = make_sound(500'000, 44100);
+  for (const AudioFormat format : {AudioFormat::kOggOpus, AudioFormat::kWav, AudioFormat::kFlac,
+                                   AudioFormat::kMp3, AudioFormat::kAac, AudioFormat::kPcm}) {
+    SCOPED_TRACE(format_name(format));
+    const Error error = error_of([&] {
+      AudioEncoder encoder({format, 0, 0}, full, 44100);
+      encoder.push(sound);
+      encoder.finish();
+    });
+    EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+    EXPECT_NE(std::string(error.what()).find("No space left"), std::string::npos) << error.what();
+  }
+  ::close(full);
 }
 
 TEST(Encode, StreamedBytesComeEarlyAndDecodeToTheSameSound) {

@@ -10,6 +10,7 @@
 #include "audio/decode.h"
 #include "base/file_io.h"
 #include "support/child_process.h"
+#include "support/client_python.h"
 #include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
@@ -93,6 +94,30 @@ class NetSamples : public ::testing::Test {
     EXPECT_NE(speak(with({"Hello.", output}), "wrong-key").exit_code, 0);
   }
 
+  static ProcessResult stream(std::vector<std::string> sample, const std::string& key,
+                              const std::string& parameters) {
+    sample.insert(sample.end(), {"She said \"hello\",\nthen left \\ slowly.", "anna"});
+    ProcessOptions options;
+    options.environment = {"ECHO_BASE_URL=" + url_ + "/v1", "ECHO_API_KEY=" + key,
+                           "ECHO_PARAMETERS=" + parameters};
+    return run_process(sample, options);
+  }
+
+  // The sample writes a wav of speech, and fails with a wrong key.
+  static ProcessResult expect_to_stream(
+      const std::vector<std::string>& sample,
+      const std::string& parameters = R"({"num_steps": 2, "sequence_length": 32})") {
+    const ProcessResult spoken = stream(sample, "sample-key", parameters);
+    EXPECT_EQ(spoken.exit_code, 0) << spoken.err;
+    const DecodedAudio audio = decode_audio_bytes(spoken.out, "the sample's output");
+    EXPECT_EQ(audio.codec, "pcm_s16le");
+    EXPECT_GT(audio.samples.size(), 1000U);
+    const ProcessResult refused = stream(sample, "wrong-key", parameters);
+    EXPECT_NE(refused.exit_code, 0);
+    EXPECT_EQ(refused.out.find("RIFF"), std::string::npos);
+    return spoken;
+  }
+
   static TempDir* folder_;
   static ChildProcess* server_;
   static std::string url_;
@@ -113,6 +138,26 @@ TEST_F(NetSamples, JavaScriptSpeaks) {
 TEST_F(NetSamples, PythonSpeaks) {
   if (!installed("python3")) GTEST_SKIP() << "no python3";
   expect_to_speak({"/usr/bin/env", "python3", source_path("/samples/speak.py")});
+}
+
+TEST_F(NetSamples, CurlStreams) {
+  if (!installed("curl")) GTEST_SKIP() << "no curl";
+  expect_to_stream({source_path("/samples/stream.sh")}, R"("num_steps": 2, "sequence_length": 32)");
+}
+
+TEST_F(NetSamples, OpenAisJavaScriptClientStreams) {
+  // Modules are looked for beside the script.
+  fs::copy_file(source_path("/samples/stream.mjs"), file("stream.mjs"));
+  fs::create_symlink(source_path("/tests/js/node_modules"), file("node_modules"));
+  const ProcessResult spoken = expect_to_stream({"/usr/bin/env", "node", file("stream.mjs")});
+  EXPECT_THAT(spoken.err, HasSubstr("first sound after"));
+}
+
+TEST_F(NetSamples, OpenAisPythonClientStreams) {
+  const auto python = client_python();
+  if (!python) GTEST_SKIP() << kNoClientPython;
+  const ProcessResult spoken = expect_to_stream({*python, source_path("/samples/stream.py")});
+  EXPECT_THAT(spoken.err, HasSubstr("first sound after"));
 }
 
 TEST_F(NetSamples, TheHealthCheckAsksTheServer) {

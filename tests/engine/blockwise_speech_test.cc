@@ -83,6 +83,29 @@ TEST_F(BlockwiseSpeech, IsWhatTheWholeWouldBe) {
   }
 }
 
+TEST_F(BlockwiseSpeech, WhoListensHearsTheFirstChunkInBlocks) {
+  SpeechRequest request = block_request({});
+  request.parameters.num_steps = 1;
+  request.parameters.sequence_length = 200;
+  request.first_sound_seconds = 0;
+  const auto blocks_of = [&](SpeechDelivery delivery) {
+    request.delivery = delivery;
+    return engine().speak(request).chunks.at(0).blocks;
+  };
+  const std::vector<int64_t> blocks = {32, 128, 40};
+  EXPECT_EQ(blocks_of(SpeechDelivery::kInOrder), blocks);
+  const Samples heard = engine().speak(request).samples;
+  EXPECT_EQ(blocks_of(SpeechDelivery::kWhole), std::vector<int64_t>{200}) << "nobody listens";
+  // It is what would have been made had they been asked for.
+  SpeechRequest asked = request;
+  asked.first_sound_seconds.reset();
+  asked.parameters.block_sizes = blocks;
+  EXPECT_EQ(engine().speak(asked).samples, heard);
+  // By now it is known how fast it is.
+  request.first_sound_seconds = 1e6;
+  EXPECT_EQ(blocks_of(SpeechDelivery::kInOrder), std::vector<int64_t>{200});
+}
+
 TEST_F(BlockwiseSpeech, ChunksOfBlocksAreJoinedAsWholeOnes) {
   const SpeechRequest request = block_request({30, 26}, 40);
   const SpeechResult result = engine().speak(request);

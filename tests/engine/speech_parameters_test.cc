@@ -111,6 +111,26 @@ TEST(SpeechParameters, NumbersMayBeText) {
   EXPECT_EQ(parameters.block_sizes, (std::vector<int64_t>{5, 6}));
 }
 
+TEST(SpeechParameters, EachBlockMayHaveStepsOfItsOwn) {
+  SpeechParameters parameters;
+  set_parameter(parameters, "num_steps", "[8, 15,20]");
+  EXPECT_EQ(parameters.block_steps, (std::vector<int64_t>{8, 15, 20}));
+  EXPECT_EQ(parameter_text(parameters, "num_steps"), "[8, 15, 20]");
+  try {
+    validate(parameters);
+    ADD_FAILURE() << "there are no blocks";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "num_steps: found a list of 3, expected one for each of block_sizes, which are 0");
+  }
+  set_parameter(parameters, "block_sizes", "32,128,480");
+  validate(parameters);
+  EXPECT_NE(set_refusal("num_steps", "8,0").find("num_steps: found 0"), std::string::npos);
+  set_parameter(parameters, "num_steps", "12");
+  EXPECT_EQ(parameters.num_steps, 12);
+  EXPECT_TRUE(parameters.block_steps.empty());
+}
+
 TEST(SpeechParameters, NullGivesTheDefaultBack) {
   SpeechParameters parameters;
   for (const ParameterInfo& info : parameter_table()) {
@@ -151,7 +171,7 @@ TEST(SpeechParameters, RefusesWhatIsNoValue) {
   const std::pair<const char*, const char*> cases[] = {
       {"num_steps", "0"},         {"num_steps", "-1"},           {"num_steps", "1000000000"},
       {"num_steps", "nan"},       {"num_steps", "40.5"},         {"num_steps", ""},
-      {"num_steps", "forty"},     {"num_steps", "40x"},          {"num_steps", "[40]"},
+      {"num_steps", "forty"},     {"num_steps", "40x"},          {"num_steps", "[40"},
       {"num_steps", "true"},      {"num_steps", "0x10"},         {"num_steps", "1e400"},
       {"cfg_scale_text", "NaN"},  {"cfg_scale_text", "inf"},     {"cfg_scale_text", "-inf"},
       {"cfg_scale_text", "1e99"}, {"cfg_scale_text", "{}"},      {"cfg_min_t", "1.0001"},

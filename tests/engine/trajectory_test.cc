@@ -90,6 +90,27 @@ TEST_F(TrajectoryTest, HasGuidanceInEveryNthEvaluation) {
             (std::vector<size_t>{3, 1, 1, 1, 3, 1, 1, 1}));
 }
 
+TEST_F(TrajectoryTest, EachBlockHasItsSteps) {
+  SamplerParameters p = parameters(3, 8);
+  p.block_sizes = {8, 12};
+  p.block_steps = {2, 4};
+  Trajectory trajectory(session_, p, noise_of(0), {text(9), nullptr, {}});
+  EXPECT_EQ(trajectory.steps_total(), 6);
+  Trajectory* const batch[] = {&trajectory};
+  for (int64_t step = 0; step < 2; ++step) {
+    EXPECT_EQ(trajectory.num_steps(), 2);
+    EXPECT_EQ(trajectory.steps_done(), step);
+    trajectory.apply(velocities(session_, modulations_, batch));
+  }
+  EXPECT_EQ(trajectory.num_steps(), 4);
+  EXPECT_EQ(trajectory.steps_done(), 2);
+  const std::vector<float> first = trajectory.latent().row_range(0, 8).to_host();
+  while (!trajectory.finished()) trajectory.apply(velocities(session_, modulations_, batch));
+  EXPECT_EQ(trajectory.steps_done(), 6);
+  Trajectory alone(session_, parameters(2, 8), noise_of(0), {text(9), nullptr, {}});
+  EXPECT_EQ(first, sample(session_, modulations_, alone).to_host());
+}
+
 TEST_F(TrajectoryTest, HeunEvaluatesTwiceButInTheLastStep) {
   SamplerParameters p = parameters(4, 8);
   p.solver = Solver::kHeun;

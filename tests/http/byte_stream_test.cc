@@ -154,6 +154,46 @@ TEST_F(ByteStreamTest, AClientThatLeavesEndsTheWriterWherever) {
   EXPECT_EQ(service_.budget.used(), 0U);
 }
 
+TEST_F(ByteStreamTest, AClientThatClosesItsDirectionGetsTheWholeBody) {
+  serve();
+  const auto client = ask();
+  const auto stream = service_.stream();
+  ASSERT_TRUE(stream->write("one"));
+  client->read_until("3\r\none\r\n");
+  client->finish_sending();
+  client->read_until("0");  // asked whether it is there: a size may begin with zeros
+  EXPECT_FALSE(stream->gone().stop_requested());
+  ASSERT_TRUE(stream->write("three"));
+  EXPECT_EQ(client->read_until("three\r\n"), "5\r\nthree\r\n");
+  stream->finish();
+  EXPECT_EQ(client->read_until("0\r\n\r\n"), "0\r\n\r\n");
+  EXPECT_TRUE(client->closed_by_server());
+}
+
+TEST_F(ByteStreamTest, BeforeTheHeadItIsAskedAsWell) {
+  service_.shape.head_after = 1h;
+  serve();
+  const auto client = ask();
+  const auto stream = service_.stream();
+  client->finish_sending();
+  EXPECT_EQ(client->read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  stream->fail(error_response(404, "no such voice"));
+  EXPECT_EQ(client->read_answer().status, 404) << "a failure is a status still";
+}
+
+TEST_F(ByteStreamTest, AClientThatLeavesLaterIsNoticedByTheNextWrites) {
+  serve();
+  auto client = ask();
+  const auto stream = service_.stream();
+  ASSERT_TRUE(stream->write("one"));
+  client->read_until("3\r\none\r\n");
+  client->finish_sending();
+  client->read_until("0");
+  client.reset();  // nothing tells of it any more, but what is sent is refused
+  while (stream->write("unheard")) std::this_thread::yield();
+  EXPECT_TRUE(stream->gone().stop_requested());
+}
+
 TEST_F(ByteStreamTest, AWriterWaitsForASlowClientAndStopsWhenTold) {
   service_.shape.stall_timeout = 1h;
   serve();

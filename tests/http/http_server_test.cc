@@ -570,10 +570,32 @@ TEST_F(HttpServerTest, AClientThatClosesItsDirectionGetsItsAnswer) {
   ASSERT_TRUE(service_.wait_for_held(1));
   raw.finish_sending();
   ASSERT_TRUE(comes_true(service_.gone(0)));
+  EXPECT_EQ(raw.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n") << "asked whether it is there";
   EXPECT_FALSE(service_.lost(0).stop_requested());
   service_.release();
   EXPECT_EQ(raw.read_answer().body, "released");
   EXPECT_EQ(raw.read_all(), "");
+}
+
+TEST_F(HttpServerTest, AClientThatHasClosedIsLostAtOnce) {
+  start();
+  std::optional<RawClient> raw(std::in_place, server_->port());
+  raw->send(kHold);
+  ASSERT_TRUE(service_.wait_for_held(1));
+  raw.reset();
+  EXPECT_TRUE(comes_true(service_.lost(0)));
+  service_.release();
+}
+
+TEST_F(HttpServerTest, AnOldClientThatClosesItsDirectionIsSentNothingButItsAnswer) {
+  start();
+  RawClient raw(server_->port());
+  raw.send("GET /hold HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(service_.wait_for_held(1));
+  raw.finish_sending();
+  ASSERT_TRUE(comes_true(service_.gone(0)));
+  service_.release();
+  EXPECT_EQ(raw.read_answer().body, "released");
 }
 
 TEST_F(HttpServerTest, AClientThatIsResetIsLost) {

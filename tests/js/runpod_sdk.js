@@ -24,6 +24,15 @@ async function main() {
   found.stream = [];
   for await (const piece of endpoint.stream(streamed.id)) found.stream.push(piece);
 
+  // Pieces come while the job runs.
+  const open = await endpoint.run({input: {stream: ['early'], wait: true}});
+  for await (const piece of endpoint.stream(open.id)) {
+    found.early = piece;
+    found.whileRunning = (await endpoint.status(open.id)).status;
+    break;
+  }
+  await endpoint.cancel(open.id);
+
   // Held without a pause of the client's own: each of these is one request while the job waits.
   const waiting = await endpoint.run({input: {wait: true}});
   const queued = await endpoint.run({input: {return: 1}});

@@ -10,11 +10,11 @@ using Route = PlatformRoute;
 // "status cause" of every job, in the order of their ends.
 class Ends {
  public:
-  std::function<void(const FinishedJob&)> listener() {
-    return [this](const FinishedJob& job) {
+  std::function<void(const JobEnd&)> listener() {
+    return [this](const JobEnd& job) {
       EXPECT_GE(job.seconds, 0);
       const std::lock_guard lock(mutex_);
-      ends_.push_back(job.status + std::string(*job.cause ? " " : "") + job.cause +
+      ends_.push_back(job.status() + std::string(*job.cause() ? " " : "") + job.cause() +
                       (job.format.empty() ? "" : " of " + job.format));
     };
   }

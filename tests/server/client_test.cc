@@ -34,6 +34,8 @@ TEST(NetRunpodSdk, M41M42M43TheJavaScriptClientWorksUnmodified) {
   EXPECT_EQ(found["status"]["completed"], true);
   EXPECT_EQ(found["stream"],
             Json({{{"output", "a"}}, {{"output", {{"b", 2}}}}, {{"output", "c"}}}));
+  EXPECT_EQ(found["early"], Json({{"output", "early"}}));
+  EXPECT_EQ(found["whileRunning"], "IN_PROGRESS");
   EXPECT_EQ(found["healthBusy"]["jobs"]["inQueue"].get<int>() +
                 found["healthBusy"]["jobs"]["inProgress"].get<int>(),
             2);
@@ -54,7 +56,7 @@ TEST(NetRunpodSdk, M41M42M43TheJavaScriptClientWorksUnmodified) {
   };
   EXPECT_EQ(count("status-sync/{id}"), 2);
   EXPECT_EQ(count("runsync"), 2);
-  EXPECT_LE(count("stream/{id}"), 4);
+  EXPECT_LE(count("stream/{id}"), 6);
 }
 
 TEST(NetRunpodSdk, M41M43M44ThePythonClientWorksUnmodified) {

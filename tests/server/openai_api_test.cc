@@ -1,6 +1,7 @@
 // OpenAI's speech API over HTTP: what is answered, in which shape, and when.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <condition_variable>
 #include <latch>
 #include <mutex>
@@ -269,6 +270,38 @@ TEST_F(OpenAiApi, AFailureBeforeTheFirstByteIsAStatus) {
   }
 }
 
+TEST_F(OpenAiApi, WhatWouldFailAgainSaysSo) {
+  serve();
+  fake_.at_end = [](std::vector<float>& samples) { samples.clear(); };
+  for (const bool streamed : {true, false}) {
+    const Answer answer = speak({{"stream", streamed}});
+    expect_openai_error(answer, 500, "no_speech", "", "server_error");
+    EXPECT_EQ(answer.header("x-should-retry"), "false");
+  }
+  fake_.at_end = [](std::vector<float>& samples) { samples[10] = std::nanf(""); };
+  for (const bool streamed : {true, false}) {
+    const Answer answer = speak({{"stream", streamed}});
+    expect_openai_error(answer, 500, "audio_rejected", "", "server_error");
+    EXPECT_EQ(answer.header("x-should-retry"), "false");
+  }
+}
+
+TEST_F(OpenAiApi, SpeechThatDoesNotComeInTimeIsGivenUp) {
+  ServerOptions options;
+  options.openai.answers.time_limit = std::chrono::milliseconds(0);
+  serve(options);
+  // The step lasts until the request is given up.
+  fake_.at_step = [](const SpeechProgress& progress, const std::stop_token& stop) {
+    while (progress.step > 1 && !stop.stop_requested()) std::this_thread::yield();
+  };
+  for (const bool streamed : {true, false}) {
+    const Answer answer = speak({{"stream", streamed}});
+    expect_openai_error(answer, 500, "timed_out", "", "server_error");
+    EXPECT_EQ(answer.header("x-should-retry"), "false");
+  }
+  EXPECT_THAT(metrics_.text(), HasSubstr("echotts_cancelled_total{cause=\"timeout\"} 2\n"));
+}
+
 // Two chunks, the second of which fails.
 class OpenAiBreakdown : public OpenAiApi {
  protected:
@@ -455,7 +488,11 @@ class OpenAiHeld : public OpenAiApi {
       }
     };
   }
-  ~OpenAiHeld() override { release(); }
+  ~OpenAiHeld() override {
+    release();
+    server_.reset();
+    fake_.wait();  // it may be asking the members that go now
+  }
   void release() {
     const std::lock_guard lock(mutex_);
     released_ = true;
@@ -511,6 +548,36 @@ TEST_F(OpenAiHeld, AClientThatLeavesEndsItsSynthesis) {
   EXPECT_THAT(metrics_.text(), HasSubstr("echotts_cancelled_total{cause=\"disconnect\"} 3\n"));
 }
 
+TEST_F(OpenAiHeld, AClientThatOnlyEndsItsSideIsServedToTheEnd) {
+  held_chunk_ = 2;
+  serve();
+  for (const char* more : {R"({"response_format":"pcm"})", R"({"stream_format":"sse"})"}) {
+    released_ = false;
+    RawClient client(server_->port());
+    Json body = Json::parse(more);
+    body.update({{"input", "The first one. The second one."},
+                 {"max_chars_per_chunk", 15},
+                 {"normalize_boundaries", false},
+                 {"enable_crossfade", false}});
+    client.send(raw_request(body));
+    client.read_until("\r\n\r\n");
+    client.finish_sending();
+    release();
+    EXPECT_THAT(client.read_until("0\r\n\r\n"), ::testing::EndsWith("0\r\n\r\n"));
+  }
+  released_ = false;
+  held_chunk_ = 1;
+  RawClient client(server_->port());
+  const int before = steps_;
+  client.send(raw_request({{"input", "Hello there."}, {"stream", false}}));
+  wait([&] { return steps_ > before; });
+  client.finish_sending();
+  EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  release();
+  EXPECT_EQ(client.read_answer().status, 200);
+  EXPECT_EQ(stopped_, 0);
+}
+
 TEST_F(OpenAiHeld, ASpeechThatWaitsLeavesTheQueueWithItsClient) {
   ServerOptions options;
   options.work.slots = 1;
@@ -541,6 +608,8 @@ TEST_F(OpenAiHeld, AFullQueueIs429) {
   expect_openai_error(answer, 429, "queue_full", "", "rate_limit_error");
   EXPECT_EQ(answer.header("Retry-After"), "1");
   EXPECT_EQ(answer.header("retry-after-ms"), "1000");
+  // Nothing is looked up in vain.
+  expect_openai_error(speak({{"voice", "nobody"}}), 429, "queue_full", "", "rate_limit_error");
 }
 
 TEST_F(OpenAiHeld, TheHeadDoesNotWaitForEver) {

@@ -424,7 +424,8 @@ TEST(ServiceRoutes, OpenApiDescribesEveryRouteAndNothingElse) {
   EXPECT_EQ(api["info"]["version"], "1.2.3");
   const Json& parameters =
       api["components"]["schemas"]["Input"]["properties"]["parameters"]["properties"];
-  EXPECT_EQ(parameters["num_steps"]["type"], "integer");
+  EXPECT_EQ(parameters["num_steps"]["oneOf"][0]["type"], "integer");
+  EXPECT_EQ(parameters["num_steps"]["oneOf"][1]["items"]["maximum"], 1000);
   EXPECT_TRUE(parameters["num_steps"]["default"].is_number());
 
   std::set<std::string> names;

@@ -74,6 +74,8 @@ TEST_F(SpeechServiceFaults, WhatTheEngineThrows) {
   const Case table[] = {
       {[] { throw_invalid("voice: too short"); }, "invalid_input: voice: too short", false},
       {[] { throw_unavailable("the queue is full"); }, "unavailable: the queue is full", false},
+      {[] { throw KindError(kNoSpeech, ErrorCode::kUnavailable, "the model gave no speech"); },
+       "no_speech: the model gave no speech", false},
       {[] { throw_internal("device lost"); }, "internal: device lost", true},
       {[] { throw_corrupt("/models/a.safetensors: bad"); }, "internal: a.safetensors: bad", false},
       {[] { throw Error(ErrorCode::kCancelled, "it was cancelled"); },
@@ -92,14 +94,14 @@ TEST_F(SpeechServiceFaults, WhatTheEngineThrows) {
 
 TEST_F(SpeechServiceFaults, BrokenAudioIsNeverASuccess) {
   speech_.at_end = [](std::vector<float>& samples) { samples.clear(); };
-  EXPECT_EQ(say("Hello.")["error"], "internal: the audio has no samples");
+  EXPECT_EQ(say("Hello.")["error"], "no_speech: the audio has no samples");
   speech_.at_end = [](std::vector<float>& samples) { samples[100] = std::nanf(""); };
   EXPECT_EQ(say("Hello.")["error"],
-            "internal: sample 100 of 22050 of the audio is not a finite number");
+            "audio_rejected: sample 100 of the audio is not a finite number");
   speech_.at_end = [](std::vector<float>& samples) {
     samples.back() = std::numeric_limits<float>::infinity();
   };
-  EXPECT_THAT(say("Hello.")["error"], StartsWith("internal: sample 22049"));
+  EXPECT_THAT(say("Hello.")["error"], StartsWith("audio_rejected: sample 22049 "));
   EXPECT_FALSE(fatal()) << "one bad result is no broken device";
   EXPECT_THAT(store_.objects(), IsEmpty());
 }

@@ -142,7 +142,7 @@ TEST_F(SpokenAudioTest, AFailureComesAfterWhatWasSpoken) {
             ErrorCode::kUnavailable);
 }
 
-TEST_F(SpokenAudioTest, WhatIsNoSoundIsAnInternalFailureOfTheJobAlone) {
+TEST_F(SpokenAudioTest, WhatIsNoSoundIsRejected) {
   pipe_->push({0, std::nanf("")});
   SpeechStream speech = stream();
   const auto sink = [](std::string_view) { return true; };
@@ -151,7 +151,7 @@ TEST_F(SpokenAudioTest, WhatIsNoSoundIsAnInternalFailureOfTheJobAlone) {
     FAIL();
   } catch (...) {
     const JobFailure failure = failure_of(std::current_exception(), {});
-    EXPECT_EQ(failure.kind, "internal");
+    EXPECT_EQ(failure.kind, "audio_rejected");
     EXPECT_FALSE(failure.fatal);
   }
 }

@@ -64,6 +64,16 @@ class FakeSpeech {
 
   int calls() const { return calls_; }
 
+  // Waits until nothing is being spoken, for tests whose own parts go before the fake.
+  void wait() {
+    std::vector<std::jthread> threads;
+    {
+      const std::scoped_lock lock(mutex_);
+      threads.swap(threads_);
+    }
+    for (std::jthread& thread : threads) thread.join();
+  }
+
   static std::vector<float> tone(size_t count) {
     std::vector<float> samples(count);
     for (size_t i = 0; i < count; ++i) {

@@ -65,7 +65,8 @@ std::string RawClient::read_until(std::string_view end) {
 }
 
 Answer RawClient::read_answer() {
-  const std::string head = read_until("\r\n\r\n");
+  std::string head = read_until("\r\n\r\n");
+  while (head.starts_with("HTTP/1.1 1")) head = read_until("\r\n\r\n");
   Answer answer;
   if (!head.starts_with("HTTP/1.1 ")) return answer;
   answer.status = std::stoi(head.substr(9));

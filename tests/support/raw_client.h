@@ -35,7 +35,7 @@ class RawClient {
   // Everything that comes until `end` was seen, the server closes, or two minutes have passed.
   std::string read_until(std::string_view end);
   std::string read_all() { return read_until(std::string_view()); }
-  // The next answer with a Content-Length or none at all.
+  // The next answer with a Content-Length or none at all, after interim ones.
   Answer read_answer();
   bool closed_by_server(std::chrono::milliseconds patience = std::chrono::minutes(2));
 

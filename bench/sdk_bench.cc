@@ -1,0 +1,348 @@
+// Our queue worker and one of the platform's own Python SDK, side by side on the same fake
+// platform.
+//
+//   echo_sdk_bench [JOBS [losses]]     the table of docs/performance.md, or its last rows alone
+//   echo_sdk_bench wire ours|theirs    what one job makes the worker send, and what it gets
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/child_process.h"
+#include "support/client_python.h"
+#include "support/fake_platform.h"
+#include "support/http_peer.h"
+#include "support/paths.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const auto at = static_cast<size_t>(share * static_cast<double>(values.size()));
+  return values[std::min(values.size() - 1, at)];
+}
+
+// Which worker: ours with a tiny model, or the SDK's with a handler that sleeps.
+struct Kind {
+  bool ours = true;
+  std::string model;         // ours
+  std::string python;        // theirs
+  std::string bucket;        // where ours puts its files
+  double sleep_seconds = 0;  // of their handler, for a job of speech
+
+  const char* name() const { return ours ? "echo-tts" : "SDK"; }
+  std::vector<std::string> command(int at_once) const {
+    if (ours) return {program_path(), "worker", "--model", model};
+    return {python, source_path("/bench/sdk_worker.py"), std::to_string(at_once)};
+  }
+  json nothing() const { return ours ? json{{"action", "health_check"}} : json{{"sleep", 0}}; }
+  json speech() const {
+    if (!ours) return {{"sleep", sleep_seconds}};
+    return {{"text", "Hello there, this is a short test."},
+            {"parameters", {{"num_steps", 3}, {"sequence_length", 6}}}};
+  }
+};
+
+// A worker process of one kind with its platform.
+class Run {
+ public:
+  Run(const Kind& kind, int at_once, const std::string& folder) : kind_(kind) {
+    platform_.set_hold(milliseconds(500));
+    platform_.on_handed_out([this](const std::vector<json>& jobs) {
+      const auto now = Clock::now();
+      const std::lock_guard lock(mutex_);
+      for (const json& job : jobs) handed_out_[job.at("id")] = now;
+    });
+    for (const auto& [name, value] : platform_.environment()) {
+      environment_.push_back(name + "=" + value);
+    }
+    for (const char* more :
+         {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS=true", "RUNPOD_LOG_LEVEL=ERROR", "S3_ACCESS_KEY_ID=key",
+          "S3_SECRET_ACCESS_KEY=secret", "S3_BUCKET_NAME=tts"}) {
+      environment_.emplace_back(more);
+    }
+    environment_.push_back("S3_ENDPOINT_URL=" + kind.bucket);
+    environment_.push_back("AUDIO_VOICES_DIR=" + folder + "/voices");
+    environment_.push_back("OUTPUT_AUDIO_DIR=" + folder + "/output");
+    environment_.push_back("ECHO_CONCURRENCY=" + std::to_string(at_once));
+    // The shell tells its number, which is then the worker's.
+    std::vector<std::string> command = {"/bin/sh", "-c", "echo $$; exec \"$@\"", "sh"};
+    for (const std::string& part : kind.command(at_once)) command.push_back(part);
+    begin_ = Clock::now();
+    process_ = std::make_unique<ChildProcess>(command, environment_);
+    pid_ = process_->read_line(std::chrono::minutes(1)).value_or("self");
+  }
+
+  FakePlatform& platform() { return platform_; }
+  ChildProcess& process() { return *process_; }
+  Clock::time_point begin() const { return begin_; }
+  Clock::time_point handed_out(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    return handed_out_.at(id);
+  }
+  size_t handed_out_count() const {
+    const std::lock_guard lock(mutex_);
+    return handed_out_.size();
+  }
+  // The most memory that the process has had, in MB.
+  double peak_memory() const {
+    std::ifstream status("/proc/" + pid_ + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+    }
+    return 0;
+  }
+  // Sends SIGTERM and waits for the end.
+  void end() {
+    process_->signal(SIGTERM);
+    process_->wait();
+  }
+  void kill() {
+    process_->signal(SIGKILL);
+    process_->wait();
+  }
+
+ private:
+  const Kind& kind_;
+  FakePlatform platform_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Clock::time_point> handed_out_;
+  std::vector<std::string> environment_;
+  Clock::time_point begin_;
+  std::unique_ptr<ChildProcess> process_;
+  std::string pid_;
+};
+
+struct Figures {
+  std::vector<double> start, idle, speech;
+  double memory = 0;
+  std::map<int, double> rate;
+  std::map<std::string, std::string> lost;
+};
+
+void add_jobs(FakePlatform& platform, const json& input, size_t count) {
+  for (size_t i = 0; i < count; ++i) platform.add_job("job-" + std::to_string(i), input);
+}
+
+void measure_start(const Kind& kind, const std::string& folder, Figures& figures) {
+  Run run(kind, 1, folder);
+  run.platform().add_job("first", kind.nothing());
+  if (!run.platform().wait([&] { return run.handed_out_count() > 0; })) {
+    throw std::runtime_error(std::string(kind.name()) + " took no job within two minutes");
+  }
+  figures.start.push_back(ms_between(run.begin(), run.handed_out("first")));
+  run.kill();
+}
+
+// One by one: from the moment a job is handed out until its result is there.
+void measure_jobs(const Kind& kind, const std::string& folder, size_t count, bool speech,
+                  Figures& figures) {
+  Run run(kind, 1, folder);
+  for (size_t i = 0; i <= count; ++i) {
+    const std::string id = "job-" + std::to_string(i);
+    run.platform().wait_for(PlatformRoute::kTake, i + 1);
+    run.platform().add_job(id, speech ? kind.speech() : kind.nothing());
+    run.platform().wait_for_results(i + 1);
+    if (i == 0) continue;  // warm-up
+    const double time = ms_between(run.handed_out(id), run.platform().results().back().at);
+    (speech ? figures.speech : figures.idle).push_back(time);
+  }
+  figures.memory = std::max(figures.memory, run.peak_memory());
+  run.kill();
+}
+
+void measure_rate(const Kind& kind, const std::string& folder, int at_once, size_t count,
+                  Figures& figures) {
+  Run run(kind, at_once, folder);
+  run.platform().add_job("first", kind.speech());
+  run.platform().wait_for_results(1);
+  const auto begin = Clock::now();
+  add_jobs(run.platform(), kind.speech(), count);
+  run.platform().wait_for_results(count + 1);
+  figures.rate[at_once] = 1e3 * static_cast<double>(count) / ms_between(begin, Clock::now());
+  run.kill();
+}
+
+// What was handed out and has no result.
+std::string lost(Run& run) {
+  const size_t taken = run.handed_out_count();
+  return std::to_string(taken - run.platform().results().size()) + " of " + std::to_string(taken);
+}
+
+void measure_losses(const Kind& kind, const std::string& folder, size_t count, Figures& figures) {
+  const auto all_answered = [&](Run& run) {
+    run.platform().wait_for(PlatformRoute::kDone, 1);
+    run.platform().wait([&] { return run.platform().results().size() >= count; },
+                        milliseconds(25'000));
+  };
+  {
+    Run run(kind, 4, folder);
+    std::atomic<int64_t> until{0};  // milliseconds of the steady clock; the first result sets it
+    run.platform().on(
+        PlatformRoute::kDone, [&](const PlatformRequest& request) -> std::optional<PlatformAnswer> {
+          const int64_t now =
+              std::chrono::duration_cast<milliseconds>(request.at.time_since_epoch()).count();
+          int64_t unset = 0;
+          until.compare_exchange_strong(unset, now + 10'000);
+          if (now < until) return PlatformAnswer::with_status(503);
+          return std::nullopt;
+        });
+    add_jobs(run.platform(), kind.nothing(), count);
+    all_answered(run);
+    figures.lost["results refused with 503 for 10 s"] = lost(run);
+    run.kill();
+  }
+  {
+    Run run(kind, 4, folder);
+    std::mutex mutex;
+    std::mt19937 random(7);
+    run.platform().on(PlatformRoute::kDone,
+                      [&](const PlatformRequest&) -> std::optional<PlatformAnswer> {
+                        const std::lock_guard lock(mutex);
+                        if (random() % 2 == 0) return std::nullopt;
+                        PlatformAnswer answer;
+                        answer.reset = true;
+                        return answer;
+                      });
+    add_jobs(run.platform(), kind.nothing(), count);
+    all_answered(run);
+    figures.lost["half of the connections of results reset"] = lost(run);
+    run.kill();
+  }
+  {
+    Run run(kind, 4, folder);
+    add_jobs(run.platform(), kind.speech(), count);
+    run.platform().wait_for_results(count / 4);
+    run.end();
+    figures.lost["SIGTERM among four jobs at once"] = lost(run);
+  }
+}
+
+void record_wire(const Kind& kind, const std::string& folder) {
+  Run run(kind, 1, folder);
+  run.platform().add_job("job-1", kind.nothing());
+  run.platform().wait_for_results(1);
+  run.platform().wait_for(PlatformRoute::kPing, 1);
+  run.platform().wait_for(PlatformRoute::kStop, 1, milliseconds(5'000));
+  for (const PlatformRequest& request : run.platform().requests()) {
+    std::printf("%s%s\n-> %d\n\n", request.head.c_str(), request.body.c_str(), request.status);
+  }
+  run.kill();
+}
+
+void print(const char* what, const std::string& ours, const std::string& theirs) {
+  std::printf("| %s | %s | %s |\n", what, ours.c_str(), theirs.c_str());
+}
+
+std::string number(double value, const char* format) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string both(const std::vector<double>& values) {
+  return number(quantile(values, 0.5), "%.1f ms") + ", " +
+         number(quantile(values, 0.95), "%.1f ms");
+}
+
+void print_losses(const std::vector<Kind>& kinds, const std::string& folder, size_t jobs) {
+  std::vector<Figures> figures(kinds.size());
+  for (size_t k = 0; k < kinds.size(); ++k) measure_losses(kinds[k], folder, jobs, figures[k]);
+  for (const auto& [what, count] : figures[0].lost) {
+    print((what + ": results lost").c_str(), count, figures[1].lost.at(what));
+  }
+}
+
+void run_table(std::vector<Kind>& kinds, const std::string& folder, size_t jobs) {
+  std::vector<Figures> figures(kinds.size());
+  for (int i = 0; i < 5; ++i) {
+    for (size_t k = 0; k < kinds.size(); ++k) measure_start(kinds[k], folder, figures[k]);
+  }
+  for (size_t k = 0; k < kinds.size(); ++k) {
+    measure_jobs(kinds[k], folder, jobs, /*speech=*/false, figures[k]);
+    measure_jobs(kinds[k], folder, jobs, /*speech=*/true, figures[k]);
+    // Their handler sleeps as long as our engine takes.
+    const double engine = quantile(figures[0].speech, 0.5) - quantile(figures[0].idle, 0.5);
+    kinds.back().sleep_seconds = std::max(0.0, engine) / 1e3;
+  }
+  for (const int at_once : {1, 4, 16}) {
+    for (size_t k = 0; k < kinds.size(); ++k) {
+      measure_rate(kinds[k], folder, at_once, jobs, figures[k]);
+    }
+  }
+  const Figures &ours = figures[0], &theirs = figures[1];
+  std::printf("| | echo-tts | runpod (Python) |\n| --- | --- | --- |\n");
+  print("process start to first job taken, median", number(quantile(ours.start, 0.5), "%.0f ms"),
+        number(quantile(theirs.start, 0.5), "%.0f ms"));
+  print("most memory", number(ours.memory, "%.0f MB"), number(theirs.memory, "%.0f MB"));
+  print("a job that does nothing: median, 95 %", both(ours.idle), both(theirs.idle));
+  print("a job of speech, or as long a sleep", both(ours.speech), both(theirs.speech));
+  for (const int at_once : {1, 4, 16}) {
+    print((std::to_string(at_once) + " at a time, jobs a second").c_str(),
+          number(ours.rate.at(at_once), "%.1f"), number(theirs.rate.at(at_once), "%.1f"));
+  }
+  print_losses(kinds, folder, jobs);
+  std::printf("\nThe SDK's handler slept for %.1f ms.\n", 1e3 * kinds.back().sleep_seconds);
+}
+
+int run(int argc, char** argv) {
+  const auto python = client_python();
+  if (!python) throw std::runtime_error(kNoClientPython);
+  TempDir root;
+  const std::string folder = root.path().string(), model = folder + "/model";
+  HttpPeer bucket([](const PeerRequest&) { return PeerReply{}; });
+  run_program({program_path(), "make-model", model});
+  std::vector<Kind> kinds(2);
+  for (Kind& kind : kinds) kind = {true, model, *python, bucket.url(), 0};
+  kinds[1].ours = false;
+  const std::string first = argc > 1 ? argv[1] : "60";
+  if (first == "wire" && argc == 3) {
+    record_wire(kinds[std::string(argv[2]) == "ours" ? 0 : 1], folder);
+    return 0;
+  }
+  size_t jobs = 0;
+  const auto end = first.data() + first.size();
+  if (std::from_chars(first.data(), end, jobs).ptr != end || jobs < 1 || jobs > 10'000) {
+    std::fprintf(stderr, "usage: echo_sdk_bench [JOBS [losses]] | wire ours|theirs\n");
+    return 2;
+  }
+  if (argc == 3 && std::string(argv[2]) == "losses") {
+    kinds[1].sleep_seconds = 0.1;
+    print_losses(kinds, folder, jobs);
+    return 0;
+  }
+  run_table(kinds, folder, jobs);
+  return 0;
+}
+
+}  // namespace
+}  // namespace echo
+
+int main(int argc, char** argv) {
+  try {
+    return echo::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "echo_sdk_bench: %s\n", error.what());
+    return 1;
+  }
+}

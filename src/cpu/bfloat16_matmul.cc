@@ -1,0 +1,172 @@
+#include "cpu/bfloat16_matmul.h"
+
+#include <algorithm>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "base/error.h"
+#include "cpu/int8_kernels.h"
+#include "tensor/blocked_layout.h"
+
+namespace echo::cpu {
+namespace {
+
+// Two neighbouring inputs of an output, the second zero beyond the end.
+uint32_t pair_of(const HostWeights& weights, int64_t place, bool both) {
+  const auto at = [&](int64_t i) -> uint32_t {
+    return weights.dtype == DType::kBFloat16
+               ? static_cast<const BFloat16*>(weights.data)[i]
+               : float_to_bfloat16(static_cast<const float*>(weights.data)[i]);
+  };
+  return at(place) | (both ? at(place + 1) << 16 : 0);
+}
+
+class TileWeights : public PackedWeights {
+ public:
+  TileWeights(const HostWeights& weights, WeightArena& arena)
+      : PackedWeights(weights, 1, 1, DType::kBFloat16), inputs_(padded(in(), kTileInputs)) {
+    if (!weights.layout.empty()) {
+      if (weights.layout != tile_layout(out(), in())) {
+        throw_internal("pack: the weights have the layout \"" + std::string(weights.layout) +
+                       "\", expected \"" + tile_layout(out(), in()) + "\"");
+      }
+      owner_ = weights.owner;
+      values_ = static_cast<const uint16_t*>(weights.data);
+      return;
+    }
+    const std::shared_ptr<void> memory = arena.allocate(size());
+    auto* const to = static_cast<uint16_t*>(memory.get());
+    const int64_t panels = padded(out(), kTileOutputs) / kTileOutputs;
+#pragma omp parallel for schedule(static)
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      fill(weights, panel * kTileOutputs, to + panel * kTileOutputs * inputs_);
+    }
+    owner_ = memory;
+    values_ = to;
+  }
+
+  int64_t inputs() const { return inputs_; }
+  const uint16_t* values() const { return values_; }
+  size_t size() const {
+    return static_cast<size_t>(padded(out(), kTileOutputs) * inputs_) * sizeof(uint16_t);
+  }
+
+ private:
+  // A panel, tile by tile. The arena's memory is zero, so padding needs nothing.
+  void fill(const HostWeights& weights, int64_t first, uint16_t* to) const {
+    const int64_t count = std::min(kTileOutputs, out() - first);
+    for (int64_t begin = 0; begin < in(); begin += kTileInputs) {
+      const int64_t end = std::min(in(), begin + kTileInputs);
+      for (int64_t o = 0; o < count; ++o) {
+        const int64_t row = (first + o) * in();
+        for (int64_t i = begin; i < end; i += 2) {
+          const uint32_t pair = pair_of(weights, row + i, i + 1 < end);
+          std::memcpy(to + i * kTileOutputs + o * 2, &pair, sizeof pair);
+        }
+      }
+    }
+  }
+
+  int64_t inputs_;
+  std::shared_ptr<const void> owner_;
+  const uint16_t* values_ = nullptr;
+};
+
+View view(const Tensor& x) { return {x.data(), x.rows(), x.cols(), x.stride(), x.dtype()}; }
+
+View part_of(View x, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  x.data =
+      static_cast<char*>(x.data) + static_cast<size_t>(row * x.stride + col) * dtype_size(x.dtype);
+  x.rows = rows;
+  x.cols = cols;
+  return x;
+}
+
+// So many rows of activations stay in a core's second cache while weights pass by.
+constexpr int64_t kCachedValues = 512 << 10;
+
+}  // namespace
+
+bool has_bfloat16_tiles() {
+#if defined(__x86_64__)
+  static const bool found = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned kBFloat16 = 1u << 22;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kBFloat16) == 0) return false;
+    // Asks the system for the tiles' state as well; every processor with one has the other.
+    const std::vector<const Int8Kernels*> kernels = supported_int8_kernels();
+    return !kernels.empty() && kernels.front() == &amx_kernels() &&
+           __builtin_cpu_supports("avx512bf16");
+  }();
+  return found;
+#else
+  return false;
+#endif
+}
+
+std::string tile_layout(int64_t out, int64_t in) {
+  using Axis = BlockedLayout::Axis;
+  BlockedLayout layout{DType::kBFloat16,           out, in, kTileOutputs * padded(in, kTileInputs),
+                       kTileOutputs * kTileInputs, {}};
+  layout.blocks = {{Axis::kIn, kTileInputs / 2}, {Axis::kOut, kTileOutputs}, {Axis::kIn, 2}};
+  return layout.text();
+}
+
+std::shared_ptr<PackedWeights> pack_tiles(const HostWeights& weights, WeightArena& arena) {
+  return std::make_shared<TileWeights>(weights, arena);
+}
+
+bool is_tiles(const PackedWeights& weights) {
+  return dynamic_cast<const TileWeights*>(&weights) != nullptr;
+}
+
+std::span<const std::byte> tile_bytes(const PackedWeights& weights) {
+  const auto& w = static_cast<const TileWeights&>(weights);
+  return {reinterpret_cast<const std::byte*>(w.values()), w.size()};
+}
+
+void linear_tiles(const Tensor& x, const PackedWeights& weights, const Tensor& bias,
+                  bool accumulate, const Tensor& out, int threads, MemoryPool& pool) {
+  const auto& w = static_cast<const TileWeights&>(weights);
+  const View from = view(x), to = view(out);
+  const int64_t rows = padded(from.rows, kTileRows), inputs = w.inputs();
+  const std::shared_ptr<Buffer> memory =
+      pool.allocate(static_cast<size_t>(rows * inputs) * sizeof(uint16_t));
+  const TileRows all{static_cast<uint16_t*>(memory->data()), rows, inputs};
+  const auto rows_from = [&](int64_t row, int64_t count) {
+    return TileRows{all.values + row * inputs, count, inputs};
+  };
+  const int64_t row_tiles = rows / kTileRows;
+  // Pairs of panels, as the tiles are used.
+  const int64_t col_tiles = padded(w.out(), 2 * kTileOutputs) / (2 * kTileOutputs);
+  const int64_t cached_rows =
+      std::max<int64_t>(1, kCachedValues / inputs / (2 * kTileRows)) * 2 * kTileRows;
+  const float* bias_data = bias.empty() ? nullptr : bias.data_as<float>();
+  const int parts = static_cast<int>(std::min<int64_t>(threads, std::max(row_tiles, col_tiles)));
+#pragma omp parallel num_threads(parts) if (parts > 1)
+  {
+#pragma omp for schedule(static)
+    for (int64_t tile = 0; tile < row_tiles; ++tile) {
+      const int64_t row = tile * kTileRows;
+      const int64_t count = std::min(kTileRows, from.rows - row);
+      pack_tile_rows(part_of(from, row, count, 0, from.cols), rows_from(row, kTileRows));
+    }
+#pragma omp for schedule(static)
+    for (int part = 0; part < parts; ++part) {
+      const int64_t begin = col_tiles * part / parts * 2 * kTileOutputs;
+      const int64_t end = std::min(w.out(), col_tiles * (part + 1) / parts * 2 * kTileOutputs);
+      if (begin >= end) continue;
+      const TileOutputs mine{w.values() + begin * inputs, bias_data ? bias_data + begin : nullptr,
+                             accumulate};
+      for (int64_t row = 0; row < from.rows; row += cached_rows) {
+        const int64_t count = std::min(cached_rows, from.rows - row);
+        multiply_tiles(rows_from(row, count), mine, part_of(to, row, count, begin, end - begin));
+      }
+    }
+  }
+}
+
+}  // namespace echo::cpu

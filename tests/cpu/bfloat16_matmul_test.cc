@@ -1,0 +1,168 @@
+// Products by AMX's tiles: exact where float32 is, close where it rounds.
+#include "cpu/bfloat16_matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "cpu/cpu_backend.h"
+#include "tensor/ops.h"
+
+namespace echo::cpu {
+namespace {
+
+struct Size {
+  int64_t rows, out, in;
+};
+const Size kSizes[] = {{1, 2, 1},     {5, 17, 63},   {16, 16, 32},  {17, 33, 31},
+                       {33, 31, 64},  {40, 100, 65}, {7, 80, 2048}, {300, 48, 1001},
+                       {32, 5, 2047}, {31, 16, 5888}};
+
+// Small whole numbers: every product and every sum of them is exact.
+std::vector<float> whole_numbers(int64_t n, uint32_t seed) {
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) {
+    seed = seed * 1664525u + 1013904223u;
+    value = static_cast<float>(static_cast<int>(seed >> 28) - 8);
+  }
+  return values;
+}
+
+std::vector<float> fractions(int64_t n, uint32_t seed) {
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) {
+    seed = seed * 1664525u + 1013904223u;
+    value = bfloat16_to_float(
+        float_to_bfloat16(static_cast<float>(static_cast<int32_t>(seed)) * 0x1p-31f));
+  }
+  return values;
+}
+
+class Bfloat16Tiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_bfloat16_tiles()) GTEST_SKIP() << "this machine has no AMX for bfloat16";
+  }
+  static std::unique_ptr<Backend> backend(int threads) {
+    return make_cpu_backend({.threads = threads});
+  }
+};
+
+TEST_F(Bfloat16Tiles, SumsOfWholeNumbersAreExact) {
+  for (const int threads : {1, 3}) {
+    const auto device = backend(threads);
+    for (const Size& size : kSizes) {
+      SCOPED_TRACE(std::to_string(size.rows) + " x " + std::to_string(size.in) + " to " +
+                   std::to_string(size.out));
+      const std::vector<float> x = whole_numbers(size.rows * size.in, 1);
+      const std::vector<float> w = whole_numbers(size.out * size.in, 2);
+      const std::vector<float> b = whole_numbers(size.out, 3);
+      const auto packed =
+          device->pack({w.data(), DType::kFloat32, size.out, size.in}, 1, 1, DType::kBFloat16);
+      ASSERT_TRUE(is_tiles(*packed));
+      const Tensor input = cast(from_host(*device, x, size.rows, size.in), DType::kBFloat16);
+      const Tensor bias = from_host(*device, b, 1, size.out);
+      const Tensor plain = linear(input, *packed, {}, DType::kFloat32);
+      const Tensor more = linear(input, *packed, bias, DType::kFloat32);
+      linear_add(input, *packed, {}, more);
+      const Tensor narrow = linear(input, *packed, bias, DType::kBFloat16);
+      const std::vector<float> y = plain.to_host(), twice = more.to_host();
+      const std::vector<float> rounded = cast(narrow, DType::kFloat32).to_host();
+      for (int64_t r = 0; r < size.rows; ++r) {
+        for (int64_t o = 0; o < size.out; ++o) {
+          int64_t sum = 0;
+          for (int64_t i = 0; i < size.in; ++i) {
+            sum += static_cast<int64_t>(x[static_cast<size_t>(r * size.in + i)] *
+                                        w[static_cast<size_t>(o * size.in + i)]);
+          }
+          const auto at = static_cast<size_t>(r * size.out + o);
+          const auto exact = static_cast<float>(sum);
+          const float with_bias = exact + b[static_cast<size_t>(o)];
+          ASSERT_EQ(y[at], exact) << r << " " << o;
+          ASSERT_EQ(twice[at], with_bias + exact) << r << " " << o;
+          ASSERT_EQ(rounded[at], bfloat16_to_float(float_to_bfloat16(with_bias)));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Bfloat16Tiles, FractionsAreAsCloseAsFloat32Adds) {
+  const auto device = backend(2);
+  const int64_t rows = 37, out = 50, in = 3000;
+  const std::vector<float> x = fractions(rows * in, 1), w = fractions(out * in, 2);
+  const auto packed = device->pack({w.data(), DType::kFloat32, out, in}, 1, 1, DType::kBFloat16);
+  const Tensor input = cast(from_host(*device, x, rows, in), DType::kBFloat16);
+  const std::vector<float> y = linear(input, *packed, {}, DType::kFloat32).to_host();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t o = 0; o < out; ++o) {
+      double sum = 0, magnitude = 0;
+      for (int64_t i = 0; i < in; ++i) {
+        const double term =
+            double{x[static_cast<size_t>(r * in + i)]} * w[static_cast<size_t>(o * in + i)];
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      // Each of the sums along the way is rounded once.
+      const double bound = magnitude * std::sqrt(static_cast<double>(in)) * 0x1p-23;
+      ASSERT_NEAR(y[static_cast<size_t>(r * out + o)], sum, bound) << r << " " << o;
+    }
+  }
+}
+
+TEST_F(Bfloat16Tiles, ARowDependsOnNothingButItself) {
+  const auto one = backend(1), three = backend(3);
+  const int64_t rows = 70, out = 100, in = 200;
+  const std::vector<float> x = fractions(rows * in, 1), w = fractions(out * in, 2);
+  const HostWeights host{w.data(), DType::kFloat32, out, in};
+  const auto all_of = [&](Backend& device, int64_t first, int64_t count) {
+    const auto packed = device.pack(host, 1, 1, DType::kBFloat16);
+    const Tensor input = cast(from_host(device, x, rows, in), DType::kBFloat16);
+    return linear(input.row_range(first, count), *packed, {}, DType::kFloat32).to_host();
+  };
+  const std::vector<float> all = all_of(*one, 0, rows);
+  EXPECT_EQ(all_of(*three, 0, rows), all);
+  for (const int64_t row : {0, 15, 16, 37, 69}) {
+    EXPECT_EQ(all_of(*three, row, 1),
+              std::vector<float>(all.begin() + row * out, all.begin() + (row + 1) * out));
+  }
+}
+
+TEST_F(Bfloat16Tiles, ColumnsOfWiderTensorsAreReadAndWritten) {
+  const auto device = backend(2);
+  const int64_t rows = 35, out = 20, in = 48;
+  const std::vector<float> x = whole_numbers(rows * 3 * in, 1), w = whole_numbers(out * in, 2);
+  const auto packed = device->pack({w.data(), DType::kFloat32, out, in}, 1, 1, DType::kBFloat16);
+  const Tensor wide = cast(from_host(*device, x, rows, 3 * in), DType::kBFloat16);
+  const Tensor part = wide.column_range(in, in);
+  const Tensor to = zeros(*device, rows, 2 * out + 1, DType::kFloat32);
+  linear_add(part, *packed, {}, to.column_range(out, out));
+  const Tensor copied = empty(*device, rows, in, DType::kBFloat16);
+  copy(part, copied);
+  EXPECT_EQ(to.column_range(out, out).to_host(),
+            linear(copied, *packed, {}, DType::kFloat32).to_host());
+  for (const float value : to.column_range(0, out).to_host()) EXPECT_EQ(value, 0);
+  for (const float value : to.column_range(2 * out, 1).to_host()) EXPECT_EQ(value, 0);
+}
+
+TEST_F(Bfloat16Tiles, InfinityStaysInItsRow) {
+  const auto device = backend(1);
+  const int64_t rows = 20, out = 18, in = 40;
+  std::vector<float> x(static_cast<size_t>(rows * in), 1.0f);
+  x[static_cast<size_t>(3 * in + 39)] = std::numeric_limits<float>::infinity();
+  const std::vector<float> w(static_cast<size_t>(out * in), 0.5f);
+  const auto packed = device->pack({w.data(), DType::kFloat32, out, in}, 1, 1, DType::kBFloat16);
+  const Tensor input = cast(from_host(*device, x, rows, in), DType::kBFloat16);
+  const std::vector<float> y = linear(input, *packed, {}, DType::kFloat32).to_host();
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t o = 0; o < out; ++o) {
+      const float value = y[static_cast<size_t>(r * out + o)];
+      EXPECT_EQ(value, r == 3 ? std::numeric_limits<float>::infinity() : 20.0f);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace echo::cpu
