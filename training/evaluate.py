@@ -4,11 +4,17 @@
 Spoken are everyday.txt, replies.txt and DATA/wordnet.txt, none of which was trained on or tuned on. What was spoken and heard is kept in DATA/heard and
 not made again for the same model. Every setting is the program's default unless the row says otherwise."""
 import argparse
+import atexit
 import hashlib
 import io
 import json
 import os
+import shutil
+import socket
 import subprocess
+import tempfile
+import time
+import urllib.request
 
 import numpy as np
 import scipy.io.wavfile
@@ -45,9 +51,48 @@ class Spoken:
         return np.array([r["timings"]["total"] for r in self.results])
 
 
+class Server:
+    """The program as a local API, so that a model is loaded once and not for every text."""
+
+    def __init__(self, args, precision):
+        self.room = tempfile.TemporaryDirectory()
+        with socket.socket() as s:
+            s.bind(("localhost", 0))
+            port = s.getsockname()[1]
+        self.address = f"http://localhost:{port}/"
+        self.log = open(f"{self.room.name}/log", "w+")
+        environment = {**os.environ, "AUDIO_VOICES_DIR": os.path.abspath(f"{args.model}/voices"), "OUTPUT_AUDIO_DIR": f"{self.room.name}/kept"}
+        self.process = subprocess.Popen(
+            [os.path.abspath(args.program), "worker", "--rp_serve_api", f"--rp_api_port={port}", f"--storage={self.room.name}/results", f"--threads={args.threads}",
+             f"--precision={precision}", f"--model={os.path.abspath(args.model)}"], stdout=self.log, stderr=self.log, env=environment, cwd=self.room.name)
+        atexit.register(self.process.terminate)
+        while self.process.poll() is None and not self.listens():
+            time.sleep(0.2)
+
+    def listens(self):
+        try:
+            return urllib.request.urlopen(self.address + "ping", timeout=60).status == 200
+        except OSError:
+            return False
+
+    def say(self, text, path, voice, parameters):
+        """Speaks into a file -> what the program tells of it."""
+        job = {"text": text, "speaker_voice": voice and f"{voice}.flac", "session_id": "said", "parameters": {**parameters, "output_format": "wav"}}
+        request = urllib.request.Request(self.address + "runsync?wait=300000", json.dumps({"input": job}).encode(), {"Content-Type": "application/json"})
+        try:
+            answer = json.load(urllib.request.urlopen(request))
+        except OSError as error:
+            self.log.seek(0)
+            raise SystemExit(f"{error}\n{self.log.read()[-2000:]}")
+        if "output" not in answer:
+            raise SystemExit(f"{text}: {answer}")
+        shutil.move(f"{self.room.name}/results/{answer['output']['filename']}", path)
+        return answer["output"]["metadata"]
+
+
 class Evaluation:
     def __init__(self, args):
-        self.args = args
+        self.args, self.servers = args, {}
         digest = hashlib.sha256()
         for name in ("dit", "dac", "pca_state"):
             digest.update(open(f"{args.model}/{name}.safetensors", "rb").read())
@@ -72,19 +117,13 @@ class Evaluation:
     def say(self, kind, voice=None, **options):
         """The texts of a kind, spoken by the program."""
         texts = self.texts[kind]
-        settings = [f"--{k}={v}" for k, v in options.items()] + [f"--voice-cache={self.args.data}/heard/voices"]
-        if voice:
-            settings.append(f"--voice={self.args.model}/voices/{voice}.flac")
 
         def make(paths):
-            results = []
-            for text, path in zip(texts, paths):
-                command = [self.args.program, "say", text, "--model", self.args.model, "-o", path, "--json", f"--threads={self.args.threads}", *settings]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    raise SystemExit(done.stderr)
-                results.append(json.loads(done.stdout))
-            return results
+            parameters = {k: v for k, v in options.items() if k != "precision"}
+            precision = options.get("precision", "auto")
+            if precision not in self.servers:
+                self.servers[precision] = Server(self.args, precision)
+            return [self.servers[precision].say(text, path, voice, parameters) for text, path in zip(texts, paths)]
 
         return self.cached("-".join([kind, voice or "default"] + [f"{k}={v}" for k, v in options.items()]), texts, make)
 
@@ -195,8 +234,9 @@ def main():
     p.add_argument("--only", default=",".join(parts), help="of " + ", ".join(parts))
     args = p.parse_args()
     print("| what | measured | wanted |\n| --- | --- | --- |")
+    evaluation = Evaluation(args)
     for part in args.only.split(","):
-        table(Evaluation(args), part)
+        table(evaluation, part)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes a model directory in the published layout:  python3 -m training.export DATA OUT [--codec MODEL_DIR] [--dit CHECKPOINT] [--mean-with MODEL_DIR]"""
+"""Writes a model directory in the published layout:  python3 -m training.export DATA OUT [--codec MODEL_DIR] [--dit CHECKPOINT...] [--mean-with MODEL_DIR]"""
 import argparse
 import os
 
@@ -26,17 +26,18 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data")
     p.add_argument("out")
-    p.add_argument("--dit", help="checkpoint, DATA/dit.pt without it")
+    p.add_argument("--dit", nargs="+", help="checkpoints, of which the mean is taken; DATA/dit.pt without it")
     p.add_argument("--codec", help="a model directory whose codec is kept")
-    p.add_argument("--mean-with", help="a model directory that training went on from: the mean of its weights and the new ones, of those that it has")
+    p.add_argument("--mean-with", help="a model directory that training went on from: its weights are one more part of the mean, those that it has")
     p.add_argument("--float32", action="store_true", help="the transformer as it was trained, twice as large")
     a = p.parse_args()
     os.makedirs(a.out, exist_ok=True)
     dit = EchoDiT(SMALL)
-    dit.load_state_dict(averaged(a.dit or f"{a.data}/dit.pt", "dit"))
+    states = [averaged(path, "dit") for path in a.dit or [f"{a.data}/dit.pt"]]
     if a.mean_with:
-        before = tensors.load(a.mean_with + "/dit.safetensors")
-        dit.load_state_dict({k: (v + before[k].float()) / 2 if k in before else v for k, v in dit.state_dict().items()})
+        states.append({k: v.float() for k, v in tensors.load(a.mean_with + "/dit.safetensors").items()})
+    parts = {k: [s[k] for s in states if k in s] for k in states[0]}
+    dit.load_state_dict({k: sum(v) / len(v) for k, v in parts.items()})
     kind = torch.float32 if a.float32 else torch.bfloat16
     files = {"dit": {k: v.to(kind) for k, v in dit.state_dict().items()},
              "dac": tensors.load(a.codec + "/dac.safetensors") if a.codec else codec(a.data), "pca_state": pca_state()}
