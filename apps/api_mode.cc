@@ -42,6 +42,11 @@ server::ServerOptions server_options(const ApiModeOptions& options,
   server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
                           options.worker.protocol_version};
   server.openai = openai_options_of(environment);
+  // Whoever reaches the server may add voices where a key was asked for, or nobody else reaches it.
+  server.openai.voice_uploads = is_on(
+      environment, "ECHO_VOICE_UPLOADS",
+      !behind_a_door && (!server.api_keys.empty() || server::is_local_address(server.http.host)));
+  server.studio = is_on(environment, "ECHO_STUDIO", true);
   server.cross_origins = list_of(environment.text("ECHO_CORS_ORIGINS"));
   server.routes.endpoint_id = options.worker.endpoint_id;
   server.routes.worker_id = options.worker.worker_id;
@@ -106,12 +111,12 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   Metrics metrics;
   observe(options.system, metrics);
   std::unique_ptr<SpeechSystem> system;
-  server::ApiServer api(server_options(options, environment),
-                        {.logger = logger,
-                         .http = &http,
-                         .files = files.get(),
-                         .metrics = &metrics,
-                         .fatal = [&](const std::string&) { reason.stop(kFailure); }});
+  const server::ServerOptions settings = server_options(options, environment);
+  server::ApiServer api(settings, {.logger = logger,
+                                   .http = &http,
+                                   .files = files.get(),
+                                   .metrics = &metrics,
+                                   .fatal = [&](const std::string&) { reason.stop(kFailure); }});
   api.start();
   if (files) files->set_base_url(api.url() + "/files");
   logger.info("Listening on " + api.url());
@@ -134,7 +139,10 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
     metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
-    api.set_speech(system->live());
+    api.set_speech(system->live(), system->uploads());
+    if (settings.openai.voice_uploads && system->uploads() != nullptr) {
+      logger.info("Voices can be added; they go to " + system->uploads()->folder());
+    }
     api.set_ready(system->handler(), system->concurrency());
     logger.info("Ready in " + options.cold_start.text());
   }

@@ -28,14 +28,16 @@ std::map<std::string, std::string> aliases_of(const Environment& environment, co
   return aliases;
 }
 
-bool is_on(const Environment& environment, const char* name) {
-  const std::string value = environment.text(name, "0");
+constexpr int64_t kLargestVoice = int64_t{100} << 20;  // bytes
+
+}  // namespace
+
+bool is_on(const Environment& environment, const char* name, bool otherwise) {
+  const std::string value = environment.text(name, otherwise ? "1" : "0");
   if (value == "1" || value == "true") return true;
   if (value == "0" || value == "false") return false;
   throw_invalid(std::string(name) + ": found \"" + value.substr(0, 40) + "\", expected 0 or 1");
 }
-
-}  // namespace
 
 std::vector<std::string> list_of(const std::string& text) {
   std::vector<std::string> entries;
@@ -54,9 +56,19 @@ server::OpenAiOptions openai_options_of(const Environment& environment) {
   options.orders.model_aliases = list_of(environment.text("ECHO_MODEL_ALIASES"));
   options.orders.voice_aliases = aliases_of(environment, "ECHO_VOICE_ALIASES");
   options.orders.default_voice = environment.text("ECHO_DEFAULT_VOICE");
-  options.public_lists = is_on(environment, "ECHO_PUBLIC_LISTS");
+  options.public_lists = is_on(environment, "ECHO_PUBLIC_LISTS", false);
+  options.voice_bytes = voice_upload_options_of(environment).max_bytes;
   options.answers.head_after =
       std::chrono::seconds(environment.integer("ECHO_HEAD_AFTER", 20, 1, 3600));
+  return options;
+}
+
+VoiceUploadOptions voice_upload_options_of(const Environment& environment) {
+  VoiceUploadOptions options;
+  options.max_bytes = static_cast<uint64_t>(environment.integer(
+      "ECHO_VOICE_MAX_BYTES", static_cast<int64_t>(options.max_bytes), 1, kLargestVoice));
+  options.max_voices =
+      static_cast<size_t>(environment.integer("ECHO_MAX_VOICES", 1000, 0, 1'000'000));
   return options;
 }
 

@@ -34,6 +34,8 @@ SpeechSystemOptions speech_system_options(EngineFlags engine, const Environment&
   options.engine = std::move(engine);
   options.s3 = s3_options_of(environment);
   options.voices_directory = voices_directory_of(environment);
+  options.uploads_directory = environment.text("ECHO_VOICE_UPLOAD_DIR");
+  options.uploads = voice_upload_options_of(environment);
   options.output = output_directory_of(environment);
   options.limits.max_text_chars =
       static_cast<size_t>(environment.integer("MAX_TEXT_CHARS", 4096, 1, 1'000'000));
@@ -101,6 +103,13 @@ std::vector<std::string> settings_problems(const SpeechSystemOptions& options) {
         "old files in OUTPUT_AUDIO_DIR are removed");
   check("AUDIO_VOICES_DIR", voices, "--storage", storage,
         "a job's result could replace a voice, and would be taken for one");
+  const std::string& uploads = options.uploads_directory;
+  if (!uploads.empty()) {
+    check("ECHO_VOICE_UPLOAD_DIR", uploads, "OUTPUT_AUDIO_DIR", output,
+          "old files in OUTPUT_AUDIO_DIR are removed");
+    check("ECHO_VOICE_UPLOAD_DIR", uploads, "--storage", storage,
+          "a job's result could replace a voice, and would be taken for one");
+  }
   return lines;
 }
 
@@ -147,7 +156,11 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                " were read");
 
   std::string voices = options.voices_directory;
-  if (!std::filesystem::is_directory(voices)) {
+  std::string uploads = options.uploads_directory;
+  if (std::filesystem::is_directory(voices)) {
+    if (uploads.empty()) uploads = voices + "/uploads";
+  } else {
+    if (uploads.empty()) uploads = options.spare_uploads;
     const std::string missing = "AUDIO_VOICES_DIR: found no directory " + voices;
     if (model.voices.empty()) {
       logger_.warn("There are no voices. | " + missing);
@@ -157,8 +170,13 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
                    missing);
     }
   }
-  voice_directory_ = std::make_unique<VoiceDirectory>(voices);
+  voice_directory_ = std::make_unique<VoiceDirectory>(voices, real_clock(), uploads);
   voices_ = std::make_unique<VoiceLibrary>(*voice_directory_);
+  if (!uploads.empty()) {
+    VoiceUploadOptions upload_options = options.uploads;
+    upload_options.forget = [this](const std::string& hash) { engine_->forget_voice(hash); };
+    uploads_ = std::make_unique<VoiceUploads>(*voice_directory_, upload_options);
+  }
   if (options.store) {
     // Whoever opened it closes it.
   } else if (!options.storage_directory.empty()) {

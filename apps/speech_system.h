@@ -15,6 +15,7 @@
 #include "server/openai_job.h"
 #include "speech/speech_service.h"
 #include "speech/streamed_job.h"
+#include "speech/voice_uploads.h"
 
 namespace echo::apps {
 
@@ -26,6 +27,11 @@ struct SpeechSystemOptions {
   ObjectStore* store = nullptr;  // a store that is open already, instead of either
   std::stop_token stop;          // ends a download of the model
   std::string voices_directory;
+  // Where voices go that clients add; empty: "uploads" in the voices' directory, or, where that is
+  // not there, `spare_uploads`, unless that is empty, too.
+  std::string uploads_directory;
+  std::string spare_uploads;
+  VoiceUploadOptions uploads;
   OutputDirectoryOptions output;
   JobLimits limits;
   server::OpenAiOptions openai;
@@ -66,6 +72,8 @@ class SpeechSystem {
   int concurrency() const { return concurrency_; }
   SpeechService& service() { return *service_; }
   LiveSpeech& live() { return *live_; }
+  // Null when there is no place for them.
+  VoiceUploads* uploads() { return uploads_.get(); }
 
   // One short synthesis, so that the first job finds everything packed and mapped.
   void warm_up();
@@ -79,6 +87,7 @@ class SpeechSystem {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<VoiceDirectory> voice_directory_;
   std::unique_ptr<VoiceLibrary> voices_;
+  std::unique_ptr<VoiceUploads> uploads_;
   std::unique_ptr<ObjectStore> store_;
   std::unique_ptr<OutputDirectory> output_;
   std::unique_ptr<SpeechService> service_;

@@ -221,6 +221,7 @@ int run_worker(const Options& options, const Environment& environment) {
   // On the platform nobody would notice who speaks.
   system_options.small_voice =
       !options.warm_up && (mode == runpod::Mode::kLocalApi || mode == runpod::Mode::kLocalRun);
+  if (mode == runpod::Mode::kLocalApi) system_options.spare_uploads = "echo-tts-voices";
   // Away from the platform results go to a folder unless a bucket is set up.
   if (mode != runpod::Mode::kQueueWorker && system_options.storage_directory.empty() &&
       !s3_problems(system_options.s3).empty()) {

@@ -44,6 +44,7 @@ class Decoder {
         codec_(demuxer_.open_decoder()) {
     result_.format = demuxer_.format_name();
     result_.codec = avcodec_get_name(codec_->codec_id);
+    result_.stated_seconds = demuxer_.stated_seconds();
     const AVCodecParameters& parameters = *demuxer_.stream().codecpar;
     // Some containers leave these to the decoder: then they are 0 here and checked frame by frame.
     if (parameters.sample_rate != 0) check_rate(parameters.sample_rate);
@@ -152,8 +153,8 @@ class Decoder {
       result_.warnings.push_back(std::to_string(damaged_) + " damaged part" +
                                  (damaged_ > 1 ? "s were" : " was") + " left out");
     }
-    const double stated = demuxer_.stated_seconds();
     if (!complete_) return;
+    const double stated = result_.stated_seconds;
     if (stated - decoded_seconds() > kMissingSeconds) {
       result_.warnings.push_back("it is cut: it should be " + seconds_text(stated) +
                                  " long, only " + seconds_text(decoded_seconds()) +

@@ -22,6 +22,7 @@ struct DecodedAudio {
   std::vector<float> samples;  // mono: the mean of the channels; one of them where they cancel
   int sample_rate = 0;         // Hz
   int channels = 0;            // in the file
+  double stated_seconds = -1;  // as the file itself says; negative: it does not
   std::string format;          // of the file, "Ogg"
   std::string codec;           // "opus"
   // What is wrong with it and yet leaves it usable, a sentence each, without the file's name.

@@ -89,6 +89,8 @@ SpeechResult Engine::speak(SpeechRequest request, SpeechCallbacks callbacks, std
   return start(std::move(request), std::move(callbacks)).collect(std::move(stop));
 }
 
+void Engine::forget_voice(const std::string& key) { core_->forget_voice(key); }
+
 EngineStatus Engine::status() const {
   const VoiceCache::Statistics voices = core_->voices();
   const std::scoped_lock lock(mutex_);

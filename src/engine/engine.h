@@ -108,6 +108,10 @@ class Engine {
   SpeechResult speak(SpeechRequest request, SpeechCallbacks callbacks = {},
                      std::stop_token stop = {});
 
+  // Drops what was made of the voice of that key, in memory and in the store. Requests that have it
+  // go on.
+  void forget_voice(const std::string& key);
+
   const EngineInfo& info() const { return info_; }
   EngineStatus status() const;
 

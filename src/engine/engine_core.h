@@ -27,6 +27,10 @@ class EngineCore {
   const SpeechModels& models() const { return models_; }
   ModulationCache& modulations() { return modulations_; }
   VoiceCache::Statistics voices() const { return voices_.statistics(); }
+  void forget_voice(const std::string& key) {
+    voices_.remove(key);
+    voice_store_.remove(key);
+  }
 
  private:
   struct Checkpoints;

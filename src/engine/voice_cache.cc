@@ -31,6 +31,16 @@ void VoiceCache::insert(std::string_view key, std::shared_ptr<const EncodedVoice
   }
 }
 
+void VoiceCache::remove(std::string_view key) {
+  Entries leaving;  // destroyed after the lock
+  const std::scoped_lock lock(mutex_);
+  const auto found = by_key_.find(std::string(key));
+  if (found == by_key_.end()) return;
+  bytes_ -= found->second->bytes;
+  leaving.splice(leaving.end(), entries_, found->second);
+  by_key_.erase(found);
+}
+
 VoiceCache::Statistics VoiceCache::statistics() const {
   const std::scoped_lock lock(mutex_);
   return {entries_.size(), bytes_, max_bytes_};

@@ -33,6 +33,9 @@ class VoiceCache {
   // A voice larger than all the cache may hold is not kept.
   void insert(std::string_view key, std::shared_ptr<const EncodedVoice> voice);
 
+  // Lets go of a voice, if it is here.
+  void remove(std::string_view key);
+
   struct Statistics {
     size_t voices = 0;
     size_t bytes = 0;

@@ -96,6 +96,12 @@ bool VoiceStore::save(std::string_view key, std::span<const float> latents) cons
   return true;
 }
 
+void VoiceStore::remove(std::string_view key) const {
+  if (folder_.empty()) return;
+  std::error_code error;
+  fs::remove(path_of(key), error);
+}
+
 void VoiceStore::remove_oldest() const {
   struct File {
     fs::file_time_type time;

@@ -31,6 +31,7 @@ class VoiceStore {
   std::optional<std::vector<float>> load(std::string_view key) const;
   // False when nothing was stored.
   bool save(std::string_view key, std::span<const float> latents) const;
+  void remove(std::string_view key) const;
 
  private:
   std::filesystem::path path_of(std::string_view key) const;

@@ -29,6 +29,8 @@ struct Route {
   std::uint64_t body_limit = 64 << 10;  // bytes
   bool open = false;                    // needs no API key
   bool vital = false;                   // answered also when there are too many connections
+  // Looks at a request that has been let in before its body is read; may be null.
+  std::function<std::optional<Response>(const Request& head)> refusal = {};
 };
 
 struct RouteMatch {

@@ -10,6 +10,7 @@
 #include "net/url.h"
 #include "server/answers.h"
 #include "server/file_routes.h"
+#include "server/studio_page.h"
 
 namespace echo::server {
 namespace {
@@ -56,10 +57,6 @@ std::string host_of(std::string_view authority) {
   return host;
 }
 
-bool is_local_address(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
 constexpr size_t kLargeBody = 64 << 10;              // bytes
 constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
@@ -72,6 +69,10 @@ OpenAiError speech_refusal(Added added) {
 }
 
 }  // namespace
+
+bool is_local_address(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
 
 ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
                                     const std::string& health_path) {
@@ -132,6 +133,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
   description.endpoint_id = options_.routes.endpoint_id;
   description.keys = !key_digests_.empty();
   description.files = parts_.files != nullptr;
+  description.studio = options_.studio;
   openapi_ = openapi_document(description).dump(1);
 }
 
@@ -223,10 +225,15 @@ bool ApiServer::allowed(const http::Request& head) const {
 bool ApiServer::foreign(const http::Request& head) const {
   const std::string_view host = head.header("Host").value_or("");
   const std::string_view known = authority(options_.public_url);
-  if (const auto origin = head.header("Origin"); origin && head.method != "GET") {
+  const auto origin = head.header("Origin");
+  if (origin && head.method != "GET") {
     const std::string_view site = authority(*origin);
     const bool same = !site.empty() && (site == host || site == known);
     if (!same && !cross_origin_.allows(*origin)) return true;
+  }
+  // A browser that names no origin may still say that it asks for a page of elsewhere.
+  if (const auto site = head.header("Sec-Fetch-Site"); site && !origin && head.method != "GET") {
+    if (*site != "same-origin" && *site != "none") return true;
   }
   return !known_host(host);
 }
@@ -313,7 +320,9 @@ std::optional<http::Response> ApiServer::refuse_head(const http::Request& head,
                             "ECHO_ALLOWED_HOSTS names more, and with an API key every name will "
                             "do"));
   }
-  if (match.route != nullptr) return std::nullopt;
+  if (match.route != nullptr) {
+    return match.route->refusal ? match.route->refusal(head) : std::nullopt;
+  }
   if (match.allowed.empty()) return refused(404, http::detail_response(404, "Not Found"));
   http::Response response = refused(405, http::detail_response(405, "Method Not Allowed"));
   std::string methods;
@@ -391,8 +400,24 @@ void ApiServer::add_service_routes() {
   });
   add_get("/v2/{endpoint}/health", Access::kVital,
           [this] { return http::json_response(200, health()); });
-  add_get("/", Access::kOpen, page);
   add_get("/docs", Access::kOpen, page);
+  if (options_.studio) {
+    add_get("/studio", Access::kOpen, studio_page);
+    add_get("/studio/settings", Access::kOpen, [this] {
+      const OpenAiOptions& openai = options_.openai;
+      return http::json_response(
+          200, studio_settings_json({openai_->defaults(), openai.orders.max_input_chars,
+                                     openai.voice_uploads, openai.voice_bytes}));
+    });
+    add_get("/", Access::kOpen, [] {
+      http::Response response;
+      response.status = 302;
+      response.headers = {{"Location", "studio"}};
+      return response;
+    });
+  } else {
+    add_get("/", Access::kOpen, page);
+  }
   add_get("/openapi.json", Access::kOpen, [this] { return http::json_response(200, openapi_); });
   if (parts_.metrics == nullptr) return;
   add_get("/metrics", Access::kKey, [this] {

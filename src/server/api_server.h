@@ -47,6 +47,7 @@ struct ServerOptions {
   JobBookOptions jobs;
   JobRouteOptions routes;
   OpenAiOptions openai;
+  bool studio = true;  // the page of /studio is served
   // Sites whose pages may use the API from a browser: "https://host", or "*" for all.
   std::vector<std::string> cross_origins;
   WebhookOptions webhooks;
@@ -57,6 +58,9 @@ struct ServerOptions {
 // `health_port` under `health_path`.
 ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
                                     const std::string& health_path);
+
+// Whether a host that is listened on is this machine's alone: "localhost", "127.0.0.1", "::1".
+bool is_local_address(const std::string& host);
 
 // What the server works with. All must outlive it.
 struct ServerParts {
@@ -91,8 +95,10 @@ class ApiServer final : private http::HttpService {
   // Work is done from now on, at least `concurrency` units of it at once. Once.
   void set_ready(Handler handler, int concurrency = 0);
   // Speech for listeners, OpenAI's API, is made by it from now on. It must outlive the server.
-  // Once.
-  void set_speech(LiveSpeech& speech) { openai_->set_ready(speech); }
+  // Once. Voices are added to and removed from `uploads`, which may be null.
+  void set_speech(LiveSpeech& speech, VoiceUploads* uploads = nullptr) {
+    openai_->set_ready(speech, uploads);
+  }
   // No job will be done: those that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
 

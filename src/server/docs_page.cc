@@ -27,7 +27,7 @@ std::string_view docs_page() {
 <body>
 <h1 id="title">Echo-TTS API</h1>
 <p id="about"></p>
-<p><a href="openapi.json">openapi.json</a></p>
+<p><a href="openapi.json">openapi.json</a> <a id="studio" href="studio" hidden>Studio</a></p>
 <p id="keyrow" hidden><label>API key <input id="key" type="password" autocomplete="off"></label></p>
 <main id="routes">Loading…</main>
 <script>
@@ -59,7 +59,7 @@ function showOperation(path, method, operation, parent) {
     if (parameter.name === 'endpoint') fields.endpoint.input.value = 'local';
   }
   let body;
-  if (operation.requestBody) {
+  if (operation.requestBody && operation.requestBody.content['application/json']) {
     body = element('textarea', '', inside);
     body.value = JSON.stringify({input: {text: 'Hello there.', speaker_voice: null}}, null, 2);
   }
@@ -101,6 +101,7 @@ async function show() {
   document.getElementById('title').textContent = api.info.title + ' ' + api.info.version;
   document.getElementById('about').textContent = api.info.description;
   document.getElementById('keyrow').hidden = !api.security;
+  document.getElementById('studio').hidden = !api.paths['/studio'];
   routes.textContent = '';
   const sections = {};
   for (const [path, operations] of Object.entries(api.paths)) {

@@ -10,6 +10,7 @@ namespace echo::server {
 namespace {
 
 constexpr std::chrono::milliseconds kRetryAfter{1000};
+constexpr std::chrono::seconds kLoadingRetry{2};
 
 ErrorCode code_of(int status) {
   switch (status) {
@@ -68,6 +69,10 @@ http::Response OpenAiError::response() const {
     response.headers.push_back({"x-should-retry", "false"});
   }
   return response;
+}
+
+OpenAiError still_loading() {
+  return OpenAiError(503, "The model is being loaded.", "loading").retry_after(kLoadingRetry);
 }
 
 OpenAiError unknown_model(std::string_view name) {

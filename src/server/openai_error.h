@@ -41,7 +41,8 @@ class OpenAiError : public Error {
   std::optional<std::chrono::milliseconds> retry_after_;
 };
 
-// 404 model_not_found, 404 voice_not_found, 404 unknown_url, 405 method_not_allowed.
+// 503 loading, 404 model_not_found, 404 unknown_url.
+OpenAiError still_loading();
 OpenAiError unknown_model(std::string_view name);
 OpenAiError unknown_url(std::string_view method, std::string_view path);
 

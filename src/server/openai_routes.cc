@@ -1,17 +1,16 @@
 #include "server/openai_routes.h"
 
 #include <array>
-#include <chrono>
 #include <utility>
 
 #include "http/responses.h"
 #include "net/url.h"
+#include "server/openai_lookup.h"
 
 namespace echo::server {
 namespace {
 
 constexpr size_t kMostLookups = 256;  // requests that wait for the disk
-constexpr std::chrono::seconds kLoadingRetry{2};
 constexpr std::array<std::string_view, 3> kPrefixes = {"/v1", "/openai/v1",
                                                        "/v2/{endpoint}/openai/v1"};
 
@@ -84,19 +83,16 @@ OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom
       check_room_(std::move(check_room)),
       metrics_(metrics),
       budget_(options_.waiting_bytes),
+      voices_({options_.public_lists, options_.voice_uploads, options_.voice_bytes},
+              options_.orders, lookups_),
       lookups_(kMostLookups) {}
 
 OpenAiRoutes::~OpenAiRoutes() = default;
 
 void OpenAiRoutes::add_to(http::Router& router) {
   const auto add = [&](const char* method, const std::string& pattern, Handle handle, bool list) {
-    http::Route route{method, pattern, [this, handle](const http::Call& call) {
-                        try {
-                          (this->*handle)(call);
-                        } catch (const OpenAiError& error) {
-                          call.reply.send(error.response());
-                        }
-                      }};
+    http::Route route{method, pattern,
+                      openai_handler([this, handle](http::Call&& call) { (this->*handle)(call); })};
     route.body_limit = options_.body_limit;
     route.open = list && options_.public_lists;
     router.add(std::move(route));
@@ -109,31 +105,19 @@ void OpenAiRoutes::add_to(http::Router& router) {
     // A model's name may have a slash: "jordand/echo-tts-base".
     add("GET", base + "/models/{model*}", &OpenAiRoutes::model, false);
     add("GET", base + "/audio/models", &OpenAiRoutes::audio_models, true);
-    add("GET", base + "/audio/voices", &OpenAiRoutes::voices, true);
-    add("GET", base + "/voices", &OpenAiRoutes::voices, true);
-    add("GET", base + "/audio/voices/{voice}", &OpenAiRoutes::voice, false);
+    voices_.add_to(router, base);
   }
+}
+
+void OpenAiRoutes::set_ready(LiveSpeech& speech, VoiceUploads* uploads) {
+  voices_.set_ready(speech.voices().directory(), uploads);
+  speech_ = &speech;
 }
 
 LiveSpeech& OpenAiRoutes::ready() const {
   LiveSpeech* speech = speech_;
-  if (speech == nullptr) {
-    throw OpenAiError(503, "The model is being loaded.", "loading").retry_after(kLoadingRetry);
-  }
+  if (speech == nullptr) throw still_loading();
   return *speech;
-}
-
-void OpenAiRoutes::answer(const http::Call& call, std::function<http::Response()> work) {
-  const bool taken = lookups_.post([reply = call.reply, work = std::move(work)] {
-    try {
-      reply.send(work());
-    } catch (const OpenAiError& error) {
-      reply.send(error.response());
-    } catch (...) {
-      reply.send(openai_error_of(std::current_exception()).response());
-    }
-  });
-  if (!taken) throw OpenAiError(503, error_message(503), "server_busy");
 }
 
 void OpenAiRoutes::speech(const http::Call& call) {
@@ -181,9 +165,10 @@ void OpenAiRoutes::begin(SpeechOrder order, const http::Call& call) {
 void OpenAiRoutes::preview(const http::Call& call) {
   const LiveSpeech* speech = speech_;
   const SpeechParameters defaults = speech ? speech->defaults() : parameters_of(Profile::kNatural);
-  answer(call, [order = parse_speech_order(call.request.body, options_.orders, defaults)] {
-    return http::json_response(200, preview_of(order));
-  });
+  answer_later(lookups_, call.reply,
+               [order = parse_speech_order(call.request.body, options_.orders, defaults)] {
+                 return http::json_response(200, preview_of(order));
+               });
 }
 
 void OpenAiRoutes::models(const http::Call& call) {
@@ -197,25 +182,6 @@ void OpenAiRoutes::model(const http::Call& call) {
 
 void OpenAiRoutes::audio_models(const http::Call& call) {
   call.reply.send(http::json_response(200, audio_models_json(options_.orders)));
-}
-
-void OpenAiRoutes::voices(const http::Call& call) {
-  ready();
-  answer(call, [this] { return http::json_response(200, voices_json(catalog().list())); });
-}
-
-void OpenAiRoutes::voice(const http::Call& call) {
-  ready();
-  answer(call, [this, name = call.parameter("voice")] {
-    if (const auto voice = catalog().find(name)) {
-      return http::json_response(200, voice_json(*voice));
-    }
-    // Some clients ask for the voices of a model.
-    if (is_model(name, options_.orders)) {
-      return http::json_response(200, voices_json(catalog().list()));
-    }
-    throw OpenAiError(404, "There is no such voice.", "voice_not_found", "voice");
-  });
 }
 
 }  // namespace echo::server

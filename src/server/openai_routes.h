@@ -12,14 +12,17 @@
 #include "http/background_thread.h"
 #include "http/router.h"
 #include "server/openai_answer.h"
+#include "server/voice_routes.h"
 
 namespace echo::server {
 
 struct OpenAiOptions {
   SpeechOrderOptions orders;
   OpenAiAnswerOptions answers;
-  bool public_lists = false;                 // models and voices need no key
-  size_t waiting_bytes = size_t{256} << 20;  // of all answers together
+  bool public_lists = false;                                  // models and voices need no key
+  bool voice_uploads = false;                                 // voices may be added and removed
+  std::uint64_t voice_bytes = VoiceRouteOptions().max_bytes;  // of a recording
+  size_t waiting_bytes = size_t{256} << 20;                   // of all answers together
   std::uint64_t body_limit = std::uint64_t{1} << 20;
 };
 
@@ -51,8 +54,15 @@ class OpenAiRoutes {
 
   void add_to(http::Router& router);
 
-  // Speech is made by it from now on; until then requests are told to come again. Once.
-  void set_ready(LiveSpeech& speech) { speech_ = &speech; }
+  // Of requests for speech; null until set_ready().
+  const SpeechParameters* defaults() const {
+    const LiveSpeech* speech = speech_;
+    return speech == nullptr ? nullptr : &speech->defaults();
+  }
+
+  // Speech is made by it from now on; until then requests are told to come again. `uploads` may be
+  // null. Once.
+  void set_ready(LiveSpeech& speech, VoiceUploads* uploads = nullptr);
 
  private:
   using Handle = void (OpenAiRoutes::*)(const http::Call&);
@@ -64,11 +74,6 @@ class OpenAiRoutes {
   void models(const http::Call& call);
   void model(const http::Call& call);
   void audio_models(const http::Call& call);
-  void voices(const http::Call& call);
-  void voice(const http::Call& call);
-
-  // Answers with what `work` gives, on a thread that may look at the disk, or with its OpenAiError.
-  void answer(const http::Call& call, std::function<http::Response()> work);
   LiveSpeech& ready() const;
   VoiceCatalog catalog() const { return VoiceCatalog(ready().voices().directory()); }
 
@@ -78,7 +83,8 @@ class OpenAiRoutes {
   Metrics* const metrics_;
   http::ByteBudget budget_;
   std::atomic<LiveSpeech*> speech_{nullptr};
-  http::BackgroundThread lookups_;
+  VoiceRoutes voices_;
+  http::BackgroundThread lookups_;  // last: what it does uses the others
 };
 
 }  // namespace echo::server

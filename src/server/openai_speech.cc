@@ -18,20 +18,6 @@ namespace {
 constexpr double kSilenceSeconds = 0.5;
 constexpr size_t kLongestWarning = 500;  // bytes of a header
 
-// Headers are bytes of ASCII.
-std::string header_text(const std::vector<std::string>& parts, std::string_view separator) {
-  std::string text;
-  for (const std::string& part : parts) {
-    if (!text.empty()) text += separator;
-    text += part;
-  }
-  if (text.size() > kLongestWarning) text.resize(kLongestWarning);
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) c = '?';
-  }
-  return text;
-}
-
 // Plans the text; what is wrong with it is the fault of the field "input".
 PlannedText planned(const SpeechOrder& order) {
   try {
@@ -93,6 +79,19 @@ Json preview_of(const SpeechOrder& order) {
   for (const std::string& warning : order.warnings) preview["warnings"].push_back(warning);
   preview["ignored"] = order.ignored;
   return preview;
+}
+
+std::string header_text(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string text;
+  for (const std::string& part : parts) {
+    if (!text.empty()) text += separator;
+    text += part;
+  }
+  if (text.size() > kLongestWarning) text.resize(kLongestWarning);
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) c = '?';
+  }
+  return text;
 }
 
 std::vector<HttpHeader> speech_headers(const ReadySpeech& speech) {

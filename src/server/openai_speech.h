@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/openai_error.h"
@@ -34,6 +35,8 @@ Json preview_of(const SpeechOrder& order);
 // The headers of an answer that are known before anything is spoken: type, rate, seed, what was
 // ignored, warnings.
 std::vector<HttpHeader> speech_headers(const ReadySpeech& speech);
+// Sentences for one header: printable ASCII, of bounded length.
+std::string header_text(const std::vector<std::string>& parts, std::string_view separator);
 // "queue;dur=0.1, text;dur=1.2, ...": milliseconds, as browsers show them.
 std::string server_timing(const SpeechOpening& opening);
 // "32,128,480": the frames of the blocks of the first chunk.

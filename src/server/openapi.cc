@@ -39,6 +39,11 @@ class Operation {
                              {"content", {{"application/json", {{"schema", schema}}}}}};
     return *this;
   }
+  Operation& form(const Json& schema) {
+    value_["requestBody"] = {{"required", true},
+                             {"content", {{"multipart/form-data", {{"schema", schema}}}}}};
+    return *this;
+  }
   Operation& parameter(Json parameter) {
     value_["parameters"].push_back(std::move(parameter));
     return *this;
@@ -336,6 +341,16 @@ void add_service_paths(const ApiDescription& description, Json& paths) {
                    .id("docs")
                    .open()
                    .plain(200, "HTML.", "text/html"));
+  if (description.studio) {
+    get("/studio", Operation(tag, "The page on which people try the server.")
+                       .id("studio")
+                       .open()
+                       .plain(200, "HTML.", "text/html"));
+    get("/studio/settings", Operation(tag, "Limits and defaults, for that page.")
+                                .id("studioSettings")
+                                .open()
+                                .answer(200, "The settings.", {{"type", "object"}}));
+  }
   if (!description.files) return;
   get("/files/{key}", Operation(tag, "A result under its signed link; one range per request.")
                           .id("file")
@@ -390,6 +405,47 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
       Operation(tag, "Returns a voice; below a model's name, the list of them.")
           .parameter(path_parameter("voice", "Its name."))
           .answer(200, "The voice, or the list.", {{"type", "object"}})
+          .answer(404, "No such voice.", reference("OpenAiError")));
+  const auto voice = path_parameter("voice", "Its name.");
+  add("/audio/voices/{voice}/audio", "get", "VoiceAudio",
+      Operation(tag, "Returns the recording of a voice; one range per request.")
+          .parameter(voice)
+          .plain(200, "The file.", "audio/wav")
+          .plain(206, "A part of it.", "audio/wav")
+          .answer(404, "No such voice.", reference("OpenAiError"))
+          .answer(416, "No such range.", reference("OpenAiError")));
+  const Json text = {{"type", "string"}};
+  add("/audio/voices", "post", "CreateVoice",
+      Operation(tag, "Adds a voice.")
+          .form({{"type", "object"},
+                 {"required", {"name", "audio_sample"}},
+                 {"properties",
+                  {{"name", {{"type", "string"}, {"maxLength", 64}}},
+                   {"audio_sample", {{"type", "string"}, {"format", "binary"}}},
+                   {"text", {{"type", "string"}, {"description", "What is said in it."}}},
+                   {"overwrite", {{"type", "boolean"}}},
+                   {"consent", text}}}})
+          .answer(200, "The voice.",
+                  {{"type", "object"},
+                   {"properties",
+                    {{"object", text},
+                     {"id", text},
+                     {"name", text},
+                     {"created_at", {{"type", "integer"}}}}}})
+          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
+          .answer(403, "Switched off, or a voice that was not uploaded.", reference("OpenAiError"))
+          .answer(409, "There is a voice of that name.", reference("OpenAiError"))
+          .answer(413, "The recording is too large.", reference("OpenAiError"))
+          .answer(415, "Not a form.", reference("OpenAiError"))
+          .answer(507, "There is no room.", reference("OpenAiError")));
+  add("/audio/voices/{voice}", "delete", "DeleteVoice",
+      Operation(tag, "Removes a voice that was uploaded.")
+          .parameter(voice)
+          .answer(200, "It is gone.",
+                  {{"type", "object"},
+                   {"properties",
+                    {{"id", text}, {"object", text}, {"deleted", {{"type", "boolean"}}}}}})
+          .answer(403, "Switched off, or it was not uploaded.", reference("OpenAiError"))
           .answer(404, "No such voice.", reference("OpenAiError")));
 }
 

@@ -13,6 +13,7 @@ struct ApiDescription {
   std::string endpoint_id;  // empty: no realtime route
   bool keys = false;        // whether an API key is needed
   bool files = false;       // whether /files is served
+  bool studio = false;      // whether /studio is served
   Json input_schema;        // JSON schema of a job's input; null: any object
 };
 

@@ -92,8 +92,8 @@ std::string VoiceFile::read() const {
   return bytes;
 }
 
-VoiceDirectory::VoiceDirectory(std::string path, Clock& clock)
-    : path_(std::move(path)), clock_(clock) {}
+VoiceDirectory::VoiceDirectory(std::string path, Clock& clock, std::string uploads)
+    : path_(std::move(path)), uploads_(std::move(uploads)), clock_(clock) {}
 
 void VoiceDirectory::check_name(std::string_view name) {
   const std::string what = named(name);
@@ -199,19 +199,35 @@ std::string VoiceDirectory::hash_of(int file, const std::string& name) const {
   return hash;
 }
 
-VoiceFile VoiceDirectory::open(const std::string& name) const {
-  check_name(name);
-  VoiceFile voice;
-  voice.name_ = name;
-  const Descriptor root = open_root();
+bool VoiceDirectory::is_upload(std::string_view name) const {
+  return !uploads_.empty() && name.starts_with(kUploads);
+}
+
+Descriptor VoiceDirectory::open_file(const std::string& asked) const {
+  Descriptor root;
+  std::string name = asked;
+  if (is_upload(asked)) {
+    root = Descriptor(::open(uploads_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) throw_errno(named(asked), errno);
+    name.erase(0, kUploads.size());
+  } else {
+    root = open_root();
+  }
   try {
-    voice.file_ = open_checked(root.get(), name);
+    return open_checked(root.get(), name);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNotFound) throw;
     const auto equal = find_equal_name("/proc/self/fd/" + std::to_string(root.get()), name);
     if (!equal) throw;
-    voice.file_ = open_checked(root.get(), *equal);
+    return open_checked(root.get(), *equal);
   }
+}
+
+VoiceFile VoiceDirectory::open(const std::string& name) const {
+  check_name(name);
+  VoiceFile voice;
+  voice.name_ = name;
+  voice.file_ = open_file(name);
   voice.size_ = stamp_of(voice.file_.get()).size;
   voice.hash_ = hash_of(voice.file_.get(), name);
   return voice;
@@ -229,9 +245,23 @@ class VoiceDirectory::Walk {
       : voices_(voices), with_durations_(with_durations), interrupted_(interrupted) {}
 
   std::vector<VoiceEntry> run() {
-    const Descriptor root = voices_.open_root();
-    root_ = root.get();
-    visit(".", "", 0);
+    // There may be uploads where there is nothing else yet.
+    const Descriptor uploads =
+        voices_.uploads_.empty()
+            ? Descriptor()
+            : Descriptor(::open(voices_.uploads_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    try {
+      const Descriptor root = voices_.open_root();
+      root_ = root.get();
+      visit(".", "", 0);
+    } catch (const Error& error) {
+      if (!uploads || error.code() != ErrorCode::kNotFound) throw;
+    }
+    if (uploads) {
+      root_ = uploads.get();
+      root_name_ = kUploads;
+      visit(".", "", 0);
+    }
     std::sort(entries_.begin(), entries_.end(),
               [](const VoiceEntry& a, const VoiceEntry& b) { return a.name < b.name; });
     return std::move(entries_);
@@ -258,7 +288,9 @@ class VoiceDirectory::Walk {
       if (item->d_name[0] == '.' || entries_.size() >= kMostEntries) continue;
       const std::string name = prefix + item->d_name;
       if (is_folder(*item, name)) {
-        if (depth < kDeepestFolder) visit(name, name + '/', depth + 1);
+        // What has this name in the directory has its own turn, or is hidden by what has it.
+        const bool hidden = root_name_.empty() && voices_.is_upload(name + '/');
+        if (depth < kDeepestFolder && !hidden) visit(name, name + '/', depth + 1);
       } else if (has_audio_suffix(name) && !find_invalid_utf8(name)) {
         add(name);
       }
@@ -274,9 +306,9 @@ class VoiceDirectory::Walk {
 
   void add(const std::string& name) {
     VoiceEntry entry;
-    entry.name = name;
+    entry.name = std::string(root_name_) + name;
     try {
-      check_name(name);
+      check_name(entry.name);
       const Descriptor file = voices_.open_checked(root_, name);
       const Stamp stamp = stamp_of(file.get());
       entry.size = stamp.size;
@@ -304,6 +336,7 @@ class VoiceDirectory::Walk {
   const bool with_durations_;
   const std::function<bool()>& interrupted_;
   int root_ = -1;
+  std::string_view root_name_;  // what names below it begin with
   std::vector<VoiceEntry> entries_;
 };
 

@@ -1,4 +1,5 @@
-// Reference voices: audio files below one directory, named by clients.
+// Reference voices: audio files below one directory, and a folder of uploaded ones, named by
+// clients.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,9 @@ class VoiceFile {
   // this, so that a replaced file is a new voice.
   const std::string& content_hash() const { return hash_; }
   uint64_t size() const { return size_; }
+
+  // For reading; its position is nobody's.
+  int descriptor() const { return file_.get(); }
 
   // The bytes that have that hash. Throws kUnavailable when the file cannot be read or has been
   // written to since it was opened.
@@ -54,11 +58,16 @@ class VoiceDirectory {
   static constexpr size_t kLongestName = 1024;                   // bytes
   static constexpr size_t kMostEntries = 10'000;                 // of a list
 
+  // What names of uploaded voices begin with.
+  static constexpr std::string_view kUploads = "uploads/";
+
   // The directory is looked at when it is needed: it may come, go and change. An empty path means
-  // that there is none.
-  explicit VoiceDirectory(std::string path, Clock& clock = real_clock());
+  // that there is none. `uploads`, unless it is empty, is where names below kUploads lie, be it
+  // inside the directory or elsewhere.
+  explicit VoiceDirectory(std::string path, Clock& clock = real_clock(), std::string uploads = {});
 
   const std::string& path() const { return path_; }
+  const std::string& uploads() const { return uploads_; }
 
   // Throws kInvalidArgument for a name that cannot be one: empty, too long, absolute, with an empty
   // part, "." or "..", not UTF-8, with control characters, without a known suffix. No file is
@@ -92,11 +101,14 @@ class VoiceDirectory {
 
   static Stamp stamp_of(int file);
   Descriptor open_root() const;
+  bool is_upload(std::string_view name) const;
+  Descriptor open_file(const std::string& name) const;
   Descriptor open_checked(int root, const std::string& name) const;
   std::string hash_of(int file, const std::string& name) const;
   bool is_settled(const Stamp& stamp) const;
 
   std::string path_;
+  std::string uploads_;
   Clock& clock_;
   mutable std::mutex mutex_;
   mutable std::map<Stamp, std::string> hashes_;
