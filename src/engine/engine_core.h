@@ -30,6 +30,7 @@ class EngineCore {
   void forget_voice(const std::string& key) {
     voices_.remove(key);
     voice_store_.remove(key);
+    voice_store_.remove(print_key(key));
   }
 
  private:
