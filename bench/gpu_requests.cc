@@ -72,11 +72,11 @@ class RequestBench {
     }
     const Measurement one = add(
         measurement_of("one request, " + std::to_string(options_.num_steps) + " steps", seconds));
-    const bool fp8 = result_.precision == "fp8", narrow = fp8 || result_.precision == "int8";
+    const bool fp8 = result_.precision == "fp8", quantized = fp8 || result_.precision == "int8";
     result_.most_bytes = static_cast<double>(engine_->status().memory.most);
     result_.aims.push_back({"30 s of speech, 40 steps", "s", one.seconds, fp8 ? 0.30 : 0.45});
-    result_.aims.push_back(
-        {"memory of the device, one request", "GB", result_.most_bytes / 1e9, narrow ? 4.0 : 6.5});
+    result_.aims.push_back({"memory of the device, one request", "GB", result_.most_bytes / 1e9,
+                            quantized ? 4.0 : 6.5});
     return one;
   }
 

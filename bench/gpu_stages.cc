@@ -139,22 +139,23 @@ class StageBench {
     stage("speaker encoder, " + std::to_string(frames) + " frames", 0, false,
           [&] { dit_->encode_speaker(voice, frames); });
     struct Step {
-      int64_t lanes;
+      int64_t sequences;
       double aim;
     };
     for (const Step step : {Step{1, 5}, Step{3, 12}, Step{12, 0}}) {
-      const int64_t rows = step.lanes * options_.frames;
+      const int64_t rows = step.sequences * options_.frames;
       const Tensor x =
           from_host(backend_, normal_noise(rows * dit_->latent_size()), rows, dit_->latent_size());
       // Threes of the guided step: everything, without the text, without the voice.
-      std::vector<DitLane> lanes(static_cast<size_t>(step.lanes),
-                                 DitLane{options_.frames, 0, &text, &speaker});
-      for (size_t i = 0; i + 2 < lanes.size(); i += 3) {
-        lanes[i + 1].text = nullptr;
-        lanes[i + 2].speaker = nullptr;
+      std::vector<DitSequence> sequences(static_cast<size_t>(step.sequences),
+                                         DitSequence{options_.frames, 0, &text, &speaker});
+      for (size_t i = 0; i + 2 < sequences.size(); i += 3) {
+        sequences[i + 1].text = nullptr;
+        sequences[i + 2].speaker = nullptr;
       }
-      stage("step, " + std::to_string(step.lanes) + (step.lanes == 1 ? " lane" : " lanes"),
-            step.aim, true, [&] { session.forward(x, modulation, lanes); });
+      stage("step, " + std::to_string(step.sequences) +
+                (step.sequences == 1 ? " sequence" : " sequences"),
+            step.aim, true, [&] { session.forward(x, modulation, sequences); });
     }
   }
 

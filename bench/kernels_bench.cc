@@ -87,15 +87,15 @@ Expected snake_of(const Matrix& x, const Matrix& alpha) {
 
 void register_diffusion() {
   for (const int64_t rows : {640, 1920}) {
-    const Lanes lanes = rows == 640 ? Lanes{{640}} : Lanes{{640}, {640}, {640}};
+    const Sequences sequences = rows == 640 ? Sequences{{640}} : Sequences{{640}, {640}, {640}};
     map_bench(
         "rms_norm", rows, kWidth, kF32, kBf16,
         [](const Tensor& x) { return rms_norm(x, row(kWidth, 2), 1e-5f, kBf16); },
         [](const Matrix& x) { return reference::rms_norm(x, random_matrix(1, kWidth, 2), 1e-5f); });
     map_bench(
         "modulate", rows, kWidth, kF32, kBf16,
-        [lanes](const Tensor& x) {
-          const Lanes fitting = x.rows() == 3 ? Lanes{{3}} : lanes;
+        [sequences](const Tensor& x) {
+          const Sequences fitting = x.rows() == 3 ? Sequences{{3}} : sequences;
           return modulate(x, row(kWidth, 2), row(kWidth, 3), 1e-5f, fitting, kBf16);
         },
         [](const Matrix& x) {
@@ -122,7 +122,7 @@ void register_diffusion() {
       const Tensor weight = on_device(backend(), random_matrix(kHeads, 128, 5));
       const Tensor rotary = on_device(backend(), table);
       const auto turn = [=](const Tensor& to) {
-        const Lanes fitting = to.rows() == 3 ? Lanes{{3}} : lanes;
+        const Sequences fitting = to.rows() == 3 ? Sequences{{3}} : sequences;
         head_norm_rotary(to, weight, 1e-5f, rotary, kHeads, kHeads / 2, fitting);
       };
       in_place_bench(
@@ -135,8 +135,8 @@ void register_diffusion() {
     }
     in_place_bench(
         "add_gated", rows, kWidth, kF32, kF32,
-        [lanes](const Tensor& x, const Tensor& to) {
-          add_gated(x, row(kWidth, 2), x.rows() == 3 ? Lanes{{3}} : lanes, to);
+        [sequences](const Tensor& x, const Tensor& to) {
+          add_gated(x, row(kWidth, 2), x.rows() == 3 ? Sequences{{3}} : sequences, to);
         },
         [](const Matrix& x, const Matrix& to) {
           return reference::add_gated(x, random_matrix(1, kWidth, 2), {{3}}, to);

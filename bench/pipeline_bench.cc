@@ -185,7 +185,8 @@ class Bench {
 
   void dit() {
     // With int8 the last blocks are multiplied as wide as the activations are.
-    const int64_t wide = context_->narrow ? std::min(options_.wide_blocks, config_.num_layers) : 0;
+    const int64_t wide =
+        context_->quantized ? std::min(options_.wide_blocks, config_.num_layers) : 0;
     const BareMatmuls bare(backend_, context_->precision, context_->stored(), config_.model_size,
                            config_.intermediate_size);
     std::optional<BareMatmuls> wide_bare;
@@ -208,25 +209,25 @@ class Bench {
     const double encode = fastest("text encoder", [&] { dit_->encode_text(ids); });
     result_.rows.push_back(
         row("text encoder, " + std::to_string(options_.text_tokens) + " tokens", encode));
-    for (const int64_t lanes : {int64_t{1}, int64_t{3}}) {
-      const int64_t rows = lanes * options_.frames;
+    for (const int64_t sequences : {int64_t{1}, int64_t{3}}) {
+      const int64_t rows = sequences * options_.frames;
       const Tensor x =
           from_host(backend_, normal_noise(rows * dit_->latent_size()), rows, dit_->latent_size());
-      std::vector<DitLane> lane_list(static_cast<size_t>(lanes),
-                                     DitLane{options_.frames, 0, &text, &speaker});
-      if (lanes == 3) {
-        lane_list[1].text = nullptr;
-        lane_list[2].speaker = nullptr;
+      std::vector<DitSequence> sequence_list(static_cast<size_t>(sequences),
+                                             DitSequence{options_.frames, 0, &text, &speaker});
+      if (sequences == 3) {
+        sequence_list[1].text = nullptr;
+        sequence_list[2].speaker = nullptr;
       }
       const double bare_seconds =
-          fastest("bare matrix products, " + std::to_string(lanes) + " lanes", [&] {
+          fastest("bare matrix products, " + std::to_string(sequences) + " sequences", [&] {
             bare.run(backend_, rows, config_.num_layers - wide);
             if (wide_bare) wide_bare->run(backend_, rows, wide);
           });
-      const double step = fastest("step, " + std::to_string(lanes) + " lanes",
-                                  [&] { session.forward(x, modulation, lane_list); });
-      result_.rows.push_back(row("step, " + std::to_string(lanes) +
-                                     (lanes == 1 ? " lane, " : " lanes, ") +
+      const double step = fastest("step, " + std::to_string(sequences) + " sequences",
+                                  [&] { session.forward(x, modulation, sequence_list); });
+      result_.rows.push_back(row("step, " + std::to_string(sequences) +
+                                     (sequences == 1 ? " sequence, " : " sequences, ") +
                                      std::to_string(options_.frames) + " frames",
                                  step));
       result_.rows.back().to_bare = step / bare_seconds;

@@ -44,7 +44,7 @@ void product_bench(const char* name, const Product& p, DType dtype, DType out) {
 
 struct AttentionCase {
   const char* name;
-  int64_t heads, width, lanes, rows;
+  int64_t heads, width, sequences, rows;
   std::vector<int64_t> sections;
   bool causal = false;
   int64_t window = 0;
@@ -54,13 +54,13 @@ void attention_bench(const AttentionCase& test, DType dtype) {
   benchmark::RegisterBenchmark(
       ("attention/" + std::string(test.name) + "/" + type_text(dtype)).c_str(),
       [=](benchmark::State& state) {
-        const int64_t rows = test.lanes * test.rows, cols = test.heads * test.width;
+        const int64_t rows = test.sequences * test.rows, cols = test.heads * test.width;
         const Matrix q = random_matrix(rows, cols, 1, 1, dtype),
                      k = random_matrix(rows, cols, 2, 1, dtype),
                      v = random_matrix(rows, cols, 3, 1, dtype);
         const Tensor tq = on_device(backend(), q, dtype), tk = on_device(backend(), k, dtype),
                      tv = on_device(backend(), v, dtype);
-        const Lanes lanes(static_cast<size_t>(test.lanes), Lane{test.rows});
+        const Sequences sequences(static_cast<size_t>(test.sequences), Sequence{test.rows});
         std::vector<reference::KeyValues> expected_sections;
         Sections sections;
         for (const int64_t keys : test.sections) {
@@ -69,10 +69,10 @@ void attention_bench(const AttentionCase& test, DType dtype) {
           expected_sections.push_back({sk, sv, 1});
           sections.push_back({on_device(backend(), sk, dtype), on_device(backend(), sv, dtype)});
         }
-        const std::vector<Sections> all(static_cast<size_t>(test.lanes), sections);
+        const std::vector<Sections> all(static_cast<size_t>(test.sequences), sections);
         const AttentionShape shape{test.heads, test.causal, test.window};
         const int64_t last = test.rows - 1, begin = rows - test.rows;
-        const Tensor y = attention(tq, tk, tv, shape, lanes, all);
+        const Tensor y = attention(tq, tk, tv, shape, sequences, all);
         if (!proved(state, is_close(y.row_range(rows - 1, 1),
                                     reference::attention(q.row_range(begin, test.rows),
                                                          k.row_range(begin, test.rows),
@@ -80,15 +80,15 @@ void attention_bench(const AttentionCase& test, DType dtype) {
                                                          expected_sections, {last}, dtype),
                                     kSumUnits)))
           return;
-        double keys = 0;  // of all queries of a lane
+        double keys = 0;  // of all queries of a sequence
         for (int64_t i = 0; i < test.rows; ++i) {
           keys += static_cast<double>(!test.causal      ? test.rows
                                       : test.window > 0 ? std::min(test.window, i + 1)
                                                         : i + 1);
           for (const int64_t count : test.sections) keys += static_cast<double>(count);
         }
-        measure(state, {4.0 * keys * static_cast<double>(cols * test.lanes)}, dtype,
-                [&] { attention(tq, tk, tv, shape, lanes, all); });
+        measure(state, {4.0 * keys * static_cast<double>(cols * test.sequences)}, dtype,
+                [&] { attention(tq, tk, tv, shape, sequences, all); });
       })
       ->Unit(benchmark::kMicrosecond);
 }
@@ -126,8 +126,8 @@ void register_products() {
           Product{128, 1024, 1024, 2, 2}}) {
       product_bench("encode", p, dtype, f32);
     }
-    attention_bench({"step_3_lanes", 16, 128, 3, 640, {122, 54}}, dtype);
-    attention_bench({"step_1_lane", 16, 128, 1, 640, {122, 54}}, dtype);
+    attention_bench({"step_3_sequences", 16, 128, 3, 640, {122, 54}}, dtype);
+    attention_bench({"step_1_sequence", 16, 128, 1, 640, {122, 54}}, dtype);
     attention_bench({"text_encoder", 10, 128, 1, 122, {}}, dtype);
     attention_bench({"speaker_encoder_300s", 10, 128, 1, 1600, {}, true}, dtype);
     attention_bench({"speaker_encoder_10s", 10, 128, 1, 54, {}, true}, dtype);

@@ -49,8 +49,8 @@ class ProfilingBackend : public ForwardingBackend {
     timed("copy", 0, bytes_of({&from, &to}), [&] { inner().copy(from, to); });
   }
   // Work that is counted is asked for anew; the rest is left to the backend.
-  std::unique_ptr<Repeater> make_repeater() override {
-    return std::make_unique<CountedRepeater>(*this, inner().make_repeater());
+  std::unique_ptr<RepeatedWork> make_repeated_work() override {
+    return std::make_unique<CountedRepeatedWork>(*this, inner().make_repeated_work());
   }
   void fill_zero(const Tensor& x) override {
     timed("fill_zero", 0, bytes_of({&x}), [&] { inner().fill_zero(x); });
@@ -92,33 +92,34 @@ class ProfilingBackend : public ForwardingBackend {
           [&] { inner().layer_norm(x, weight, bias, eps, out); });
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale_row, float eps,
-                const Lanes& lanes, const Tensor& out) override {
+                const Sequences& sequences, const Tensor& out) override {
     timed("modulate", 0, bytes_of({&x, &out}),
-          [&] { inner().modulate(x, shift, scale_row, eps, lanes, out); });
+          [&] { inner().modulate(x, shift, scale_row, eps, sequences, out); });
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
-                        const Lanes& lanes) override {
+                        const Sequences& sequences) override {
     timed("head_norm_rotary", 0, bytes_of({&x, &x}), [&] {
-      inner().head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
+      inner().head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step,
+                               sequences);
     });
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Sequences& sequences, std::span<const Sections> sections,
                  const Tensor& out) override {
     double flops = 0, bytes = bytes_of({&q, &k, &v, &out});
-    for (size_t lane = 0; lane < lanes.size(); ++lane) {
-      int64_t keys = lanes[lane].rows;
+    for (size_t sequence = 0; sequence < sequences.size(); ++sequence) {
+      int64_t keys = sequences[sequence].rows;
       if (!sections.empty()) {
-        for (const KeyValueSection& section : sections[lane]) {
+        for (const KeyValueSection& section : sections[sequence]) {
           keys += section.k.rows();
           bytes += bytes_of({&section.k, &section.v});
         }
       }
-      flops += 4.0 * static_cast<double>(lanes[lane].rows * keys * q.cols());
+      flops += 4.0 * static_cast<double>(sequences[sequence].rows * keys * q.cols());
     }
     timed("attention", flops, bytes,
-          [&] { inner().attention(q, k, v, shape, lanes, sections, out); });
+          [&] { inner().attention(q, k, v, shape, sequences, sections, out); });
   }
   void silu(const Tensor& x, const Tensor& out) override {
     timed("silu", 0, bytes_of({&x, &out}), [&] { inner().silu(x, out); });
@@ -141,9 +142,10 @@ class ProfilingBackend : public ForwardingBackend {
   void add(const Tensor& x, const Tensor& to) override {
     timed("add", 0, bytes_of({&x, &to, &to}), [&] { inner().add(x, to); });
   }
-  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+  void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences,
                  const Tensor& to) override {
-    timed("add_gated", 0, bytes_of({&x, &to, &to}), [&] { inner().add_gated(x, gate, lanes, to); });
+    timed("add_gated", 0, bytes_of({&x, &to, &to}),
+          [&] { inner().add_gated(x, gate, sequences, to); });
   }
   void scale(const Tensor& x, float factor) override {
     timed("scale", 0, bytes_of({&x, &x}), [&] { inner().scale(x, factor); });
@@ -161,9 +163,9 @@ class ProfilingBackend : public ForwardingBackend {
   }
 
  private:
-  class CountedRepeater : public Repeater {
+  class CountedRepeatedWork : public RepeatedWork {
    public:
-    CountedRepeater(const ProfilingBackend& backend, std::unique_ptr<Repeater> inner)
+    CountedRepeatedWork(const ProfilingBackend& backend, std::unique_ptr<RepeatedWork> inner)
         : backend_(backend), inner_(std::move(inner)) {}
     Tensor run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) override {
       return backend_.counting_ ? work(inputs) : inner_->run(key, inputs, work);
@@ -171,7 +173,7 @@ class ProfilingBackend : public ForwardingBackend {
 
    private:
     const ProfilingBackend& backend_;
-    std::unique_ptr<Repeater> inner_;
+    std::unique_ptr<RepeatedWork> inner_;
   };
 
   static double bytes_of(std::initializer_list<const Tensor*> tensors) {

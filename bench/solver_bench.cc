@@ -59,7 +59,7 @@ class Sampler {
           *session_, parameters, [&](int64_t n) { return generator.draw(n); }, conditions);
       Trajectory* const batch[] = {&trajectory};
       while (!trajectory.finished()) {
-        if (i == 0) outcome.evaluations += static_cast<int64_t>(trajectory.lanes().size());
+        if (i == 0) outcome.evaluations += static_cast<int64_t>(trajectory.sequences().size());
         trajectory.apply(velocities(*session_, *modulations_, batch));
       }
       const std::vector<float> latents = trajectory.latent().to_host();

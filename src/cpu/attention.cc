@@ -20,10 +20,12 @@ struct Unit {
   std::vector<AttentionPart> parts;
 };
 
-// Queries [begin, end) of a lane, whose keys begin with `earlier` rows before the first query's.
+// Queries [begin, end) of a sequence, whose keys begin with `earlier` rows before the first
+// query's.
 Unit make_unit(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-               int64_t lane_begin, int64_t lane_rows, int64_t earlier, const Sections* sections,
-               int64_t begin, int64_t end, int64_t head, const Tensor& out) {
+               int64_t sequence_begin, int64_t sequence_rows, int64_t earlier,
+               const Sections* sections, int64_t begin, int64_t end, int64_t head,
+               const Tensor& out) {
   Unit unit;
   AttentionTask& task = unit.task;
   task.dtype = q.dtype();
@@ -34,17 +36,17 @@ Unit make_unit(const Tensor& q, const Tensor& k, const Tensor& v, const Attentio
   task.q_stride = q.stride();
   task.out_stride = out.stride();
   const int64_t column = head * task.width;
-  task.q = at(q, lane_begin + begin, column);
-  task.out = const_cast<char*>(at(out, lane_begin + begin, column));
+  task.q = at(q, sequence_begin + begin, column);
+  task.out = const_cast<char*>(at(out, sequence_begin + begin, column));
   // Only the own keys that some of the queries see.
-  int64_t key_begin = 0, key_end = earlier + lane_rows;
+  int64_t key_begin = 0, key_end = earlier + sequence_rows;
   if (shape.causal) {
     key_end = earlier + end;
     if (shape.window > 0) key_begin = std::max<int64_t>(0, earlier + begin - shape.window + 1);
   }
   task.position = earlier + begin - key_begin;
-  unit.parts.push_back({at(k, lane_begin + key_begin, column),
-                        at(v, lane_begin + key_begin, column), k.stride(), v.stride(),
+  unit.parts.push_back({at(k, sequence_begin + key_begin, column),
+                        at(v, sequence_begin + key_begin, column), k.stride(), v.stride(),
                         key_end - key_begin, 1.0f});
   if (sections) {
     for (const KeyValueSection& section : *sections) {
@@ -59,26 +61,26 @@ Unit make_unit(const Tensor& q, const Tensor& k, const Tensor& v, const Attentio
 }  // namespace
 
 void attention(const Kernels& kernels, const Tensor& q, const Tensor& k, const Tensor& v,
-               const AttentionShape& shape, const Lanes& lanes, std::span<const Sections> sections,
-               const Tensor& out) {
+               const AttentionShape& shape, const Sequences& sequences,
+               std::span<const Sections> sections, const Tensor& out) {
   const int threads = omp_get_max_threads();
-  const int64_t heads = shape.heads * static_cast<int64_t>(lanes.size());
+  const int64_t heads = shape.heads * static_cast<int64_t>(sequences.size());
   const int64_t wanted_parts = (threads + heads - 1) / heads;
   std::vector<Unit> units;
-  int64_t lane_begin = 0;
-  for (size_t lane = 0; lane < lanes.size(); ++lane) {
-    const int64_t rows = lanes[lane].rows;
+  int64_t sequence_begin = 0;
+  for (size_t sequence = 0; sequence < sequences.size(); ++sequence) {
+    const int64_t rows = sequences[sequence].rows;
     const int64_t parts = std::clamp<int64_t>(rows / kMinQueries, 1, wanted_parts);
     for (int64_t head = 0; head < shape.heads; ++head) {
       for (int64_t part = 0; part < parts; ++part) {
         const int64_t begin = rows * part / parts, end = rows * (part + 1) / parts;
         if (begin == end) continue;
-        units.push_back(make_unit(q, k, v, shape, lane_begin, rows, k.rows() - q.rows(),
-                                  sections.empty() ? nullptr : &sections[lane], begin, end, head,
-                                  out));
+        units.push_back(make_unit(q, k, v, shape, sequence_begin, rows, k.rows() - q.rows(),
+                                  sections.empty() ? nullptr : &sections[sequence], begin, end,
+                                  head, out));
       }
     }
-    lane_begin += rows;
+    sequence_begin += rows;
   }
   size_t bytes = 0;
   for (Unit& unit : units) {

@@ -1,4 +1,4 @@
-// Attention over a lane's own keys and its sections.
+// Attention over a sequence's own keys and its sections.
 #pragma once
 
 #include <span>
@@ -8,10 +8,10 @@
 
 namespace echo::cpu {
 
-// As Backend::attention. A head of a lane is the unit of work, and where these are few, some of its
-// queries.
+// As Backend::attention. A head of a sequence is the unit of work, and where these are few, some of
+// its queries.
 void attention(const Kernels& kernels, const Tensor& q, const Tensor& k, const Tensor& v,
-               const AttentionShape& shape, const Lanes& lanes, std::span<const Sections> sections,
-               const Tensor& out);
+               const AttentionShape& shape, const Sequences& sequences,
+               std::span<const Sections> sections, const Tensor& out);
 
 }  // namespace echo::cpu

@@ -68,7 +68,9 @@ class CpuBackend : public Backend {
   DType compute_dtype(DType wanted) const override {
     return wanted == DType::kBFloat16 && has_fast_bfloat16() ? DType::kBFloat16 : DType::kFloat32;
   }
-  bool packs(DType narrow) const override { return narrow == DType::kInt8 && int8_ != nullptr; }
+  bool packs(DType quantized) const override {
+    return quantized == DType::kInt8 && int8_ != nullptr;
+  }
   int64_t batch_width() const override { return 1; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return pool_.allocate(bytes); }
@@ -166,30 +168,31 @@ class CpuBackend : public Backend {
     });
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                const Lanes& lanes, const Tensor& out) override {
-    over_lanes(lanes, {view(x), view(out)}, [&](size_t lane, const View* v) {
-      kernels_.modulate(v[0], lane_row(shift, lane), lane_row(scale, lane), eps, v[1]);
+                const Sequences& sequences, const Tensor& out) override {
+    over_sequences(sequences, {view(x), view(out)}, [&](size_t sequence, const View* v) {
+      kernels_.modulate(v[0], sequence_row(shift, sequence), sequence_row(scale, sequence), eps,
+                        v[1]);
     });
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
-                        const Lanes& lanes) override {
-    int64_t lane_begin = 0;
-    for (const Lane& lane : lanes) {
-      over_rows_indexed(
-          {rows_of(view(x), lane_begin, lane.rows)}, [&](int64_t begin, const View* v) {
-            kernels_.head_norm_rotary(v[0], row_data(weight), eps, row_data(rotary), heads,
-                                      rotated_heads, lane.first_position + begin * position_step,
-                                      position_step);
-          });
-      lane_begin += lane.rows;
+                        const Sequences& sequences) override {
+    int64_t sequence_begin = 0;
+    for (const Sequence& sequence : sequences) {
+      over_rows_indexed({rows_of(view(x), sequence_begin, sequence.rows)},
+                        [&](int64_t begin, const View* v) {
+                          kernels_.head_norm_rotary(
+                              v[0], row_data(weight), eps, row_data(rotary), heads, rotated_heads,
+                              sequence.first_position + begin * position_step, position_step);
+                        });
+      sequence_begin += sequence.rows;
     }
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Sequences& sequences, std::span<const Sections> sections,
                  const Tensor& out) override {
     use_threads();
-    cpu::attention(kernels_, q, k, v, shape, lanes, sections, out);
+    cpu::attention(kernels_, q, k, v, shape, sequences, sections, out);
   }
 
   void silu(const Tensor& x, const Tensor& out) override { unary(Unary::kSilu, x, out); }
@@ -209,10 +212,10 @@ class CpuBackend : public Backend {
   void add(const Tensor& x, const Tensor& to) override {
     over_rows({view(x), view(to)}, [&](const View* v) { kernels_.add_gated(v[0], nullptr, v[1]); });
   }
-  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+  void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences,
                  const Tensor& to) override {
-    over_lanes(lanes, {view(x), view(to)}, [&](size_t lane, const View* v) {
-      kernels_.add_gated(v[0], lane_row(gate, lane), v[1]);
+    over_sequences(sequences, {view(x), view(to)}, [&](size_t sequence, const View* v) {
+      kernels_.add_gated(v[0], sequence_row(gate, sequence), v[1]);
     });
   }
   void scale(const Tensor& x, float factor) override {
@@ -302,9 +305,9 @@ class CpuBackend : public Backend {
     }
   }
 
-  static const float* lane_row(const Tensor& values, size_t lane) {
+  static const float* sequence_row(const Tensor& values, size_t sequence) {
     return values.data_as<float>() +
-           (values.rows() == 1 ? 0 : static_cast<int64_t>(lane) * values.stride());
+           (values.rows() == 1 ? 0 : static_cast<int64_t>(sequence) * values.stride());
   }
 
   void unary(Unary op, const Tensor& x, const Tensor& out) {
@@ -333,13 +336,13 @@ class CpuBackend : public Backend {
   }
 
   template <size_t n, class F>
-  void over_lanes(const Lanes& lanes, const View (&views)[n], F f) const {
+  void over_sequences(const Sequences& sequences, const View (&views)[n], F f) const {
     int64_t begin = 0;
-    for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    for (size_t sequence = 0; sequence < sequences.size(); ++sequence) {
       View mine[n];
-      for (size_t i = 0; i < n; ++i) mine[i] = rows_of(views[i], begin, lanes[lane].rows);
-      if (lanes[lane].rows > 0) over_rows(mine, [&](const View* v) { f(lane, v); });
-      begin += lanes[lane].rows;
+      for (size_t i = 0; i < n; ++i) mine[i] = rows_of(views[i], begin, sequences[sequence].rows);
+      if (sequences[sequence].rows > 0) over_rows(mine, [&](const View* v) { f(sequence, v); });
+      begin += sequences[sequence].rows;
     }
   }
 

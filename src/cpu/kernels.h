@@ -31,7 +31,7 @@ struct AttentionPart {
   float scale = 1.0f;  // multiplies keys and values
 };
 
-// Some queries of one head over all the keys of their lane.
+// Some queries of one head over all the keys of their sequence.
 struct AttentionTask {
   DType dtype = DType::kFloat32;  // of everything
   int64_t width = 0;              // of the head
@@ -40,7 +40,7 @@ struct AttentionTask {
   int64_t q_stride = 0;  // elements
   int64_t out_stride = 0;
   int64_t queries = 0;
-  // The first part are the lane's own keys, which the causal rule is about; its scale is 1.
+  // The first part are the sequence's own keys, which the causal rule is about; its scale is 1.
   const AttentionPart* parts = nullptr;
   int64_t part_count = 0;
   int64_t position = 0;  // of the first query among the first part's keys

@@ -70,12 +70,12 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   auto& shared = *shared_memory<Shared<kWidth, kKeys>>();
 
   const QueryTile tile = query_tile(table, static_cast<int>(blockIdx.x), kQueries);
-  const AttentionLane& lane = table.lanes[tile.lane];
+  const AttentionSequence& sequence = table.sequences[tile.sequence];
   const int width = static_cast<int>(call.q.cols) / call.heads;
   const int64_t column = int64_t{blockIdx.y} * width;
   const int warp = static_cast<int>(threadIdx.x) / 32, thread = static_cast<int>(threadIdx.x) % 32;
   const int matrix = thread / 8, matrix_row = thread % 8;  // whose address this thread gives
-  const int first_row = lane.first_row + tile.begin;
+  const int first_row = sequence.first_row + tile.begin;
 
   // Queries come through the keys' memory into registers.
   uint32_t q[kDepth][4];
@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   float most[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
   float sums[kWidth / 8][4] = {};
   const float factor = kLog2E * rsqrtf(static_cast<float>(width));
-  const int position = lane.earlier + tile.begin + warp * 16 + thread / 4;
+  const int position = sequence.earlier + tile.begin + warp * 16 + thread / 4;
 
   KeyTiles keys(call, table, tile, kKeys);
   if (!keys.done()) begin_tile(keys, 0);

@@ -38,12 +38,12 @@ __global__ void __launch_bounds__(kThreads)
   constexpr int kStride = Shared<kWidth>::kStride;
   auto& shared = *shared_memory<Shared<kWidth>>();
   const QueryTile tile = query_tile(table, static_cast<int>(blockIdx.x), kQueries);
-  const AttentionLane& lane = table.lanes[tile.lane];
+  const AttentionSequence& sequence = table.sequences[tile.sequence];
   const int width = static_cast<int>(call.q.cols) / call.heads;
   const int64_t column = int64_t{blockIdx.y} * width;
   const int query = static_cast<int>(threadIdx.x) / kThreadsPerQuery;
   const int part_of_query = static_cast<int>(threadIdx.x) % kThreadsPerQuery;
-  const int first_row = lane.first_row + tile.begin;
+  const int first_row = sequence.first_row + tile.begin;
   const float* q = shared.q + query * kStride;
   float* probabilities = shared.probabilities + query * (kKeys + 1);
 
@@ -51,7 +51,7 @@ __global__ void __launch_bounds__(kThreads)
       static_cast<const float*>(call.q.data) + first_row * call.q.stride + column, call.q.stride,
       tile.rows, width, shared.q);
   const float factor = 1.0f / sqrtf(static_cast<float>(width));
-  const int position = lane.earlier + tile.begin + query;
+  const int position = sequence.earlier + tile.begin + query;
   float most = -INFINITY, total = 0;
   float sums[kWidth / kThreadsPerQuery] = {};  // columns part_of_query, + 4, + 8, ...
 

@@ -14,13 +14,13 @@ AttentionPart part_of(const Tensor& k, const Tensor& v, float scale) {
 }  // namespace
 
 std::vector<AttentionTable> attention_tables(const Tensor& q, const Tensor& k, const Tensor& v,
-                                             const Lanes& lanes,
+                                             const Sequences& sequences,
                                              std::span<const Sections> sections) {
   std::vector<AttentionTable> tables(1);
-  const int64_t earlier = k.rows() - q.rows();  // with one lane only
+  const int64_t earlier = k.rows() - q.rows();  // with one sequence only
   int64_t begin = 0;
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    const int64_t rows = lanes[i].rows;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const int64_t rows = sequences[i].rows;
     if (rows == 0) continue;
     std::vector<AttentionPart> parts = {
         part_of(k.row_range(begin, earlier + rows), v.row_range(begin, earlier + rows), 1.0f)};
@@ -34,21 +34,21 @@ std::vector<AttentionTable> attention_tables(const Tensor& q, const Tensor& k, c
       throw_internal("attention: " + std::to_string(count - 1) + " sections found, at most " +
                      std::to_string(AttentionTable::kMostParts - 1) + " expected");
     }
-    if (tables.back().lane_count == AttentionTable::kMostLanes ||
+    if (tables.back().sequence_count == AttentionTable::kMostSequences ||
         tables.back().part_count + count > AttentionTable::kMostParts) {
       tables.emplace_back();
     }
     AttentionTable& table = tables.back();
-    AttentionLane& lane = table.lanes[table.lane_count++];
-    lane.first_row = static_cast<int>(begin);
-    lane.rows = static_cast<int>(rows);
-    lane.earlier = static_cast<int>(earlier);
-    lane.first_part = table.part_count;
-    lane.parts = count;
+    AttentionSequence& sequence = table.sequences[table.sequence_count++];
+    sequence.first_row = static_cast<int>(begin);
+    sequence.rows = static_cast<int>(rows);
+    sequence.earlier = static_cast<int>(earlier);
+    sequence.first_part = table.part_count;
+    sequence.parts = count;
     for (const AttentionPart& part : parts) table.parts[table.part_count++] = part;
     begin += rows;
   }
-  if (tables[0].lane_count == 0) tables.clear();
+  if (tables[0].sequence_count == 0) tables.clear();
   return tables;
 }
 

@@ -1,4 +1,4 @@
-// Lanes and sections as the attention kernels take them.
+// Sequences and sections as the attention kernels take them.
 #pragma once
 
 #include <span>
@@ -8,9 +8,9 @@
 
 namespace echo::cuda {
 
-// As many tables as are needed. A lane with more parts than fit a table is kInternal.
+// As many tables as are needed. A sequence with more parts than fit a table is kInternal.
 std::vector<AttentionTable> attention_tables(const Tensor& q, const Tensor& k, const Tensor& v,
-                                             const Lanes& lanes,
+                                             const Sequences& sequences,
                                              std::span<const Sections> sections);
 
 }  // namespace echo::cuda

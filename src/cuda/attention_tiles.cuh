@@ -6,17 +6,17 @@
 
 namespace echo::cuda {
 
-// Queries of one lane that a block computes.
+// Queries of one sequence that a block computes.
 struct QueryTile {
-  int lane = 0;
-  int begin = 0, rows = 0;  // within the lane
+  int sequence = 0;
+  int begin = 0, rows = 0;  // within the sequence
 };
 
-// The block's tile: lanes are cut into tiles of `most` queries, numbered on.
+// The block's tile: sequences are cut into tiles of `most` queries, numbered on.
 __device__ inline QueryTile query_tile(const AttentionTable& table, int index, int most) {
   QueryTile tile;
-  for (; tile.lane < table.lane_count; ++tile.lane) {
-    const int rows = table.lanes[tile.lane].rows;
+  for (; tile.sequence < table.sequence_count; ++tile.sequence) {
+    const int rows = table.sequences[tile.sequence].rows;
     const int tiles = (rows + most - 1) / most;
     if (index < tiles) {
       tile.begin = index * most;
@@ -29,23 +29,24 @@ __device__ inline QueryTile query_tile(const AttentionTable& table, int index, i
 }
 inline int query_tiles(const AttentionTable& table, int most) {
   int tiles = 0;
-  for (int i = 0; i < table.lane_count; ++i) tiles += (table.lanes[i].rows + most - 1) / most;
+  for (int i = 0; i < table.sequence_count; ++i)
+    tiles += (table.sequences[i].rows + most - 1) / most;
   return tiles;
 }
 
-// Goes through the parts of a lane, `most` keys at a time.
+// Goes through the parts of a sequence, `most` keys at a time.
 class KeyTiles {
  public:
   __device__ KeyTiles(const AttentionCall& call, const AttentionTable& table, const QueryTile& tile,
                       int most)
       : most_(most) {
-    const AttentionLane& lane = table.lanes[tile.lane];
-    part_ = lane.first_part;
-    last_part_ = lane.first_part + lane.parts;
-    own_ = lane.first_part;
+    const AttentionSequence& sequence = table.sequences[tile.sequence];
+    part_ = sequence.first_part;
+    last_part_ = sequence.first_part + sequence.parts;
+    own_ = sequence.first_part;
     end_ = table.parts[part_].rows;
     if (call.causal) {
-      const int first = lane.earlier + tile.begin;
+      const int first = sequence.earlier + tile.begin;
       end_ = end_ < first + tile.rows ? end_ : first + tile.rows;
       if (call.window > 0 && first - call.window + 1 > 0) begin_ = first - call.window + 1;
     }
@@ -56,7 +57,7 @@ class KeyTiles {
   __device__ int part() const { return part_; }
   __device__ int begin() const { return begin_; }
   __device__ int rows() const { return end_ - begin_ < most_ ? end_ - begin_ : most_; }
-  // Of the lane's own keys, which causal and window are about.
+  // Of the sequence's own keys, which causal and window are about.
   __device__ bool own() const { return part_ == own_; }
   __device__ void next(const AttentionTable& table) {
     begin_ += most_;
@@ -76,7 +77,7 @@ class KeyTiles {
   int begin_ = 0, end_ = 0;
 };
 
-// Whether a query at a position among the lane's own keys sees the key of that number.
+// Whether a query at a position among the sequence's own keys sees the key of that number.
 __device__ inline bool sees(const AttentionCall& call, int position, int key) {
   if (!call.causal) return true;
   return key <= position && (call.window == 0 || position - key < call.window);

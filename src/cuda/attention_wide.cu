@@ -25,10 +25,10 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     attention_wide_kernel(AttentionCall call, AttentionTable table) {
   const QueryTile tile = query_tile(table, static_cast<int>(blockIdx.x), 1);
-  const AttentionLane& lane = table.lanes[tile.lane];
+  const AttentionSequence& sequence = table.sequences[tile.sequence];
   const int width = static_cast<int>(call.q.cols) / call.heads;
   const int64_t column = int64_t{blockIdx.y} * width;
-  const int64_t row = lane.first_row + tile.begin;
+  const int64_t row = sequence.first_row + tile.begin;
   const int thread = static_cast<int>(threadIdx.x);
   float* sums = shared_memory<float>();  // of each column
   float* q = sums + width;

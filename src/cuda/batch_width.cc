@@ -7,8 +7,8 @@
 namespace echo::cuda {
 namespace {
 
-// What a trajectory of 640 frames with three lanes, a long text and a long voice needs beside the
-// weights: activations, caches of keys and values, and a piece that is being decoded.
+// What a trajectory of 640 frames with three sequences, a long text and a long voice needs beside
+// the weights: activations, caches of keys and values, and a piece that is being decoded.
 constexpr size_t kTrajectoryBytes = size_t{640} << 20;
 // Longer batches keep newcomers waiting.
 constexpr int64_t kMostTrajectories = 8;

@@ -6,12 +6,12 @@
 
 #include "cuda/attention_tables.h"
 #include "cuda/batch_width.h"
-#include "cuda/graph_repeater.h"
+#include "cuda/captured_graph.h"
 #include "cuda/handles.h"
 #include "cuda/kernels.h"
 #include "cuda/matrix_products.h"
 #include "cuda/memory_pool.h"
-#include "cuda/narrow_products.h"
+#include "cuda/quantized_matmuls.h"
 #include "cuda/staging.h"
 #include "cuda/weights.h"
 
@@ -65,7 +65,7 @@ class CudaBackend : public Backend, public RecordingDevice {
         pool_(options.memory_limit),
         products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure,
                   options.notice),
-        narrow_(pool_, products_, options.measure) {}
+        quantized_(pool_, products_, options.measure) {}
 
   std::string name() const override { return "cuda"; }
   std::string description() const override { return description_of(properties_, options_.device); }
@@ -95,10 +95,10 @@ class CudaBackend : public Backend, public RecordingDevice {
     check(cudaEventElapsedTime(&milliseconds, first.event.get(), last.event.get()), "timing");
     return double{milliseconds} / 1e3;
   }
-  bool packs(DType narrow) const override {
+  bool packs(DType quantized) const override {
     constexpr int kLeastForFloat8 = 89;
-    return narrow == DType::kInt8 ||
-           (narrow == DType::kFloat8 &&
+    return quantized == DType::kInt8 ||
+           (quantized == DType::kFloat8 &&
             10 * properties_.major + properties_.minor >= kLeastForFloat8);
   }
   DType compute_dtype(DType wanted) const override { return wanted; }
@@ -124,8 +124,8 @@ class CudaBackend : public Backend, public RecordingDevice {
   }
   void fill_zero(const Tensor& x) override { cuda::fill_zero(view(x), stream()); }
 
-  std::unique_ptr<Repeater> make_repeater() override {
-    return std::make_unique<GraphRepeater>(*this, *this, pool_);
+  std::unique_ptr<RepeatedWork> make_repeated_work() override {
+    return std::make_unique<CapturedGraph>(*this, *this, pool_);
   }
 
   std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride, int64_t dilation,
@@ -139,8 +139,9 @@ class CudaBackend : public Backend, public RecordingDevice {
   }
   void linear(const Tensor& x, const PackedWeights& w, const Tensor& bias, bool accumulate,
               const Tensor& out) override {
-    if (const auto* narrow = dynamic_cast<const NarrowWeights*>(&w)) {
-      return narrow_.multiply(view(x), *narrow, row_data(bias), accumulate, view(out), stream());
+    if (const auto* quantized = dynamic_cast<const QuantizedWeights*>(&w)) {
+      return quantized_.multiply(view(x), *quantized, row_data(bias), accumulate, view(out),
+                                 stream());
     }
     const auto& dense = dynamic_cast<const DenseWeights&>(w);
     multiply({view(x), dense.view(), row_data(bias), accumulate, view(out)});
@@ -175,16 +176,17 @@ class CudaBackend : public Backend, public RecordingDevice {
     cuda::layer_norm(view(x), row_data(weight), row_data(bias), eps, view(out), stream());
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                const Lanes& lanes, const Tensor& out) override {
-    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t lane, int64_t row) {
-      cuda::modulate(lane_rows(x, table, row), per_lane(shift, table, lane),
-                     per_lane(scale, table, lane), eps, table, lane_rows(out, table, row),
-                     stream());
-    });
+                const Sequences& sequences, const Tensor& out) override {
+    for_each_sequence_table(
+        sequences, [&](const SequenceTable& table, int64_t sequence, int64_t row) {
+          cuda::modulate(sequence_rows(x, table, row), per_sequence(shift, table, sequence),
+                         per_sequence(scale, table, sequence), eps, table,
+                         sequence_rows(out, table, row), stream());
+        });
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
-                        const Lanes& lanes) override {
+                        const Sequences& sequences) override {
     HeadNormRotary norm;
     norm.weight = row_data(weight);
     norm.eps = eps;
@@ -192,12 +194,12 @@ class CudaBackend : public Backend, public RecordingDevice {
     norm.heads = static_cast<int>(heads);
     norm.rotated_heads = static_cast<int>(rotated_heads);
     norm.position_step = static_cast<int>(position_step);
-    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t, int64_t row) {
-      cuda::head_norm_rotary(lane_rows(x, table, row), norm, table, stream());
+    for_each_sequence_table(sequences, [&](const SequenceTable& table, int64_t, int64_t row) {
+      cuda::head_norm_rotary(sequence_rows(x, table, row), norm, table, stream());
     });
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Sequences& sequences, std::span<const Sections> sections,
                  const Tensor& out) override {
     const AttentionCall call{view(q),
                              view(out),
@@ -205,7 +207,7 @@ class CudaBackend : public Backend, public RecordingDevice {
                              shape.causal,
                              static_cast<int>(shape.window),
                              properties_.sharedMemPerMultiprocessor};
-    for (const AttentionTable& table : attention_tables(q, k, v, lanes, sections)) {
+    for (const AttentionTable& table : attention_tables(q, k, v, sequences, sections)) {
       cuda::attention(call, table, stream());
     }
   }
@@ -229,12 +231,13 @@ class CudaBackend : public Backend, public RecordingDevice {
     cuda::snake(view(x), row_data(alpha), view(out), stream());
   }
   void add(const Tensor& x, const Tensor& to) override { cuda::add(view(x), view(to), stream()); }
-  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+  void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences,
                  const Tensor& to) override {
-    for_each_lane_table(lanes, [&](const LaneTable& table, int64_t lane, int64_t row) {
-      cuda::add_gated(lane_rows(x, table, row), per_lane(gate, table, lane), table,
-                      lane_rows(to, table, row), stream());
-    });
+    for_each_sequence_table(
+        sequences, [&](const SequenceTable& table, int64_t sequence, int64_t row) {
+          cuda::add_gated(sequence_rows(x, table, row), per_sequence(gate, table, sequence), table,
+                          sequence_rows(to, table, row), stream());
+        });
   }
   void scale(const Tensor& x, float factor) override { cuda::scale(view(x), factor, stream()); }
 
@@ -261,7 +264,7 @@ class CudaBackend : public Backend, public RecordingDevice {
   void set_recording(bool recording) override {
     recording_ = recording;
     products_.set_may_measure(!recording);
-    narrow_.set_may_measure(!recording);
+    quantized_.set_may_measure(!recording);
   }
   void require_no_recording(const char* operation) const {
     if (recording_) throw_internal(std::string(operation) + ": within work that is recorded");
@@ -274,7 +277,7 @@ class CudaBackend : public Backend, public RecordingDevice {
     whole.out = 0;
     for (const HostWeights& part : parts) whole.out += part.out;
     if (precision == DType::kInt8 || precision == DType::kFloat8) {
-      if (!NarrowProducts::can_pack(whole, precision)) {
+      if (!QuantizedMatmuls::can_pack(whole, precision)) {
         return pack_parts(parts, stride, dilation, DType::kBFloat16);
       }
       std::vector<Tensor> raw;
@@ -284,7 +287,7 @@ class CudaBackend : public Backend, public RecordingDevice {
         upload(part.data, raw.back());
         views.push_back(view(raw.back()));
       }
-      return narrow_.pack(whole, views, precision, stream());
+      return quantized_.pack(whole, views, precision, stream());
     }
     const Tensor packed = make(whole.out, whole.taps * whole.in, precision);
     int64_t row = 0;
@@ -305,11 +308,11 @@ class CudaBackend : public Backend, public RecordingDevice {
     const size_t bytes = static_cast<size_t>(rows * cols) * dtype_size(dtype);
     return Tensor(*this, allocate(bytes), rows, cols, dtype);
   }
-  static View lane_rows(const Tensor& x, const LaneTable& table, int64_t first_row) {
+  static View sequence_rows(const Tensor& x, const SequenceTable& table, int64_t first_row) {
     return rows_of(view(x), first_row, table.begin[table.count]);
   }
-  static View per_lane(const Tensor& x, const LaneTable& table, int64_t first_lane) {
-    return x.rows() == 1 ? view(x) : rows_of(view(x), first_lane, table.count);
+  static View per_sequence(const Tensor& x, const SequenceTable& table, int64_t first_sequence) {
+    return x.rows() == 1 ? view(x) : rows_of(view(x), first_sequence, table.count);
   }
 
   void multiply(const MatrixProduct& product) {
@@ -374,7 +377,7 @@ class CudaBackend : public Backend, public RecordingDevice {
   mutable MemoryPool pool_;
   mutable Staging staging_;
   mutable MatrixProducts products_;
-  NarrowProducts narrow_;
+  QuantizedMatmuls quantized_;
   mutable int64_t batch_width_ = 0;  // not known yet
   bool recording_ = false;
 };

@@ -103,12 +103,12 @@ __device__ inline void store(__nv_bfloat16* p, int count, bool whole, const floa
   }
 }
 
-// The lane that holds a row.
-__device__ inline int lane_of(const LaneTable& lanes, int64_t row) {
-  int low = 0, high = lanes.count;
+// The sequence that holds a row.
+__device__ inline int sequence_of(const SequenceTable& sequences, int64_t row) {
+  int low = 0, high = sequences.count;
   while (high - low > 1) {
     const int middle = (low + high) / 2;
-    if (lanes.begin[middle] <= row) {
+    if (sequences.begin[middle] <= row) {
       low = middle;
     } else {
       high = middle;

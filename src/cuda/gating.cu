@@ -1,4 +1,4 @@
-// silu(a) * b, x * sigmoid(gate), and additions with and without a gate for each lane.
+// silu(a) * b, x * sigmoid(gate), and additions with and without a gate for each sequence.
 #include "cuda/elementwise.cuh"
 #include "cuda/kernels.h"
 
@@ -16,14 +16,14 @@ struct Add {
 };
 
 template <class In, class Out>
-__global__ void add_gated_kernel(Rows<const In> x, Rows<const float> gate, LaneTable lanes,
+__global__ void add_gated_kernel(Rows<const In> x, Rows<const float> gate, SequenceTable sequences,
                                  Rows<Out> to) {
   const GroupPlace at = group_place(x.rows, x.cols);
   if (at.count == 0) return;
-  const int lane = gate.rows == 1 ? 0 : lane_of(lanes, at.row);
+  const int sequence = gate.rows == 1 ? 0 : sequence_of(sequences, at.row);
   float values[kGroup], factors[kGroup], sums[kGroup];
   load(x.row(at.row) + at.column, at.count, x.whole, values);
-  load(gate.row(lane) + at.column, at.count, gate.whole, factors);
+  load(gate.row(sequence) + at.column, at.count, gate.whole, factors);
   load(to.row(at.row) + at.column, at.count, to.whole, sums);
 #pragma unroll
   for (int i = 0; i < kGroup; ++i) sums[i] += factors[i] * values[i];
@@ -60,14 +60,14 @@ void sigmoid_mul(const View& x, const View& gate, cudaStream_t stream) {
 }
 void add(const View& x, const View& to, cudaStream_t stream) { combine(Add{}, to, x, to, stream); }
 
-void add_gated(const View& x, const View& gate, const LaneTable& lanes, const View& to,
+void add_gated(const View& x, const View& gate, const SequenceTable& sequences, const View& to,
                cudaStream_t stream) {
   with_float_type(x.dtype, [&](auto in) {
     with_float_type(to.dtype, [&](auto out) {
       using In = decltype(in);
       using Out = decltype(out);
       launch(add_gated_kernel<In, Out>, elementwise_shape(x.rows, x.cols), stream,
-             rows_as<const In>(x), rows_as<const float>(gate), lanes, rows_as<Out>(to));
+             rows_as<const In>(x), rows_as<const float>(gate), sequences, rows_as<Out>(to));
     });
   });
 }

@@ -43,7 +43,7 @@ __device__ inline void store_pair(__nv_bfloat16* p, bool whole, bool second, flo
 }
 
 template <class T>
-__global__ void head_norm_rotary_kernel(Rows<T> x, HeadNormRotary norm, LaneTable lanes) {
+__global__ void head_norm_rotary_kernel(Rows<T> x, HeadNormRotary norm, SequenceTable sequences) {
   const int width = x.cols / norm.heads;
   const unsigned index = blockIdx.x * kWarps + threadIdx.x / 32;
   const unsigned heads = static_cast<unsigned>(norm.heads);
@@ -73,9 +73,9 @@ __global__ void head_norm_rotary_kernel(Rows<T> x, HeadNormRotary norm, LaneTabl
   }
   const float* rotary = nullptr;
   if (head < norm.rotated_heads) {
-    const int lane = lane_of(lanes, row);
-    const int64_t position =
-        lanes.first_position[lane] + (row - lanes.begin[lane]) * int64_t{norm.position_step};
+    const int sequence = sequence_of(sequences, row);
+    const int64_t position = sequences.first_position[sequence] +
+                             (row - sequences.begin[sequence]) * int64_t{norm.position_step};
     rotary = norm.rotary + position * width;
   }
   const auto finish = [&](int c, float2 pair) {
@@ -103,14 +103,14 @@ __global__ void head_norm_rotary_kernel(Rows<T> x, HeadNormRotary norm, LaneTabl
 
 }  // namespace
 
-void head_norm_rotary(const View& x, const HeadNormRotary& norm, const LaneTable& lanes,
+void head_norm_rotary(const View& x, const HeadNormRotary& norm, const SequenceTable& sequences,
                       cudaStream_t stream) {
   const int64_t units = x.rows * norm.heads;
   const LaunchShape shape{dim3(static_cast<unsigned>((units + kWarps - 1) / kWarps)),
                           dim3(kWarps * 32)};
   with_float_type(x.dtype, [&](auto element) {
     using T = decltype(element);
-    launch(head_norm_rotary_kernel<T>, shape, stream, rows_as<T>(x), norm, lanes);
+    launch(head_norm_rotary_kernel<T>, shape, stream, rows_as<T>(x), norm, sequences);
   });
 }
 

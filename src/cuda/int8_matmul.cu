@@ -3,8 +3,8 @@
 #include <cuda_bf16.h>
 
 #include "cuda/launch.h"
-#include "cuda/narrow_kernels.h"
 #include "cuda/ptx.cuh"
+#include "cuda/quantized_kernels.h"
 
 namespace echo::cuda {
 namespace {

@@ -31,10 +31,10 @@ void add_bias(const View& x, const float* bias, bool accumulate, const View& out
 void rms_norm(const View& x, const float* weight, float eps, const View& out, cudaStream_t stream);
 void layer_norm(const View& x, const float* weight, const float* bias, float eps, const View& out,
                 cudaStream_t stream);
-// shift, scale and gate: a row for each lane of the table, or one row for all.
+// shift, scale and gate: a row for each sequence of the table, or one row for all.
 void modulate(const View& x, const View& shift, const View& scale, float eps,
-              const LaneTable& lanes, const View& out, cudaStream_t stream);
-void add_gated(const View& x, const View& gate, const LaneTable& lanes, const View& to,
+              const SequenceTable& sequences, const View& out, cudaStream_t stream);
+void add_gated(const View& x, const View& gate, const SequenceTable& sequences, const View& to,
                cudaStream_t stream);
 struct HeadNormRotary {
   const float* weight = nullptr;  // (heads, head_dim) or null
@@ -42,27 +42,27 @@ struct HeadNormRotary {
   const float* rotary = nullptr;  // (positions, head_dim): cosine, sine, cosine, sine, ...
   int heads = 1, rotated_heads = 0, position_step = 1;
 };
-void head_norm_rotary(const View& x, const HeadNormRotary& norm, const LaneTable& lanes,
+void head_norm_rotary(const View& x, const HeadNormRotary& norm, const SequenceTable& sequences,
                       cudaStream_t stream);
 
-// Keys and values that the queries of a lane see.
+// Keys and values that the queries of a sequence see.
 struct AttentionPart {
   const void *k = nullptr, *v = nullptr;
   int64_t k_stride = 0, v_stride = 0;
   int rows = 0;
   float scale = 1;
 };
-struct AttentionLane {
+struct AttentionSequence {
   int first_row = 0, rows = 0;  // of q and out
   int earlier = 0;              // keys of the first part before the first query's own
   int first_part = 0, parts = 0;
 };
-// One call's lanes and their parts, small enough to be a kernel's argument. The first part of a
-// lane are its own keys, which causal and window are about.
+// One call's sequences and their parts, small enough to be a kernel's argument. The first part of a
+// sequence are its own keys, which causal and window are about.
 struct AttentionTable {
-  static constexpr int kMostLanes = 24, kMostParts = 64;
-  int lane_count = 0, part_count = 0;
-  AttentionLane lanes[kMostLanes];
+  static constexpr int kMostSequences = 24, kMostParts = 64;
+  int sequence_count = 0, part_count = 0;
+  AttentionSequence sequences[kMostSequences];
   AttentionPart parts[kMostParts];
 };
 struct AttentionCall {

@@ -1,4 +1,4 @@
-// RMS norm without weights, times 1 + scale, plus shift: a row of both for each lane.
+// RMS norm without weights, times 1 + scale, plus shift: a row of both for each sequence.
 #include "cuda/kernels.h"
 #include "cuda/row_norm.cuh"
 
@@ -7,11 +7,11 @@ namespace {
 
 template <class In, class Out>
 __global__ void modulate_kernel(Rows<const In> x, Rows<const float> shift, Rows<const float> scale,
-                                float eps, LaneTable lanes, Rows<Out> out) {
+                                float eps, SequenceTable sequences, Rows<Out> out) {
   const BlockRow<In> row(x, blockIdx.x);
   const float inverse = inverse_rms(row, x.cols, eps);
-  const int lane = shift.rows == 1 ? 0 : lane_of(lanes, blockIdx.x);
-  const float *shifts = shift.row(lane), *scales = scale.row(lane);
+  const int sequence = shift.rows == 1 ? 0 : sequence_of(sequences, blockIdx.x);
+  const float *shifts = shift.row(sequence), *scales = scale.row(sequence);
   Out* to = out.row(blockIdx.x);
   row.for_each([&](int column, int count, const float(&values)[kGroup]) {
     float y[kGroup], offset[kGroup], factor[kGroup];
@@ -28,13 +28,13 @@ __global__ void modulate_kernel(Rows<const In> x, Rows<const float> shift, Rows<
 }  // namespace
 
 void modulate(const View& x, const View& shift, const View& scale, float eps,
-              const LaneTable& lanes, const View& out, cudaStream_t stream) {
+              const SequenceTable& sequences, const View& out, cudaStream_t stream) {
   with_float_type(x.dtype, [&](auto in) {
     with_float_type(out.dtype, [&](auto result) {
       using In = decltype(in);
       using Out = decltype(result);
       launch(modulate_kernel<In, Out>, row_shape(x.rows, x.cols), stream, rows_as<const In>(x),
-             rows_as<const float>(shift), rows_as<const float>(scale), eps, lanes,
+             rows_as<const float>(shift), rows_as<const float>(scale), eps, sequences,
              rows_as<Out>(out));
     });
   });

@@ -5,7 +5,7 @@
 
 #include "cuda/elements.cuh"
 #include "cuda/launch.h"
-#include "cuda/narrow_kernels.h"
+#include "cuda/quantized_kernels.h"
 
 namespace echo::cuda {
 namespace {

@@ -1,4 +1,4 @@
-// What kernels see of tensors and lanes: plain values, passed by copy.
+// What kernels see of tensors and sequences: plain values, passed by copy.
 #pragma once
 
 #include <algorithm>
@@ -30,25 +30,26 @@ inline View rows_of(View x, int64_t begin, int64_t count) {
   return x;
 }
 
-// Some lanes, small enough to be a kernel's argument.
-struct LaneTable {
+// Some sequences, small enough to be a kernel's argument.
+struct SequenceTable {
   static constexpr int kMost = 64;
   int count = 0;
-  int begin[kMost + 1] = {};  // first row of each lane, then the number of rows
+  int begin[kMost + 1] = {};  // first row of each sequence, then the number of rows
   int first_position[kMost] = {};
 };
 
-// f(table, first lane, first row) for all lanes, as many at a time as a table holds.
+// f(table, first sequence, first row) for all sequences, as many at a time as a table holds.
 template <class F>
-void for_each_lane_table(const Lanes& lanes, F f) {
+void for_each_sequence_table(const Sequences& sequences, F f) {
   int64_t first_row = 0;
-  for (size_t first = 0; first < lanes.size(); first += LaneTable::kMost) {
-    LaneTable table;
-    table.count = static_cast<int>(std::min<size_t>(LaneTable::kMost, lanes.size() - first));
+  for (size_t first = 0; first < sequences.size(); first += SequenceTable::kMost) {
+    SequenceTable table;
+    table.count =
+        static_cast<int>(std::min<size_t>(SequenceTable::kMost, sequences.size() - first));
     for (int i = 0; i < table.count; ++i) {
-      const Lane& lane = lanes[first + static_cast<size_t>(i)];
-      table.begin[i + 1] = table.begin[i] + static_cast<int>(lane.rows);
-      table.first_position[i] = static_cast<int>(lane.first_position);
+      const Sequence& sequence = sequences[first + static_cast<size_t>(i)];
+      table.begin[i + 1] = table.begin[i] + static_cast<int>(sequence.rows);
+      table.first_position[i] = static_cast<int>(sequence.first_position);
     }
     if (table.begin[table.count] > 0) f(table, static_cast<int64_t>(first), first_row);
     first_row += table.begin[table.count];

@@ -28,8 +28,8 @@ constexpr uint64_t kLeastScheduleCache = 64 * kMegabyte, kMostScheduleCache = 25
 uint64_t value_bytes(Precision precision) { return precision == Precision::kFloat32 ? 4 : 2; }
 
 uint64_t dit_bytes(const PlanModel& model, Precision precision) {
-  const bool narrow = precision == Precision::kInt8 || precision == Precision::kFloat8;
-  const uint64_t wide = narrow ? model.dit_wide_values : model.dit_values;
+  const bool quantized = precision == Precision::kInt8 || precision == Precision::kFloat8;
+  const uint64_t wide = quantized ? model.dit_wide_values : model.dit_values;
   return wide * value_bytes(precision) + (model.dit_values - wide);
 }
 
@@ -192,11 +192,12 @@ PlanModel plan_model(const EchoDitConfig& dit, const S1DacConfig& codec, int64_t
   }
   for (const TensorSpec& spec : s1_dac_layout(codec)) model.codec_values += elements(spec.shape);
 
-  // Three lanes of the longest window: residual stream in float32, about eight rows of the model's
-  // width and three of the inner one in bfloat16; keys and values of text and voice for each layer.
-  const int64_t lanes = 3 * kMaxLatentFrames;
+  // Three sequences of the longest window: residual stream in float32, about eight rows of the
+  // model's width and three of the inner one in bfloat16; keys and values of text and voice for
+  // each layer.
+  const int64_t sequences = 3 * kMaxLatentFrames;
   const int64_t activations =
-      lanes * (dit.model_size * (4 + 8 * 2) + dit.intermediate_size * 3 * 2);
+      sequences * (dit.model_size * (4 + 8 * 2) + dit.intermediate_size * 3 * 2);
   const int64_t context =
       2 * kMaxTextRows + kTypicalVoiceFrames / std::max<int64_t>(1, dit.speaker_patch_size);
   const int64_t keys_values = dit.num_layers * 2 * context * dit.model_size * 2;

@@ -15,14 +15,16 @@ constexpr Name kNames[] = {{"auto", Precision::kAuto},
                            {"int8", Precision::kInt8},
                            {"fp8", Precision::kFloat8}};
 
-LayerContext narrow_context(Backend& backend, DType narrow) {
-  if (backend.packs(narrow)) return {backend, backend.compute_dtype(DType::kBFloat16), narrow};
+LayerContext quantized_context(Backend& backend, DType quantized) {
+  if (backend.packs(quantized))
+    return {backend, backend.compute_dtype(DType::kBFloat16), quantized};
   std::string has = "float32, bf16";
   for (const DType other : {DType::kInt8, DType::kFloat8}) {
     if (backend.packs(other)) has += ", " + std::string(dtype_name(other));
   }
-  throw_invalid("precision: found " + std::string(dtype_name(narrow)) + ", expected one that the " +
-                backend.name() + " backend has on this machine: " + has);
+  throw_invalid("precision: found " + std::string(dtype_name(quantized)) +
+                ", expected one that the " + backend.name() +
+                " backend has on this machine: " + has);
 }
 
 }  // namespace
@@ -43,9 +45,9 @@ std::vector<std::string> precision_names() {
 LayerContext layer_context(Backend& backend, Precision wanted, const TensorView& sample) {
   switch (wanted) {
     case Precision::kInt8:
-      return narrow_context(backend, DType::kInt8);
+      return quantized_context(backend, DType::kInt8);
     case Precision::kFloat8:
-      return narrow_context(backend, DType::kFloat8);
+      return quantized_context(backend, DType::kFloat8);
     case Precision::kFloat32:
       return {backend, DType::kFloat32};
     case Precision::kAuto:

@@ -151,7 +151,7 @@ void Scheduler::step(std::vector<Runner> batch) {
   int64_t row = 0;
   for (const Runner& runner : batch) {
     const auto rows =
-        static_cast<int64_t>(runner.trajectory->lanes().size()) * runner.trajectory->x().rows();
+        static_cast<int64_t>(runner.trajectory->sequences().size()) * runner.trajectory->x().rows();
     const Tensor part = v.row_range(row, rows);
     row += rows;
     if (runner.active->done) continue;  // another trajectory of the job has just failed

@@ -103,8 +103,8 @@ void Trajectory::begin_block() {
   }
 }
 
-std::vector<DitLane> Trajectory::lanes() const {
-  DitLane conditional;
+std::vector<DitSequence> Trajectory::sequences() const {
+  DitSequence conditional;
   conditional.rows = x_.rows();
   conditional.start_pos = start_pos_;
   conditional.text = conditions_.text.get();
@@ -114,27 +114,27 @@ std::vector<DitLane> Trajectory::lanes() const {
   if (parameters_.speaker_kv_max_layers) {
     conditional.speaker_scaled_layers = *parameters_.speaker_kv_max_layers;
   }
-  std::vector<DitLane> lanes = {conditional};
+  std::vector<DitSequence> sequences = {conditional};
   if (solver_.needs_guidance(times_[step_])) {
     if (parameters_.cfg_scale_text != 0) {
-      lanes.push_back(conditional);
-      lanes.back().text = nullptr;
+      sequences.push_back(conditional);
+      sequences.back().text = nullptr;
     }
     if (parameters_.cfg_scale_speaker != 0 && conditions_.speaker) {
-      lanes.push_back(conditional);
-      lanes.back().speaker = nullptr;
+      sequences.push_back(conditional);
+      sequences.back().speaker = nullptr;
     }
   }
-  return lanes;
+  return sequences;
 }
 
 void Trajectory::apply(const Tensor& v) {
   const float t = times_[step_], t_next = times_[step_ + 1];
-  const std::vector<DitLane> order = lanes();
+  const std::vector<DitSequence> order = sequences();
   Tensor v_text, v_speaker;
-  for (size_t lane = 1; lane < order.size(); ++lane) {
-    (order[lane].text ? v_speaker : v_text) =
-        v.row_range(static_cast<int64_t>(lane) * x_.rows(), x_.rows());
+  for (size_t sequence = 1; sequence < order.size(); ++sequence) {
+    (order[sequence].text ? v_speaker : v_text) =
+        v.row_range(static_cast<int64_t>(sequence) * x_.rows(), x_.rows());
   }
   if (!solver_.apply(x_, v.row_range(0, x_.rows()), v_text, v_speaker, t, t_next)) return;
 
@@ -150,19 +150,19 @@ void Trajectory::apply(const Tensor& v) {
 
 Tensor velocities(DitSession& session, ModulationCache& modulations,
                   std::span<Trajectory* const> batch) {
-  std::vector<DitLane> lanes;
+  std::vector<DitSequence> sequences;
   std::vector<Tensor> x, rows;
   bool same_row = true;
   for (const Trajectory* trajectory : batch) {
     const Tensor row = modulations.row(trajectory->num_steps(), trajectory->schedule_step());
-    for (const DitLane& lane : trajectory->lanes()) {
-      lanes.push_back(lane);
+    for (const DitSequence& sequence : trajectory->sequences()) {
+      sequences.push_back(sequence);
       x.push_back(trajectory->x());
       rows.push_back(row);
       same_row = same_row && row.data() == rows[0].data();
     }
   }
-  return session.forward(stack(x), same_row ? rows[0] : stack(rows), lanes);
+  return session.forward(stack(x), same_row ? rows[0] : stack(rows), sequences);
 }
 
 Tensor sample(DitSession& session, ModulationCache& modulations, Trajectory& trajectory) {

@@ -24,13 +24,13 @@ struct Conditions {
   Tensor continuation;  // (T, 80) float32, what was spoken before; may be empty
 };
 
-// The sampler as a state machine: whoever holds it asks for the lanes of the next evaluation, has
-// the model compute their velocities, and applies them. Nothing else depends on other trajectories,
-// so any number may advance side by side. Used by the device's thread alone.
+// The sampler as a state machine: whoever holds it asks for the sequences of the next evaluation,
+// has the model compute their velocities, and applies them. Nothing else depends on other
+// trajectories, so any number may advance side by side. Used by the device's thread alone.
 //
-// Lanes that cannot change the result are left out: those of a guidance with scale 0, the speaker's
-// without a voice, and all but the conditional one outside the guidance window or where guidance
-// computed before is used again.
+// Sequences that cannot change the result are left out: those of a guidance with scale 0, the
+// speaker's without a voice, and all but the conditional one outside the guidance window or where
+// guidance computed before is used again.
 class Trajectory {
  public:
   // parameters: validated. Errors: kInvalidArgument when continuation and blocks together pass
@@ -46,11 +46,11 @@ class Trajectory {
 
   // Of the next evaluation; not to be asked of a finished trajectory.
   int64_t schedule_step() const { return step_ + solver_.stage(); }
-  std::vector<DitLane> lanes() const;
+  std::vector<DitSequence> sequences() const;
   const Tensor& x() const { return x_; }  // (S, 80)
 
-  // Takes the evaluation: v (lanes * S, 80) holds the velocities of lanes(), in their order. A step
-  // is one evaluation, or two of Heun's.
+  // Takes the evaluation: v (sequences * S, 80) holds the velocities of sequences(), in their
+  // order. A step is one evaluation, or two of Heun's.
   void apply(const Tensor& v);
 
   // Adds a block after the last: what it gives is as if it had been asked for at the beginning.

@@ -63,14 +63,14 @@ KeyValueSection JointAttention::condition(const LinearGroup& wk_wv, const Tensor
   return section;
 }
 
-Tensor JointAttention::operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
+Tensor JointAttention::operator()(const Tensor& y, const Tensor& rotary, const Sequences& sequences,
                                   std::span<const Sections> sections) const {
   const int64_t heads = self.heads();
   const auto [q, k, v, gate] = self(y);
   // Only the first half of the heads knows positions; no shape check would notice another choice.
-  head_norm_rotary(q, self.q_norm, kNormEps, rotary, heads, heads / 2, lanes);
-  head_norm_rotary(k, self.k_norm, kNormEps, rotary, heads, heads / 2, lanes);
-  const Tensor mixed = attention(q, k, v, {heads, false, 0}, lanes, sections);
+  head_norm_rotary(q, self.q_norm, kNormEps, rotary, heads, heads / 2, sequences);
+  head_norm_rotary(k, self.k_norm, kNormEps, rotary, heads, heads / 2, sequences);
+  const Tensor mixed = attention(q, k, v, {heads, false, 0}, sequences, sections);
   sigmoid_mul(mixed, gate);
   return self.wo(mixed, DType::kFloat32);
 }
@@ -103,30 +103,30 @@ DitBlock::DitBlock(const LayerContext& context, const Weights& w)
       precision(context.precision) {}
 
 void DitBlock::operator()(const Tensor& h, std::span<const Tensor> table, const Tensor& rotary,
-                          const Lanes& lanes, std::span<const Sections> sections,
+                          const Sequences& sequences, std::span<const Sections> sections,
                           const std::string& stage, const Probe& probe) const {
-  Tensor y = modulate(h, table[0], table[1], kNormEps, lanes, precision);
+  Tensor y = modulate(h, table[0], table[1], kNormEps, sequences, precision);
   show(probe, stage + "attention_adaln.x_norm", y);
   show(probe, stage + "attention_adaln.gate", table[2]);
-  const Tensor attended = attention(y, rotary, lanes, sections);
+  const Tensor attended = attention(y, rotary, sequences, sections);
   show(probe, stage + "attention", attended);
-  add_gated(attended, table[2], lanes, h);
+  add_gated(attended, table[2], sequences, h);
 
-  y = modulate(h, table[3], table[4], kNormEps, lanes, precision);
+  y = modulate(h, table[3], table[4], kNormEps, sequences, precision);
   show(probe, stage + "mlp_adaln.x_norm", y);
   show(probe, stage + "mlp_adaln.gate", table[5]);
   const Tensor hidden = mlp(y);
   show(probe, stage + "mlp", hidden);
-  add_gated(hidden, table[5], lanes, h);
+  add_gated(hidden, table[5], sequences, h);
   show(probe, stage + "out", h);
 }
 
-LatentPrefix::LatentPrefix(const LayerContext& context, const Weights& w, int64_t narrow_blocks)
+LatentPrefix::LatentPrefix(const LayerContext& context, const Weights& w, int64_t quantized_blocks)
     : encoder(context, w["latent_encoder"], kMaxLatentFrames, true),
       in_proj(context.wide(), w["latent_encoder"]["in_proj"]),
       norm(load_vector(context, w.tensor("latent_norm.weight"))) {
   for (int64_t i = 0; i < w["blocks"].count(); ++i) {
-    const LayerContext own = i < narrow_blocks ? context : context.wide();
+    const LayerContext own = i < quantized_blocks ? context : context.wide();
     const Weights attention = w["blocks"][i]["attention"];
     wk_wv.emplace_back(own, attention,
                        std::initializer_list<std::string_view>{"wk_latent", "wv_latent"});
@@ -151,9 +151,9 @@ EchoDit::EchoDit(const LayerContext& context, const Weights& w, bool blockwise, 
       out_proj_(context.wide(), w["out_proj"]) {
   patch_ = speaker_in_proj_.in() / latent_size();
   const int64_t layers = w["blocks"].count();
-  narrow_blocks_ = layers - wide_blocks;
+  quantized_blocks_ = layers - wide_blocks;
   for (int64_t i = 0; i < layers; ++i) {
-    blocks_.emplace_back(i < narrow_blocks_ ? context : context.wide(), w["blocks"][i]);
+    blocks_.emplace_back(i < quantized_blocks_ ? context : context.wide(), w["blocks"][i]);
   }
   if (blockwise) blockwise_ = w;
   rotary_ = rotary_table(backend_, kMaxLatentFrames, blocks_.at(0).attention.self.head_dim(),
@@ -218,7 +218,7 @@ KeyValueCache EchoDit::encode_speaker(const Tensor& latent, int64_t valid_frames
 
 std::unique_ptr<LatentPrefix> EchoDit::read_latent_prefix() const {
   if (!blockwise_) throw_internal("the model was loaded without its blockwise tensors");
-  return std::make_unique<LatentPrefix>(context_, *blockwise_, narrow_blocks_);
+  return std::make_unique<LatentPrefix>(context_, *blockwise_, quantized_blocks_);
 }
 
 Tensor EchoDit::modulation(std::span<const float> t, const Probe& probe) const {
@@ -239,35 +239,35 @@ Tensor EchoDit::modulation(std::span<const float> t, const Probe& probe) const {
   return table;
 }
 
-Sections EchoDit::sections_of(const DitLane& lane, int64_t layer) const {
+Sections EchoDit::sections_of(const DitSequence& sequence, int64_t layer) const {
   const size_t index = static_cast<size_t>(layer);
   Sections sections;
-  if (lane.latent) {
+  if (sequence.latent) {
     // Patch j is visible when it begins before the block: j * patch < start_pos.
-    KeyValueSection section = lane.latent->layers[index];
-    const int64_t rows = std::min(section.k.rows(), (lane.start_pos + patch_ - 1) / patch_);
+    KeyValueSection section = sequence.latent->layers[index];
+    const int64_t rows = std::min(section.k.rows(), (sequence.start_pos + patch_ - 1) / patch_);
     section.k = section.k.row_range(0, rows);
     section.v = section.v.row_range(0, rows);
     sections.push_back(section);
   }
-  if (lane.text) sections.push_back(lane.text->layers[index]);
-  if (lane.speaker) {
-    sections.push_back(lane.speaker->layers[index]);
-    if (layer < lane.speaker_scaled_layers) sections.back().scale = lane.speaker_scale;
+  if (sequence.text) sections.push_back(sequence.text->layers[index]);
+  if (sequence.speaker) {
+    sections.push_back(sequence.speaker->layers[index]);
+    if (layer < sequence.speaker_scaled_layers) sections.back().scale = sequence.speaker_scale;
   }
   return sections;
 }
 
-WorkKey EchoDit::key_of(std::span<const DitLane> lanes) const {
+WorkKey EchoDit::key_of(std::span<const DitSequence> sequences) const {
   WorkKey key;
-  for (const DitLane& lane : lanes) {
-    for (const int64_t part : {lane.rows, lane.start_pos, lane.speaker_scaled_layers}) {
+  for (const DitSequence& sequence : sequences) {
+    for (const int64_t part : {sequence.rows, sequence.start_pos, sequence.speaker_scaled_layers}) {
       key.push_back(static_cast<uint64_t>(part));
     }
     uint32_t scale;
-    std::memcpy(&scale, &lane.speaker_scale, sizeof scale);
+    std::memcpy(&scale, &sequence.speaker_scale, sizeof scale);
     key.push_back(scale);
-    for (const KeyValueCache* cache : {lane.latent, lane.text, lane.speaker}) {
+    for (const KeyValueCache* cache : {sequence.latent, sequence.text, sequence.speaker}) {
       key.push_back(cache ? static_cast<uint64_t>(cache->rows()) : ~uint64_t{0});
       if (!cache) continue;
       for (const KeyValueSection& layer : cache->layers) {
@@ -279,18 +279,18 @@ WorkKey EchoDit::key_of(std::span<const DitLane> lanes) const {
   return key;
 }
 
-Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
-                        const Probe& probe) const {
-  Lanes rows;
-  for (const DitLane& lane : lanes) rows.push_back({lane.rows, lane.start_pos});
+Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation,
+                        std::span<const DitSequence> sequences, const Probe& probe) const {
+  Sequences rows;
+  for (const DitSequence& sequence : sequences) rows.push_back({sequence.rows, sequence.start_pos});
   const std::vector<Tensor> tables = modulation.split_columns(layers() * 6);
-  std::vector<Sections> sections(lanes.size());
+  std::vector<Sections> sections(sequences.size());
 
   const Tensor h = in_proj_(x, DType::kFloat32);
   show(probe, "in_proj", h);
   for (int64_t i = 0; i < layers(); ++i) {
-    for (size_t lane = 0; lane < lanes.size(); ++lane) {
-      sections[lane] = sections_of(lanes[lane], i);
+    for (size_t sequence = 0; sequence < sequences.size(); ++sequence) {
+      sections[sequence] = sections_of(sequences[sequence], i);
     }
     const size_t layer = static_cast<size_t>(i);
     const std::string stage = probe ? "block" + std::to_string(i) + "." : std::string();
@@ -302,7 +302,8 @@ Tensor EchoDit::compute(const Tensor& x, const Tensor& modulation, std::span<con
   return out_proj_(y, DType::kFloat32);
 }
 
-DitSession::DitSession(const EchoDit& dit) : dit_(dit), steps_(dit.backend().make_repeater()) {}
+DitSession::DitSession(const EchoDit& dit)
+    : dit_(dit), steps_(dit.backend().make_repeated_work()) {}
 
 KeyValueCache DitSession::encode_latent_prefix(const Tensor& latent, const Probe& probe) {
   if (!prefix_) prefix_ = dit_.read_latent_prefix();
@@ -311,17 +312,17 @@ KeyValueCache DitSession::encode_latent_prefix(const Tensor& latent, const Probe
 }
 
 Tensor DitSession::forward(const Tensor& x, const Tensor& modulation,
-                           std::span<const DitLane> lanes, const Probe& probe) {
-  for (const DitLane& lane : lanes) {
-    if (lane.start_pos + lane.rows > kMaxLatentFrames) {
-      throw_invalid("frames: " + std::to_string(lane.start_pos + lane.rows) + " found, at most " +
-                    std::to_string(kMaxLatentFrames) + " expected");
+                           std::span<const DitSequence> sequences, const Probe& probe) {
+  for (const DitSequence& sequence : sequences) {
+    if (sequence.start_pos + sequence.rows > kMaxLatentFrames) {
+      throw_invalid("frames: " + std::to_string(sequence.start_pos + sequence.rows) +
+                    " found, at most " + std::to_string(kMaxLatentFrames) + " expected");
     }
   }
-  if (probe) return dit_.compute(x, modulation, lanes, probe);
+  if (probe) return dit_.compute(x, modulation, sequences, probe);
   const Tensor inputs[] = {x, modulation};
-  return steps_->run(dit_.key_of(lanes), inputs, [&](std::span<const Tensor> current) {
-    return dit_.compute(current[0], current[1], lanes, {});
+  return steps_->run(dit_.key_of(sequences), inputs, [&](std::span<const Tensor> current) {
+    return dit_.compute(current[0], current[1], sequences, {});
   });
 }
 

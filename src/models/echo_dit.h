@@ -1,7 +1,8 @@
 // EchoDiT: the diffusion transformer that turns noise into speech latents, given text and a voice.
 //
-// Axes: N rows (the frames of all lanes, stacked), S frames of one lane, T tokens or patches, C
-// width, H heads, D head width, L layers. Latents have 80 channels, 21.5 frames a second.
+// Axes: N rows (the frames of all sequences, stacked), S frames of one sequence, T tokens or
+// patches, C width, H heads, D head width, L layers. Latents have 80 channels, 21.5 frames a
+// second.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct KeyValueCache {
   size_t bytes() const;
 };
 
-// One lane of a forward pass. A null cache is a masked condition.
-struct DitLane {
+// One sequence of a forward pass. A null cache is a masked condition.
+struct DitSequence {
   int64_t rows = 0;       // S
   int64_t start_pos = 0;  // frames before the first: positions and visible latent prefix
   const KeyValueCache* text = nullptr;
@@ -44,7 +45,7 @@ struct JointAttention {
   KeyValueSection condition(const LinearGroup& wk_wv, const Tensor& state, const Tensor* rotary,
                             int64_t step) const;
   // y (N, C) -> (N, C) float32.
-  Tensor operator()(const Tensor& y, const Tensor& rotary, const Lanes& lanes,
+  Tensor operator()(const Tensor& y, const Tensor& rotary, const Sequences& sequences,
                     std::span<const Sections> sections) const;
 
   AttentionProjections self;
@@ -61,14 +62,14 @@ struct LowRankAdaLn {
 };
 
 struct DitBlock {
-  // A narrow type is not for the adaptive norms: they are computed once for all.
+  // A quantized type is not for the adaptive norms: they are computed once for all.
   DitBlock(const LayerContext& context, const Weights& w);
 
   // One layer, in place on the float32 residual stream h (N, C). table: the six tensors of this
   // layer that modulation() gives, in its order. Stages, after `stage`: "attention_adaln.x_norm",
   // "attention_adaln.gate", "attention", the same three of "mlp", "out".
   void operator()(const Tensor& h, std::span<const Tensor> table, const Tensor& rotary,
-                  const Lanes& lanes, std::span<const Sections> sections,
+                  const Sequences& sequences, std::span<const Sections> sections,
                   const std::string& stage = {}, const Probe& probe = {}) const;
 
   JointAttention attention;
@@ -80,7 +81,7 @@ struct DitBlock {
 // What only blockwise generation needs: the encoder of the latents before a block, and what makes
 // keys and values of them for each block of the DiT.
 struct LatentPrefix {
-  LatentPrefix(const LayerContext& context, const Weights& w, int64_t narrow_blocks);
+  LatentPrefix(const LayerContext& context, const Weights& w, int64_t quantized_blocks);
 
   Encoder encoder;
   Linear in_proj;
@@ -94,7 +95,7 @@ class EchoDit {
  public:
   // w: the checkpoint's root, its layout checked; with `blockwise` its file stays open, and the
   // tensors that only blockwise generation needs, a tenth of it, are read when they are first
-  // used. A narrow type of the context is that of the encoders
+  // used. A quantized type of the context is that of the encoders
   // and of all blocks but the last `wide_blocks`, whose activations have outliers.
   EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks = 0);
 
@@ -123,17 +124,17 @@ class EchoDit {
                                  const LatentPrefix* prefix, const Probe& probe) const;
   // Reads the tensors of blockwise generation; kInternal unless blockwise().
   std::unique_ptr<LatentPrefix> read_latent_prefix() const;
-  Sections sections_of(const DitLane& lane, int64_t layer) const;
+  Sections sections_of(const DitSequence& sequence, int64_t layer) const;
   // What compute() depends on beside x and the modulation.
-  WorkKey key_of(std::span<const DitLane> lanes) const;
-  Tensor compute(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+  WorkKey key_of(std::span<const DitSequence> sequences) const;
+  Tensor compute(const Tensor& x, const Tensor& modulation, std::span<const DitSequence> sequences,
                  const Probe& probe) const;
 
   LayerContext context_;
   Backend& backend_;
   DType precision_;
   std::optional<Weights> blockwise_;  // where the latent prefix is read from
-  int64_t narrow_blocks_ = 0;
+  int64_t quantized_blocks_ = 0;
   int64_t patch_;
   Tensor text_embedding_;  // (256, C) float32
   Encoder text_encoder_, speaker_encoder_;
@@ -151,7 +152,7 @@ class EchoDit {
 // the tensors of blockwise generation, read when they are first needed. One thread at a time.
 //
 //   DitSession session(dit);
-//   const Tensor v = session.forward(x, dit.modulation(t), lanes);
+//   const Tensor v = session.forward(x, dit.modulation(t), sequences);
 class DitSession {
  public:
   // `dit` must outlive the session.
@@ -163,15 +164,15 @@ class DitSession {
   // multiple of patch(). Throws kInternal unless the model is blockwise().
   KeyValueCache encode_latent_prefix(const Tensor& latent, const Probe& probe = {});
 
-  // Returns the velocity v (N, 80) float32. x (N, 80) float32, the lanes stacked; modulation: a row
-  // for each lane, or one for all. Throws kInvalidArgument for more than kMaxLatentFrames frames.
-  // Stages: "in_proj", those of DitBlock after "block0.", ..., "out_norm".
-  Tensor forward(const Tensor& x, const Tensor& modulation, std::span<const DitLane> lanes,
+  // Returns the velocity v (N, 80) float32. x (N, 80) float32, the sequences stacked; modulation: a
+  // row for each sequence, or one for all. Throws kInvalidArgument for more than kMaxLatentFrames
+  // frames. Stages: "in_proj", those of DitBlock after "block0.", ..., "out_norm".
+  Tensor forward(const Tensor& x, const Tensor& modulation, std::span<const DitSequence> sequences,
                  const Probe& probe = {});
 
  private:
   const EchoDit& dit_;
-  std::unique_ptr<Repeater> steps_;
+  std::unique_ptr<RepeatedWork> steps_;
   std::unique_ptr<LatentPrefix> prefix_;  // once it was used
 };
 

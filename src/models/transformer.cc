@@ -32,14 +32,14 @@ EncoderBlock::EncoderBlock(const LayerContext& context, const Weights& w)
       mlp_norm(load_vector(context, w.tensor("mlp_norm.weight"))) {}
 
 void EncoderBlock::operator()(const Tensor& x, const Tensor& rotary, bool causal) const {
-  const Lanes lanes{{x.rows(), 0}};
+  const Sequences sequences{{x.rows(), 0}};
   const int64_t heads = attention.heads();
   const DType dtype = attention.dtype();
 
   const auto [q, k, v, gate] = attention(rms_norm(x, attention_norm, kNormEps, dtype));
-  head_norm_rotary(q, attention.q_norm, kNormEps, rotary, heads, heads, lanes);
-  head_norm_rotary(k, attention.k_norm, kNormEps, rotary, heads, heads, lanes);
-  const Tensor mixed = echo::attention(q, k, v, {heads, causal, 0}, lanes);
+  head_norm_rotary(q, attention.q_norm, kNormEps, rotary, heads, heads, sequences);
+  head_norm_rotary(k, attention.k_norm, kNormEps, rotary, heads, heads, sequences);
+  const Tensor mixed = echo::attention(q, k, v, {heads, causal, 0}, sequences);
   sigmoid_mul(mixed, gate);
   attention.wo.add_to(mixed, x);
 

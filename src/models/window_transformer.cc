@@ -56,17 +56,17 @@ Tensor WindowTransformer::operator()(const Tensor& x, State& state) const {
                   " positions, at most " + std::to_string(shape_.positions) + " are possible");
   }
   state.layers.resize(layers_.size());
-  const Lanes lanes = {{.rows = x.rows()}};
+  const Sequences sequences = {{.rows = x.rows()}};
   const Tensor h = empty(x.backend(), x.rows(), x.cols(), DType::kFloat32);
   copy(x, h);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const Tensor a = rms_norm(h, layer.attention_norm, kNormEps, layer.wqkv.dtype());
-    add_gated(attention(layer, a, state.rows, state.layers[i]), layer.attention_layer_scale, lanes,
-              h);
+    add_gated(attention(layer, a, state.rows, state.layers[i]), layer.attention_layer_scale,
+              sequences, h);
     const Tensor f = rms_norm(h, layer.ffn_norm, kNormEps, layer.w2.dtype());
     const std::vector<Tensor> y = layer.w1_w3(f, layer.w2.dtype());
-    add_gated(layer.w2(silu_mul(y[0], y[1]), DType::kFloat32), layer.ffn_layer_scale, lanes, h);
+    add_gated(layer.w2(silu_mul(y[0], y[1]), DType::kFloat32), layer.ffn_layer_scale, sequences, h);
   }
   state.rows += x.rows();
   return rms_norm(h, norm_, kNormEps, DType::kFloat32);
@@ -74,15 +74,15 @@ Tensor WindowTransformer::operator()(const Tensor& x, State& state) const {
 
 Tensor WindowTransformer::attention(const Layer& layer, const Tensor& x, int64_t first_row,
                                     State::KeyValues& seen) const {
-  const Lanes lanes = {{.rows = x.rows(), .first_position = first_row}};
+  const Sequences sequences = {{.rows = x.rows(), .first_position = first_row}};
   const std::vector<Tensor> qkv = layer.wqkv(x, layer.wo.dtype()).split_columns(3);
   for (const Tensor& rotated : {qkv[0], qkv[1]}) {
-    head_norm_rotary(rotated, Tensor(), 0, freqs_cis_, heads_, heads_, lanes);
+    head_norm_rotary(rotated, Tensor(), 0, freqs_cis_, heads_, heads_, sequences);
   }
   const Tensor k = append(seen.k, qkv[1]), v = append(seen.v, qkv[2]);
   seen = {last_rows(k, shape_.window - 1), last_rows(v, shape_.window - 1)};
   const AttentionShape shape = {.heads = heads_, .causal = true, .window = shape_.window};
-  return layer.wo(echo::attention(qkv[0], k, v, shape, lanes), DType::kFloat32);
+  return layer.wo(echo::attention(qkv[0], k, v, shape, sequences), DType::kFloat32);
 }
 
 }  // namespace echo

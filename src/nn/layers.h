@@ -21,9 +21,9 @@ struct LayerContext {
   // Matrices are stored and multiplied in this type; norms and residual streams stay float32.
   DType precision = DType::kFloat32;
   // The large matrices of a checkpoint are stored in this narrower type, see Backend::packs.
-  std::optional<DType> narrow = std::nullopt;
+  std::optional<DType> quantized = std::nullopt;
 
-  DType stored() const { return narrow.value_or(precision); }
+  DType stored() const { return quantized.value_or(precision); }
   // The same with all matrices as wide as they are multiplied.
   LayerContext wide() const { return {backend, precision}; }
 };

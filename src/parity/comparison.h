@@ -34,8 +34,8 @@ class Comparison {
 
   void compare(std::string_view stage, const std::string& tensor,
                std::span<const float> values) const;
-  // Lanes that the model runs once for all, and the recording repeats, are repeated; where the
-  // recording holds the first lanes only, those are compared.
+  // Sequences that the model runs once for all, and the recording repeats, are repeated; where the
+  // recording holds the first sequences only, those are compared.
   void compare(std::string_view stage, const std::string& tensor, const Tensor& value) const;
   // Runs cases; what they throw is a failure of `name`.
   void attempt(std::string_view stage, std::string_view name,

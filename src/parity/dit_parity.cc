@@ -25,11 +25,11 @@ struct Pass {
   std::shared_ptr<const KeyValueCache> text, speaker, latent;
 };
 
-// The same (S, C) rows for every lane.
-Tensor stacked(const Tensor& x, int64_t lanes) {
-  Tensor result = empty(x.backend(), x.rows() * lanes, x.cols(), x.dtype());
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    copy(x, result.row_range(lane * x.rows(), x.rows()));
+// The same (S, C) rows for every sequence.
+Tensor stacked(const Tensor& x, int64_t sequences) {
+  Tensor result = empty(x.backend(), x.rows() * sequences, x.cols(), x.dtype());
+  for (int64_t sequence = 0; sequence < sequences; ++sequence) {
+    copy(x, result.row_range(sequence * x.rows(), x.rows()));
   }
   return result;
 }
@@ -54,16 +54,18 @@ Probe stages_of(const Comparison& run, const std::string& prefix) {
   };
 }
 
-// Lanes in the recorded order: all conditions, text masked, speaker masked; or the first of them.
+// Sequences in the recorded order: all conditions, text masked, speaker masked; or the first of
+// them.
 void check_pass(const Comparison& run, DitSession& session, const std::string& prefix,
                 const Tensor& x, const Pass& pass, int64_t count) {
-  DitLane lane{x.rows(), pass.start_pos, pass.text.get(), pass.speaker.get(), pass.latent.get()};
-  std::vector<DitLane> lanes(static_cast<size_t>(count), lane);
-  if (count > 1) lanes.at(1).text = nullptr;
-  if (count > 2) lanes.at(2).speaker = nullptr;
+  DitSequence sequence{x.rows(), pass.start_pos, pass.text.get(), pass.speaker.get(),
+                       pass.latent.get()};
+  std::vector<DitSequence> sequences(static_cast<size_t>(count), sequence);
+  if (count > 1) sequences.at(1).text = nullptr;
+  if (count > 2) sequences.at(2).speaker = nullptr;
   const Probe stages = stages_of(run, prefix);
   const Tensor modulation = session.dit().modulation(std::span(&pass.t, 1), stages);
-  const Tensor v = session.forward(stacked(x, count), modulation, lanes, stages);
+  const Tensor v = session.forward(stacked(x, count), modulation, sequences, stages);
   run.compare(kVelocityRow, prefix + "v", v);
 }
 
@@ -71,14 +73,14 @@ std::shared_ptr<const KeyValueCache> shared(KeyValueCache cache) {
   return std::make_shared<KeyValueCache>(std::move(cache));
 }
 
-// The number of recorded lanes, which are three at most.
-int64_t lanes_of(const GoldenSet& set, const std::string& velocity) {
-  const int64_t lanes = axis(set, velocity, 0);
-  if (lanes < 1 || lanes > 3) {
-    throw_corrupt(set.tensor(velocity).label() + ": found " + std::to_string(lanes) +
-                  " lanes, expected 1 to 3");
+// The number of recorded sequences, which are three at most.
+int64_t sequences_of(const GoldenSet& set, const std::string& velocity) {
+  const int64_t sequences = axis(set, velocity, 0);
+  if (sequences < 1 || sequences > 3) {
+    throw_corrupt(set.tensor(velocity).label() + ": found " + std::to_string(sequences) +
+                  " sequences, expected 1 to 3");
   }
-  return lanes;
+  return sequences;
 }
 
 float rounded(float t) { return bfloat16_to_float(float_to_bfloat16(t)); }
@@ -105,7 +107,7 @@ void check_forward(const Comparison& run, const EchoDit& dit) {
         pass.latent = shared(session.encode_latent_prefix(latent_of(set, name, dit.backend())));
       }
       check_pass(run, session, prefix, latent_of(set, prefix + "x", dit.backend()), pass,
-                 lanes_of(set, prefix + "v"));
+                 sequences_of(set, prefix + "v"));
     });
   }
 }
@@ -150,7 +152,7 @@ void check_real_slice(const Comparison& run, const EchoDit& dit) {
       if (!entry.contains("prefix")) pass.latent = nullptr;
       // The recordings share one input.
       check_pass(timed, session, prefix, latent_of(set, file + "fwd.x", dit.backend()), pass,
-                 lanes_of(set, prefix + "v"));
+                 sequences_of(set, prefix + "v"));
     });
   }
 }
@@ -192,7 +194,7 @@ void check_bf16_checkpoint(const Comparison& run, const EchoDit& dit) {
         }
         if (round) pass.t = rounded(pass.t);
         check_pass(of_kind, session, prefix, latent_of(set, "outputs/x", dit.backend()), pass,
-                   lanes_of(set, prefix + "v"));
+                   sequences_of(set, prefix + "v"));
       });
     }
   }

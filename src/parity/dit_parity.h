@@ -6,7 +6,7 @@
 
 namespace echo::parity {
 
-// Forward passes of three lanes, every recorded stage of them ("tiny").
+// Forward passes of three sequences, every recorded stage of them ("tiny").
 void check_forward(const Comparison& run, const EchoDit& dit);
 
 // Encoders and forward passes of a model of the real widths ("real-slice"). A bfloat16 run rounds

@@ -49,23 +49,24 @@ std::shared_ptr<const KeyValueCache> text_cache(const std::string& text, size_t 
   return std::make_shared<KeyValueCache>(dit.encode_text(ids));
 }
 
-// The lanes in the recorded order: all conditions, text masked, speaker masked. Without a voice the
-// program has no lane of the last kind; it would be the first. Empty when a recorded lane was not
-// run because its scale is 0.
-std::vector<float> recorded_lanes(const Trajectory& trajectory, const Tensor& v, size_t count) {
-  const std::vector<DitLane> lanes = trajectory.lanes();
-  const int64_t rows = lanes[0].rows;
+// The sequences in the recorded order: all conditions, text masked, speaker masked. Without a voice
+// the program has no sequence of the last kind; it would be the first. Empty when a recorded
+// sequence was not run because its scale is 0.
+std::vector<float> recorded_sequences(const Trajectory& trajectory, const Tensor& v, size_t count) {
+  const std::vector<DitSequence> sequences = trajectory.sequences();
+  const int64_t rows = sequences[0].rows;
   std::vector<float> values;
   for (size_t wanted = 0; wanted < count; ++wanted) {
-    size_t lane = lanes.size();
-    for (size_t i = 0; i < lanes.size(); ++i) {
-      const bool without_text = i > 0 && !lanes[i].text;
-      const bool without_speaker = i > 0 && lanes[i].text;
-      if (wanted == 0 ? i == 0 : wanted == 1 ? without_text : without_speaker) lane = i;
+    size_t sequence = sequences.size();
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      const bool without_text = i > 0 && !sequences[i].text;
+      const bool without_speaker = i > 0 && sequences[i].text;
+      if (wanted == 0 ? i == 0 : wanted == 1 ? without_text : without_speaker) sequence = i;
     }
-    if (lane == lanes.size() && wanted == 2 && !lanes[0].speaker) lane = 0;
-    if (lane == lanes.size()) return {};
-    const std::vector<float> part = v.row_range(static_cast<int64_t>(lane) * rows, rows).to_host();
+    if (sequence == sequences.size() && wanted == 2 && !sequences[0].speaker) sequence = 0;
+    if (sequence == sequences.size()) return {};
+    const std::vector<float> part =
+        v.row_range(static_cast<int64_t>(sequence) * rows, rows).to_host();
     values.insert(values.end(), part.begin(), part.end());
   }
   return values;
@@ -90,11 +91,12 @@ void check_trajectory(const Comparison& run, DitSession& session, ModulationCach
     const Tensor v = velocities(session, modulations, batch);
     const std::string name = step_name(recorded.prefix, step);
     if (run.set.has(name)) {
-      const auto lanes = recorded_lanes(trajectory, v, static_cast<size_t>(axis(run.set, name, 0)));
-      if (lanes.empty()) {
+      const auto sequences =
+          recorded_sequences(trajectory, v, static_cast<size_t>(axis(run.set, name, 0)));
+      if (sequences.empty()) {
         run.report.leave_out(name, "a lane whose scale is 0 is not run");
       } else {
-        run.compare(kLaneRow, name, lanes);
+        run.compare(kLaneRow, name, sequences);
       }
     }
     trajectory.apply(v);

@@ -12,7 +12,7 @@ struct HostMark : TimeMark {
   std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
 };
 
-class PlainRepeater : public Repeater {
+class PlainRepeatedWork : public RepeatedWork {
  public:
   Tensor run(const WorkKey&, std::span<const Tensor> inputs, const Work& work) override {
     return work(inputs);
@@ -21,7 +21,9 @@ class PlainRepeater : public Repeater {
 
 }  // namespace
 
-std::unique_ptr<Repeater> Backend::make_repeater() { return std::make_unique<PlainRepeater>(); }
+std::unique_ptr<RepeatedWork> Backend::make_repeated_work() {
+  return std::make_unique<PlainRepeatedWork>();
+}
 
 std::shared_ptr<PackedWeights> Backend::pack_stacked(std::span<const HostWeights>, DType) {
   throw_internal(name() + ": matrices are packed one by one");

@@ -55,14 +55,15 @@ class PackedWeights {
   DType dtype_;
 };
 
-// A lane is one sequence among several whose rows are stacked in one tensor.
-struct Lane {
+// A sequence is one sequence among several whose rows are stacked in one tensor.
+struct Sequence {
   int64_t rows = 0;
   int64_t first_position = 0;  // of the rotary embedding
 };
-using Lanes = std::vector<Lane>;
+using Sequences = std::vector<Sequence>;
 
-// Keys and values that a lane sees beside its own. Rows that are masked are left out of k and v.
+// Keys and values that a sequence sees beside its own. Rows that are masked are left out of k and
+// v.
 struct KeyValueSection {
   Tensor k, v;         // (T, heads * head_dim)
   float scale = 1.0f;  // multiplies k and v
@@ -102,10 +103,10 @@ using WorkKey = std::vector<uint64_t>;
 
 // Runs the same work again and again. One belongs to whatever the work belongs to, such as a model,
 // and must not outlive the backend.
-class Repeater {
+class RepeatedWork {
  public:
   using Work = std::function<Tensor(std::span<const Tensor> inputs)>;
-  virtual ~Repeater() = default;
+  virtual ~RepeatedWork() = default;
   // work(inputs). The work asks the backend for operations and memory, moves nothing between host
   // and device, and returns memory of its own. With an equal key and inputs of equal shapes it must
   // ask for the same operations on the same memory but for the inputs': a backend may then repeat
@@ -134,7 +135,7 @@ class Backend {
   // Whether pack() keeps matrices in this type, which is narrower than what they are multiplied by:
   // kInt8 with a scale for each output, kFloat8. Inputs are then bfloat16; a backend may quantize
   // each row of them likewise.
-  virtual bool packs(DType narrow) const { return false; }
+  virtual bool packs(DType quantized) const { return false; }
   // How many trajectories gain from advancing together.
   virtual int64_t batch_width() const = 0;
 
@@ -145,7 +146,7 @@ class Backend {
   virtual void fill_zero(const Tensor& x) = 0;
 
   // The default's calls the work.
-  virtual std::unique_ptr<Repeater> make_repeater();
+  virtual std::unique_ptr<RepeatedWork> make_repeated_work();
 
   // The layout, as BlockedLayout::text(), in which pack() keeps a matrix and can use a stored copy
   // of it in place; empty when it cannot.
@@ -177,13 +178,13 @@ class Backend {
   virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                           const Tensor& out) = 0;
   virtual void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                        const Lanes& lanes, const Tensor& out) = 0;
+                        const Sequences& sequences, const Tensor& out) = 0;
   virtual void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps,
                                 const Tensor& rotary, int64_t heads, int64_t rotated_heads,
-                                int64_t position_step, const Lanes& lanes) = 0;
-  // With one lane, k and v may begin with rows before those of q.
+                                int64_t position_step, const Sequences& sequences) = 0;
+  // With one sequence, k and v may begin with rows before those of q.
   virtual void attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                         const AttentionShape& shape, const Lanes& lanes,
+                         const AttentionShape& shape, const Sequences& sequences,
                          std::span<const Sections> sections, const Tensor& out) = 0;
 
   virtual void silu(const Tensor& x, const Tensor& out) = 0;
@@ -193,7 +194,7 @@ class Backend {
   virtual void sigmoid_mul(const Tensor& x, const Tensor& gate) = 0;
   virtual void snake(const Tensor& x, const Tensor& alpha, const Tensor& out) = 0;
   virtual void add(const Tensor& x, const Tensor& to) = 0;
-  virtual void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+  virtual void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences,
                          const Tensor& to) = 0;
   virtual void scale(const Tensor& x, float factor) = 0;
 

@@ -25,7 +25,7 @@ class ForwardingBackend : public Backend {
   }
   uint64_t memory_limit() const override { return inner_->memory_limit(); }
   DType compute_dtype(DType wanted) const override { return inner_->compute_dtype(wanted); }
-  bool packs(DType narrow) const override { return inner_->packs(narrow); }
+  bool packs(DType quantized) const override { return inner_->packs(quantized); }
   int64_t batch_width() const override { return inner_->batch_width(); }
   std::shared_ptr<Buffer> allocate(size_t bytes) override { return inner_->allocate(bytes); }
   void upload(const void* host, const Tensor& to) override { inner_->upload(host, to); }
@@ -63,18 +63,19 @@ class ForwardingBackend : public Backend {
     inner_->layer_norm(x, weight, bias, eps, out);
   }
   void modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                const Lanes& lanes, const Tensor& out) override {
-    inner_->modulate(x, shift, scale, eps, lanes, out);
+                const Sequences& sequences, const Tensor& out) override {
+    inner_->modulate(x, shift, scale, eps, sequences, out);
   }
   void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
                         int64_t heads, int64_t rotated_heads, int64_t position_step,
-                        const Lanes& lanes) override {
-    inner_->head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step, lanes);
+                        const Sequences& sequences) override {
+    inner_->head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step,
+                             sequences);
   }
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Sequences& sequences, std::span<const Sections> sections,
                  const Tensor& out) override {
-    inner_->attention(q, k, v, shape, lanes, sections, out);
+    inner_->attention(q, k, v, shape, sequences, sections, out);
   }
   void silu(const Tensor& x, const Tensor& out) override { inner_->silu(x, out); }
   void gelu(const Tensor& x, const Tensor& out) override { inner_->gelu(x, out); }
@@ -87,9 +88,9 @@ class ForwardingBackend : public Backend {
     inner_->snake(x, alpha, out);
   }
   void add(const Tensor& x, const Tensor& to) override { inner_->add(x, to); }
-  void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes,
+  void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences,
                  const Tensor& to) override {
-    inner_->add_gated(x, gate, lanes, to);
+    inner_->add_gated(x, gate, sequences, to);
   }
   void scale(const Tensor& x, float factor) override { inner_->scale(x, factor); }
   void gather_rows(const Tensor& table, const Tensor& ids, const Tensor& out) override {

@@ -32,24 +32,25 @@ void require_row(const char* op, const Tensor& row, int64_t cols, const Tensor& 
       op, x, row);
 }
 
-void require_lanes(const char* op, const Tensor& x, const Lanes& lanes) {
+void require_sequences(const char* op, const Tensor& x, const Sequences& sequences) {
   int64_t rows = 0;
   bool valid = true;
-  for (const Lane& lane : lanes) {
-    rows += lane.rows;
-    valid &= lane.rows >= 0 && lane.first_position >= 0;
+  for (const Sequence& sequence : sequences) {
+    rows += sequence.rows;
+    valid &= sequence.rows >= 0 && sequence.first_position >= 0;
   }
   if (!valid || rows != x.rows()) {
-    throw_internal(std::string(op) + ": lanes hold " + std::to_string(rows) + " rows, the tensor " +
-                   shape_text(x));
+    throw_internal(std::string(op) + ": sequences hold " + std::to_string(rows) +
+                   " rows, the tensor " + shape_text(x));
   }
 }
 
-// Values for each lane, or one row for all.
-void require_per_lane(const char* op, const Tensor& x, const Tensor& values, const Lanes& lanes) {
-  require_lanes(op, x, lanes);
+// Values for each sequence, or one row for all.
+void require_per_sequence(const char* op, const Tensor& x, const Tensor& values,
+                          const Sequences& sequences) {
+  require_sequences(op, x, sequences);
   require(is_float(x) && values.cols() == x.cols() && values.dtype() == DType::kFloat32 &&
-              (values.rows() == 1 || values.rows() == static_cast<int64_t>(lanes.size())),
+              (values.rows() == 1 || values.rows() == static_cast<int64_t>(sequences.size())),
           op, x, values);
 }
 
@@ -183,12 +184,12 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, flo
 }
 
 Tensor modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                const Lanes& lanes, DType out) {
-  require_per_lane("modulate", x, shift, lanes);
-  require_per_lane("modulate", x, scale, lanes);
+                const Sequences& sequences, DType out) {
+  require_per_sequence("modulate", x, shift, sequences);
+  require_per_sequence("modulate", x, scale, sequences);
   require(shift.rows() == scale.rows(), "modulate", shift, scale);
   Tensor result = like(x, out);
-  if (!x.empty()) x.backend().modulate(x, shift, scale, eps, lanes, result);
+  if (!x.empty()) x.backend().modulate(x, shift, scale, eps, sequences, result);
   return result;
 }
 
@@ -214,9 +215,9 @@ Tensor rotary_table(Backend& backend, int64_t positions, int64_t head_dim, float
 }
 
 void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
-                      int64_t heads, int64_t rotated_heads, const Lanes& lanes,
+                      int64_t heads, int64_t rotated_heads, const Sequences& sequences,
                       int64_t position_step) {
-  require_lanes("head_norm_rotary", x, lanes);
+  require_sequences("head_norm_rotary", x, sequences);
   require(is_float(x) && heads > 0 && x.cols() % heads == 0, "head_norm_rotary", x, weight);
   const int64_t head_dim = x.cols() / heads;
   require(weight.empty() || (weight.rows() == heads && weight.cols() == head_dim &&
@@ -224,9 +225,9 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
           "head_norm_rotary", x, weight);
   if (rotated_heads > 0) {
     int64_t last = 0;
-    for (const Lane& lane : lanes) {
-      if (lane.rows > 0) {
-        last = std::max(last, lane.first_position + (lane.rows - 1) * position_step);
+    for (const Sequence& sequence : sequences) {
+      if (sequence.rows > 0) {
+        last = std::max(last, sequence.first_position + (sequence.rows - 1) * position_step);
       }
     }
     require(rotated_heads <= heads && head_dim % 2 == 0 && rotary.cols() == head_dim &&
@@ -236,24 +237,25 @@ void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Te
   }
   if (!x.empty()) {
     x.backend().head_norm_rotary(x, weight, eps, rotary, heads, rotated_heads, position_step,
-                                 lanes);
+                                 sequences);
   }
 }
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections) {
-  require_lanes("attention", q, lanes);
+                 const Sequences& sequences, std::span<const Sections> sections) {
+  require_sequences("attention", q, sequences);
   require(is_float(q) && q.cols() == k.cols() && q.dtype() == k.dtype(), "attention", q, k);
-  require(k.rows() == q.rows() || (k.rows() > q.rows() && lanes.size() == 1), "attention", q, k);
+  require(k.rows() == q.rows() || (k.rows() > q.rows() && sequences.size() == 1), "attention", q,
+          k);
   require(k.rows() == v.rows() && k.cols() == v.cols() && k.dtype() == v.dtype(), "attention", k,
           v);
   require(shape.heads > 0 && q.cols() % shape.heads == 0, "attention", q, k);
-  if (!sections.empty() && sections.size() != lanes.size()) {
+  if (!sections.empty() && sections.size() != sequences.size()) {
     throw_internal("attention: " + std::to_string(sections.size()) + " section lists for " +
-                   std::to_string(lanes.size()) + " lanes");
+                   std::to_string(sequences.size()) + " sequences");
   }
-  for (const Sections& lane_sections : sections) {
-    for (const KeyValueSection& section : lane_sections) {
+  for (const Sections& sequence_sections : sections) {
+    for (const KeyValueSection& section : sequence_sections) {
       require(section.k.cols() == q.cols() && section.k.dtype() == q.dtype(), "attention", q,
               section.k);
       require(section.v.cols() == q.cols() && section.v.dtype() == q.dtype() &&
@@ -262,7 +264,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
     }
   }
   Tensor result = like(q, q.dtype());
-  if (!q.empty()) q.backend().attention(q, k, v, shape, lanes, sections, result);
+  if (!q.empty()) q.backend().attention(q, k, v, shape, sequences, sections, result);
   return result;
 }
 
@@ -321,11 +323,11 @@ void add(const Tensor& x, const Tensor& to) {
   if (!x.empty()) x.backend().add(x, to);
 }
 
-void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes, const Tensor& to) {
+void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences, const Tensor& to) {
   require(x.rows() == to.rows() && x.cols() == to.cols() && is_float(x) && is_float(to),
           "add_gated", x, to);
-  require_per_lane("add_gated", x, gate, lanes);
-  if (!x.empty()) x.backend().add_gated(x, gate, lanes, to);
+  require_per_sequence("add_gated", x, gate, sequences);
+  if (!x.empty()) x.backend().add_gated(x, gate, sequences, to);
 }
 
 void scale(const Tensor& x, float factor) {

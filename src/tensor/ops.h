@@ -2,8 +2,8 @@
 // is kInternal and names the operation and both shapes), allocates its result in the backend of its
 // first argument and lets the backend compute. All tensors of one call belong to one backend.
 //
-// Axes: N rows (lanes stacked), C channels, H heads, D head width, T keys, B lanes. "float" below
-// means float32 or bfloat16; norms, sums and exponentials are always computed in float32.
+// Axes: N rows (sequences stacked), C channels, H heads, D head width, T keys, B sequences. "float"
+// below means float32 or bfloat16; norms, sums and exponentials are always computed in float32.
 #pragma once
 
 #include <span>
@@ -38,9 +38,9 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, DType out);
 // (x - mean) / sqrt(var + eps) * weight + bias, over each row.
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, DType out);
 // Adaptive layer norm: rms(x) * (1 + scale) + shift. shift, scale: (B, C) float32, a row for each
-// lane, or (1, C) for all.
+// sequence, or (1, C) for all.
 Tensor modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float eps,
-                const Lanes& lanes, DType out);
+                const Sequences& sequences, DType out);
 
 // cos and sin of position * theta^(-2i/D), interleaved: (positions, D) = cos0 sin0 cos1 sin1 ...
 // `rounded` rounds both to bfloat16, as the autoencoder's stored tables are.
@@ -48,16 +48,17 @@ Tensor rotary_table(Backend& backend, int64_t positions, int64_t head_dim, float
                     bool rounded);
 // In place on x (N, H * D): each head is RMS-normalised with its row of weight (H, D) (no
 // normalisation when weight is empty), then pairs of adjacent channels of the first rotated_heads
-// heads are rotated. Row r of a lane stands at position first_position + r * position_step.
+// heads are rotated. Row r of a sequence stands at position first_position + r * position_step.
 void head_norm_rotary(const Tensor& x, const Tensor& weight, float eps, const Tensor& rotary,
-                      int64_t heads, int64_t rotated_heads, const Lanes& lanes,
+                      int64_t heads, int64_t rotated_heads, const Sequences& sequences,
                       int64_t position_step = 1);
 
-// softmax(q k^T / sqrt(D)) v for each lane and head, over the lane's own rows of k and v followed
-// by its sections. q, k, v: (N, H * D). sections: one for each lane, or none at all. With a single
-// lane k and v may have more rows than q: the first ones are of rows before the queries'.
+// softmax(q k^T / sqrt(D)) v for each sequence and head, over the sequence's own rows of k and v
+// followed by its sections. q, k, v: (N, H * D). sections: one for each sequence, or none at all.
+// With a single sequence k and v may have more rows than q: the first ones are of rows before the
+// queries'.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections = {});
+                 const Sequences& sequences, std::span<const Sections> sections = {});
 
 Tensor silu(const Tensor& x, DType out);
 Tensor gelu(const Tensor& x, DType out);  // x * Phi(x), exact
@@ -68,8 +69,8 @@ void sigmoid_mul(const Tensor& x, const Tensor& gate);      // x *= sigmoid(gate
 Tensor snake(const Tensor& x, const Tensor& alpha, DType out);
 void snake(const Tensor& x, const Tensor& alpha, const Tensor& out);  // out may be a view
 void add(const Tensor& x, const Tensor& to);                          // to += x
-// to += gate * x; gate (B, C) float32, a row for each lane, or (1, C) for all.
-void add_gated(const Tensor& x, const Tensor& gate, const Lanes& lanes, const Tensor& to);
+// to += gate * x; gate (B, C) float32, a row for each sequence, or (1, C) for all.
+void add_gated(const Tensor& x, const Tensor& gate, const Sequences& sequences, const Tensor& to);
 void scale(const Tensor& x, float factor);  // x *= factor
 
 // Rows of table (n, C) by ids (N, 1) int32 -> (N, C).

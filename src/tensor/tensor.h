@@ -21,8 +21,9 @@ class Buffer {
 };
 
 // A handle on rows x cols elements; a row is contiguous, rows are stride() elements apart. Time
-// (or tokens, or stacked lanes) runs along the rows and channels along the columns, in every model.
-// Copying a handle never copies elements. A default-made tensor is empty and belongs to no backend.
+// (or tokens, or stacked sequences) runs along the rows and channels along the columns, in every
+// model. Copying a handle never copies elements. A default-made tensor is empty and belongs to no
+// backend.
 class Tensor {
  public:
   Tensor() = default;

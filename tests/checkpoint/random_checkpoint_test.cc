@@ -240,12 +240,12 @@ TEST_F(RandomCheckpointTest, KeepsActivationsOfAnAudibleSize) {
   const KeyValueCache text = dit.encode_text(ids);
   std::vector<float> noise(32 * 80);
   RandomTensor("", "noise", {0, 1.75f}).values(0, noise);
-  DitLane lane;
-  lane.rows = 32;
-  lane.text = &text;
+  DitSequence sequence;
+  sequence.rows = 32;
+  sequence.text = &text;
   const std::vector<float> times = {0.5f};
   const auto velocity = DitSession(dit).forward(from_host(*backend, noise, 32, 80),
-                                                dit.modulation(times), std::span(&lane, 1));
+                                                dit.modulation(times), std::span(&sequence, 1));
   EXPECT_GT(rms(velocity.to_host()), 0.3);
   EXPECT_LT(rms(velocity.to_host()), 3);
 

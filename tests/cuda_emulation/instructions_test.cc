@@ -23,8 +23,8 @@ struct Fragments {
   static constexpr int kWide = 4 / sizeof(T);
   uint32_t a[4], b[2];
 
-  Fragments(const T* a_matrix, const T* b_matrix, int lane) {
-    const int group = lane >> 2, in_group = lane % 4;
+  Fragments(const T* a_matrix, const T* b_matrix, int sequence) {
+    const int group = sequence >> 2, in_group = sequence % 4;
     for (int i = 0; i < 4 * kWide; ++i) {
       // Of .bf16: row = groupID for a0, a1, a4, a5, else groupID + 8; column = in_group * 2 +
       // (i & 1), + 8 for i >= 4. Of .s8: rows in fours, column = in_group * 4 + (i & 3), + 16 for
@@ -44,32 +44,32 @@ struct Fragments {
 
 // c0, c1 in row groupID, c2, c3 in row groupID + 8; columns in_group * 2 + (i & 1).
 template <class D>
-void put(const D (&d)[4], int lane, D* matrix) {
+void put(const D (&d)[4], int sequence, D* matrix) {
   for (int i = 0; i < 4; ++i) {
-    matrix[((lane >> 2) + (i >= 2 ? 8 : 0)) * 8 + lane % 4 * 2 + (i & 1)] = d[i];
+    matrix[((sequence >> 2) + (i >= 2 ? 8 : 0)) * 8 + sequence % 4 * 2 + (i & 1)] = d[i];
   }
 }
 
 __global__ void multiply_bf16(const __nv_bfloat16* a, const __nv_bfloat16* b, float* out) {
-  const int lane = static_cast<int>(threadIdx.x);
-  const Fragments<__nv_bfloat16, 16> fragments(a, b, lane);
+  const int sequence = static_cast<int>(threadIdx.x);
+  const Fragments<__nv_bfloat16, 16> fragments(a, b, sequence);
   float d[4] = {1, 2, 3, 4};
   mma_m16n8k16_bf16(d, fragments.a, fragments.b);
-  put(d, lane, out);
+  put(d, sequence, out);
 }
 __global__ void multiply_int8(const int8_t* a, const int8_t* b, int32_t* out) {
-  const int lane = static_cast<int>(threadIdx.x);
-  const Fragments<int8_t, 32> fragments(a, b, lane);
+  const int sequence = static_cast<int>(threadIdx.x);
+  const Fragments<int8_t, 32> fragments(a, b, sequence);
   int32_t d[4] = {1, 2, 3, 4};
   mma_m16n8k32_int8(d, fragments.a, fragments.b);
-  put(d, lane, out);
+  put(d, sequence, out);
 }
 __global__ void multiply_e4m3(const __nv_fp8_e4m3* a, const __nv_fp8_e4m3* b, float* out) {
-  const int lane = static_cast<int>(threadIdx.x);
-  const Fragments<__nv_fp8_e4m3, 32> fragments(a, b, lane);
+  const int sequence = static_cast<int>(threadIdx.x);
+  const Fragments<__nv_fp8_e4m3, 32> fragments(a, b, sequence);
   float d[4] = {1, 2, 3, 4};
   mma_m16n8k32_e4m3(d, fragments.a, fragments.b);
-  put(d, lane, out);
+  put(d, sequence, out);
 }
 
 // Small integers: exact in every format here.
@@ -101,27 +101,27 @@ TEST(Instructions, ProductsOfFragments) {
 
 __global__ void load_matrices(uint32_t* out) {
   __shared__ __align__(16) uint16_t rows[32][8];
-  const unsigned lane = threadIdx.x;
-  for (unsigned c = 0; c < 8; ++c) rows[lane][c] = static_cast<uint16_t>(lane * 8 + c);
+  const unsigned sequence = threadIdx.x;
+  for (unsigned c = 0; c < 8; ++c) rows[sequence][c] = static_cast<uint16_t>(sequence * 8 + c);
   __syncwarp();
   uint32_t four[4], two[2];
-  ldmatrix_x4(four, rows[lane]);
-  for (int i = 0; i < 4; ++i) out[lane * 12 + i] = four[i];
-  ldmatrix_x4_trans(four, rows[lane]);
-  for (int i = 0; i < 4; ++i) out[lane * 12 + 4 + i] = four[i];
-  ldmatrix_x2(two, rows[lane]);
-  for (int i = 0; i < 2; ++i) out[lane * 12 + 8 + i] = two[i];
-  ldmatrix_x2_trans(two, rows[lane]);
-  for (int i = 0; i < 2; ++i) out[lane * 12 + 10 + i] = two[i];
+  ldmatrix_x4(four, rows[sequence]);
+  for (int i = 0; i < 4; ++i) out[sequence * 12 + i] = four[i];
+  ldmatrix_x4_trans(four, rows[sequence]);
+  for (int i = 0; i < 4; ++i) out[sequence * 12 + 4 + i] = four[i];
+  ldmatrix_x2(two, rows[sequence]);
+  for (int i = 0; i < 2; ++i) out[sequence * 12 + 8 + i] = two[i];
+  ldmatrix_x2_trans(two, rows[sequence]);
+  for (int i = 0; i < 2; ++i) out[sequence * 12 + 10 + i] = two[i];
 }
 
 TEST(Instructions, LoadsOfMatrices) {
   std::vector<uint32_t> out(32 * 12);
   launch(load_matrices, {1, 32}, nullptr, out.data());
   const auto pair = [](uint32_t low, uint32_t high) { return low | high << 16; };
-  for (uint32_t lane = 0; lane < 32; ++lane) {
-    const uint32_t r = lane / 4, t = lane % 4;
-    const uint32_t* mine = &out[lane * 12];
+  for (uint32_t sequence = 0; sequence < 32; ++sequence) {
+    const uint32_t r = sequence / 4, t = sequence % 4;
+    const uint32_t* mine = &out[sequence * 12];
     for (uint32_t i = 0; i < 4; ++i) {
       const uint32_t plain = pair(64 * i + 8 * r + 2 * t, 64 * i + 8 * r + 2 * t + 1);
       const uint32_t turned = pair(64 * i + 16 * t + r, 64 * i + 16 * t + 8 + r);

@@ -29,16 +29,16 @@ Matrix random(int64_t rows, uint64_t seed) {
 }
 
 struct Case {
-  std::vector<int64_t> lanes, sections;
+  std::vector<int64_t> sequences, sections;
   bool causal = false;
   int64_t window = 0;
 };
 
 void expect_right(Backend& backend, const Case& test) {
   int64_t rows = 0;
-  Lanes lanes;
-  for (const int64_t count : test.lanes) {
-    lanes.push_back({count});
+  Sequences sequences;
+  for (const int64_t count : test.sequences) {
+    sequences.push_back({count});
     rows += count;
   }
   const Matrix q = random(rows, 1), k = random(rows, 2), v = random(rows, 3);
@@ -52,10 +52,10 @@ void expect_right(Backend& backend, const Case& test) {
   }
   const AttentionShape shape{kHeads, test.causal, test.window};
   const auto tensor = [&](const Matrix& x) { return on_device(backend, x, DType::kBFloat16); };
-  const Tensor y = attention(tensor(q), tensor(k), tensor(v), shape, lanes,
-                             std::vector<Sections>(lanes.size(), sections));
+  const Tensor y = attention(tensor(q), tensor(k), tensor(v), shape, sequences,
+                             std::vector<Sections>(sequences.size(), sections));
   int64_t begin = 0;
-  for (const int64_t count : test.lanes) {
+  for (const int64_t count : test.sequences) {
     std::vector<int64_t> queries;
     for (int64_t i = 0; i < count; ++i) queries.push_back(i);
     EXPECT_TRUE(is_close(y.row_range(begin, count),

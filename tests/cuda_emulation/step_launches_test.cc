@@ -15,25 +15,26 @@ using cuda_emulation::StreamWork;
 
 class StepLaunches : public testing::Test {
  protected:
-  // Of a step with three lanes of so many frames.
+  // Of a step with three sequences of so many frames.
   StreamWork of_step(const EchoDit& dit, int64_t frames) {
     const KeyValueCache text = dit.encode_text(std::vector<int32_t>{0, 'H', 'i', '.'});
     const float t = 0.5f;
     const Tensor modulation = dit.modulation(std::span(&t, 1));
     const Tensor x = zeros(*backend_, 3 * frames, dit.latent_size(), DType::kFloat32);
-    const std::vector<DitLane> lanes = {{frames, 0, &text}, {frames}, {frames, 0, &text}};
+    const std::vector<DitSequence> sequences = {{frames, 0, &text}, {frames}, {frames, 0, &text}};
     DitSession session(dit);
     const StreamWork before = stream_work();
-    session.forward(x, modulation, lanes);
+    session.forward(x, modulation, sequences);
     const StreamWork after = stream_work();
     return {after.kernels - before.kernels, after.products - before.products,
             after.others - before.others};
   }
-  void expect(std::optional<DType> narrow, uint64_t kernels_of_block, uint64_t products_of_block) {
+  void expect(std::optional<DType> quantized, uint64_t kernels_of_block,
+              uint64_t products_of_block) {
     // Rows like those of real steps: a multiple of 16, and enough for expanded weights.
     constexpr int64_t kFrames = 96;
     const Weights weights = Weights::open(model_.dit);
-    const EchoDit dit({*backend_, DType::kBFloat16, narrow}, weights, false);
+    const EchoDit dit({*backend_, DType::kBFloat16, quantized}, weights, false);
     const StreamWork found = of_step(dit, kFrames);
     const auto blocks = static_cast<uint64_t>(dit.layers());
     // Beside the blocks: x to bfloat16 and in, the last norm and out, and the result's copy.

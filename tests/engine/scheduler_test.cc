@@ -20,16 +20,16 @@ class TestBackend : public ForwardingBackend {
   int64_t batch_width() const override { return 4; }
 
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
-                 const Lanes& lanes, std::span<const Sections> sections,
+                 const Sequences& sequences, std::span<const Sections> sections,
                  const Tensor& out) override {
     // The transformer's own attention is the one with sections.
     if (!sections.empty()) {
-      most_lanes = std::max(most_lanes, lanes.size());
-      for (const Lane& lane : lanes) {
-        if (lane.rows == failing_rows) throw_internal("the device broke");
+      most_sequences = std::max(most_sequences, sequences.size());
+      for (const Sequence& sequence : sequences) {
+        if (sequence.rows == failing_rows) throw_internal("the device broke");
       }
     }
-    ForwardingBackend::attention(q, k, v, shape, lanes, sections, out);
+    ForwardingBackend::attention(q, k, v, shape, sequences, sections, out);
   }
   void guided_step(const Tensor& x, const Tensor& v, const Tensor& v_text, const Tensor& v_speaker,
                    const GuidedStep& step) override {
@@ -54,7 +54,7 @@ class TestBackend : public ForwardingBackend {
 
   int64_t marks = 0, most_ahead = 0;
   mutable int64_t reached = 0;
-  size_t most_lanes = 0;
+  size_t most_sequences = 0;
   int64_t failing_rows = -1;
   int64_t poisoned_rows = -1;
 };
@@ -138,9 +138,9 @@ TEST_F(SchedulerTest, AsksForOneStepWhileTheDeviceIsAtWorkOnTheLast) {
 
 TEST_F(SchedulerTest, ChunksOfOneRequestShareForwardPasses) {
   const std::vector<float> first = alone(1, 6);
-  backend_.most_lanes = 0;
+  backend_.most_sequences = 0;
   const std::vector<float> samples = alone(1, 6, 3);
-  EXPECT_EQ(backend_.most_lanes, 6u);  // three trajectories without a voice, two lanes each
+  EXPECT_EQ(backend_.most_sequences, 6u);  // three trajectories without a voice, two sequences each
   EXPECT_LT(relative_l2(std::span(samples).first(8000), std::span(first).first(8000)),
             kBatchTolerance);
 }
@@ -149,12 +149,12 @@ TEST_F(SchedulerTest, RequestsShareForwardPassesAndKeepTheirResults) {
   std::vector<std::vector<float>> expected;
   for (uint64_t i = 0; i < 6; ++i) expected.push_back(alone(i, 5 + static_cast<int64_t>(i)));
   std::vector<SpeechStream> results;
-  backend_.most_lanes = 0;
+  backend_.most_sequences = 0;
   for (uint64_t i = 0; i < 6; ++i) {
     results.push_back(added(task(i, 5 + static_cast<int64_t>(i))));
   }
   run_all();
-  EXPECT_EQ(backend_.most_lanes, 8u);
+  EXPECT_EQ(backend_.most_sequences, 8u);
   for (uint64_t i = 0; i < 6; ++i) {
     EXPECT_LT(relative_l2(results[i].collect().samples, expected[i]), kBatchTolerance) << i;
   }

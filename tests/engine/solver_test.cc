@@ -15,8 +15,8 @@ constexpr int64_t kRows = 3, kCols = 5;
 using State = std::vector<double>;
 
 // What stands for the model: three smooth fields, with everything, without text, without voice.
-double field(int lane, double x, double t) {
-  switch (lane) {
+double field(int sequence, double x, double t) {
+  switch (sequence) {
     case 0:
       return std::sin(1.3 * x + t) - 0.4 * x;
     case 1:
@@ -96,9 +96,9 @@ class GuidedSolverTest : public ::testing::Test {
     return from_host(*backend_, std::vector<float>(x.begin(), x.end()), kRows, kCols);
   }
 
-  Tensor velocity(int lane, const Tensor& x, double t) {
+  Tensor velocity(int sequence, const Tensor& x, double t) {
     State values;
-    for (const float value : x.to_host()) values.push_back(field(lane, value, t));
+    for (const float value : x.to_host()) values.push_back(field(sequence, value, t));
     return on_device(values);
   }
 

@@ -42,13 +42,13 @@ class TrajectoryTest : public ::testing::Test {
     return p;
   }
 
-  // Lanes of every step, run to the end.
-  std::vector<size_t> lane_counts(const SamplerParameters& p, const Conditions& conditions) {
+  // Sequences of every step, run to the end.
+  std::vector<size_t> sequence_counts(const SamplerParameters& p, const Conditions& conditions) {
     Trajectory trajectory(session_, p, noise_of(0), conditions);
     std::vector<size_t> counts;
     Trajectory* const batch[] = {&trajectory};
     while (!trajectory.finished()) {
-      counts.push_back(trajectory.lanes().size());
+      counts.push_back(trajectory.sequences().size());
       trajectory.apply(velocities(session_, modulations_, batch));
     }
     return counts;
@@ -60,33 +60,33 @@ class TrajectoryTest : public ::testing::Test {
   ModulationCache modulations_{dit_, false};
 };
 
-TEST_F(TrajectoryTest, HasThreeLanesInsideTheGuidanceWindowAndOneOutside) {
-  EXPECT_EQ(lane_counts(parameters(4, 8), {text(9), speaker(16), {}}),
+TEST_F(TrajectoryTest, HasThreeSequencesInsideTheGuidanceWindowAndOneOutside) {
+  EXPECT_EQ(sequence_counts(parameters(4, 8), {text(9), speaker(16), {}}),
             (std::vector<size_t>{3, 3, 1, 1}));  // 0.999 0.749 0.4995 0.25
 }
 
-TEST_F(TrajectoryTest, HasNoSpeakerLaneWithoutAVoice) {
-  EXPECT_EQ(lane_counts(parameters(4, 8), {text(9), nullptr, {}}),
+TEST_F(TrajectoryTest, HasNoSpeakerSequenceWithoutAVoice) {
+  EXPECT_EQ(sequence_counts(parameters(4, 8), {text(9), nullptr, {}}),
             (std::vector<size_t>{2, 2, 1, 1}));
 }
 
-TEST_F(TrajectoryTest, HasNoLaneForAScaleOfZero) {
+TEST_F(TrajectoryTest, HasNoSequenceForAScaleOfZero) {
   SamplerParameters p = parameters(2, 8);
   p.cfg_min_t = 0;
   p.cfg_scale_text = 0;
-  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{2, 2}));
+  EXPECT_EQ(sequence_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{2, 2}));
   p.cfg_scale_speaker = 0;
-  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{1, 1}));
+  EXPECT_EQ(sequence_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{1, 1}));
 }
 
 TEST_F(TrajectoryTest, HasGuidanceInEveryNthEvaluation) {
   SamplerParameters p = parameters(8, 8);
   p.cfg_interval = 3;
-  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}),
+  EXPECT_EQ(sequence_counts(p, {text(9), speaker(16), {}}),
             (std::vector<size_t>{3, 1, 1, 3, 1, 1, 1, 1}));  // guided down to 0.6244
   p.block_sizes = {8, 8};
   p.num_steps = 4;
-  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}),
+  EXPECT_EQ(sequence_counts(p, {text(9), speaker(16), {}}),
             (std::vector<size_t>{3, 1, 1, 1, 3, 1, 1, 1}));
 }
 
@@ -114,7 +114,8 @@ TEST_F(TrajectoryTest, EachBlockHasItsSteps) {
 TEST_F(TrajectoryTest, HeunEvaluatesTwiceButInTheLastStep) {
   SamplerParameters p = parameters(4, 8);
   p.solver = Solver::kHeun;
-  EXPECT_EQ(lane_counts(p, {text(9), speaker(16), {}}), (std::vector<size_t>{3, 3, 3, 3, 1, 1, 1}));
+  EXPECT_EQ(sequence_counts(p, {text(9), speaker(16), {}}),
+            (std::vector<size_t>{3, 3, 3, 3, 1, 1, 1}));
   Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
   Trajectory* const batch[] = {&trajectory};
   std::vector<int64_t> times, steps;
@@ -152,10 +153,10 @@ TEST_F(TrajectoryTest, OfAScaleOfZeroMasksTheRightCondition) {
   SamplerParameters p = parameters(2, 8);
   p.cfg_scale_text = 0;
   Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
-  const std::vector<DitLane> lanes = trajectory.lanes();
-  ASSERT_EQ(lanes.size(), 2u);
-  EXPECT_NE(lanes[1].text, nullptr);
-  EXPECT_EQ(lanes[1].speaker, nullptr);
+  const std::vector<DitSequence> sequences = trajectory.sequences();
+  ASSERT_EQ(sequences.size(), 2u);
+  EXPECT_NE(sequences[1].text, nullptr);
+  EXPECT_EQ(sequences[1].speaker, nullptr);
 }
 
 TEST_F(TrajectoryTest, CountsStepsOverAllBlocks) {
@@ -184,8 +185,8 @@ TEST_F(TrajectoryTest, SpeakerScaleEndsAtItsLimitAndReturnsWithTheNextBlock) {
   Trajectory* const batch[] = {&trajectory};
   std::vector<float> scales;
   while (!trajectory.finished()) {
-    EXPECT_EQ(trajectory.lanes()[0].speaker_scaled_layers, 2);
-    scales.push_back(trajectory.lanes()[0].speaker_scale);
+    EXPECT_EQ(trajectory.sequences()[0].speaker_scaled_layers, 2);
+    scales.push_back(trajectory.sequences()[0].speaker_scale);
     trajectory.apply(velocities(session_, modulations_, batch));
   }
   EXPECT_EQ(scales, (std::vector<float>{1.5f, 1.5f, 1, 1, 1.5f, 1.5f, 1, 1}));
@@ -198,7 +199,7 @@ TEST_F(TrajectoryTest, SpeakerScaleCompoundsOverBlocksThatNeverCrossItsLimit) {
   Trajectory trajectory(session_, p, noise_of(0), {text(9), speaker(16), {}});
   Trajectory* const batch[] = {&trajectory};
   for (const float expected : {1.5f, 2.25f, 3.375f}) {
-    EXPECT_EQ(trajectory.lanes()[0].speaker_scale, expected);
+    EXPECT_EQ(trajectory.sequences()[0].speaker_scale, expected);
     trajectory.apply(velocities(session_, modulations_, batch));
   }
 }
@@ -289,7 +290,8 @@ TEST_F(TrajectoryTest, BatchedIsNearToAlone) {
     const Tensor v = velocities(session_, modulations_, batch);
     int64_t row = 0;
     for (Trajectory* trajectory : batch) {
-      const auto rows = static_cast<int64_t>(trajectory->lanes().size()) * trajectory->x().rows();
+      const auto rows =
+          static_cast<int64_t>(trajectory->sequences().size()) * trajectory->x().rows();
       trajectory->apply(v.row_range(row, rows));
       row += rows;
     }

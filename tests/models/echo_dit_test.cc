@@ -20,8 +20,9 @@ class CountingBackend : public ForwardingBackend {
                                       DType precision) override {
     ++packed[precision];
     // Narrow types are not kept here: what is asked for is the point.
-    const bool narrow = precision == DType::kInt8;
-    return ForwardingBackend::pack(weights, stride, dilation, narrow ? DType::kFloat32 : precision);
+    const bool quantized = precision == DType::kInt8;
+    return ForwardingBackend::pack(weights, stride, dilation,
+                                   quantized ? DType::kFloat32 : precision);
   }
   std::map<DType, int> packed;
 };
@@ -43,7 +44,7 @@ TEST(EchoDit, ReadsTheBlockwisePartWhenItIsUsed) {
   EXPECT_EQ(with.packed[DType::kFloat32], first);
 }
 
-TEST(EchoDit, LargeMatricesAreNarrowAndThoseOfTheLastBlocksAreNot) {
+TEST(EchoDit, LargeMatricesAreQuantizedAndThoseOfTheLastBlocksAreNot) {
   const Weights weights(golden("tiny").file("dit"));
   const int64_t blocks = weights["blocks"].count();
   const int64_t encoder_blocks =

@@ -28,16 +28,19 @@ double inverse_rms(const Matrix& x, int64_t r, int64_t begin, int64_t count, dou
   return 1 / std::sqrt(sum / static_cast<double>(count) + eps);
 }
 
-// f(lane, its row within the lane, row of the whole).
+// f(sequence, its row within the sequence, row of the whole).
 template <class F>
-void for_each_row(const Lanes& lanes, F f) {
+void for_each_row(const Sequences& sequences, F f) {
   int64_t row = 0;
-  for (size_t lane = 0; lane < lanes.size(); ++lane) {
-    for (int64_t r = 0; r < lanes[lane].rows; ++r) f(static_cast<int64_t>(lane), r, row++);
+  for (size_t sequence = 0; sequence < sequences.size(); ++sequence) {
+    for (int64_t r = 0; r < sequences[sequence].rows; ++r)
+      f(static_cast<int64_t>(sequence), r, row++);
   }
 }
 
-int64_t lane_row(const Matrix& values, int64_t lane) { return values.rows == 1 ? 0 : lane; }
+int64_t sequence_row(const Matrix& values, int64_t sequence) {
+  return values.rows == 1 ? 0 : sequence;
+}
 
 }  // namespace
 
@@ -126,12 +129,13 @@ Expected layer_norm(const Matrix& x, const Matrix& weight, const Matrix& bias, d
 }
 
 Expected modulate(const Matrix& x, const Matrix& shift, const Matrix& scale, double eps,
-                  const Lanes& lanes) {
+                  const Sequences& sequences) {
   Expected result{Matrix(x.rows, x.cols), Matrix(x.rows, x.cols)};
-  for_each_row(lanes, [&](int64_t lane, int64_t, int64_t r) {
+  for_each_row(sequences, [&](int64_t sequence, int64_t, int64_t r) {
     const double inverse = inverse_rms(x, r, 0, x.cols, eps);
     for (int64_t c = 0; c < x.cols; ++c) {
-      const double s = scale.at(lane_row(scale, lane), c), b = shift.at(lane_row(shift, lane), c);
+      const double s = scale.at(sequence_row(scale, sequence), c),
+                   b = shift.at(sequence_row(shift, sequence), c);
       result.value.at(r, c) = x.at(r, c) * inverse * (1 + s) + b;
       result.magnitude.at(r, c) = std::abs(x.at(r, c) * inverse) * (1 + std::abs(s)) + std::abs(b);
     }
@@ -153,13 +157,13 @@ Matrix rotary_table(int64_t positions, int64_t head_dim, double theta) {
 }
 
 Expected head_norm_rotary(const Matrix& x, const Matrix& weight, double eps, const Matrix& rotary,
-                          int64_t heads, int64_t rotated_heads, const Lanes& lanes,
+                          int64_t heads, int64_t rotated_heads, const Sequences& sequences,
                           int64_t position_step) {
   Expected result = exact(x);
   const int64_t width = x.cols / heads;
-  for_each_row(lanes, [&](int64_t lane, int64_t within, int64_t r) {
+  for_each_row(sequences, [&](int64_t sequence, int64_t within, int64_t r) {
     const int64_t position =
-        lanes[static_cast<size_t>(lane)].first_position + within * position_step;
+        sequences[static_cast<size_t>(sequence)].first_position + within * position_step;
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t begin = h * width;
       const double inverse = weight.values.empty() ? 1 : inverse_rms(x, r, begin, width, eps);
@@ -253,11 +257,12 @@ double snake(double x, double alpha) {
   return x + sine * sine / (alpha + 1e-9);
 }
 
-Expected add_gated(const Matrix& x, const Matrix& gate, const Lanes& lanes, const Matrix& to) {
+Expected add_gated(const Matrix& x, const Matrix& gate, const Sequences& sequences,
+                   const Matrix& to) {
   Expected result = exact(to);
-  for_each_row(lanes, [&](int64_t lane, int64_t, int64_t r) {
+  for_each_row(sequences, [&](int64_t sequence, int64_t, int64_t r) {
     for (int64_t c = 0; c < x.cols; ++c) {
-      const double term = gate.at(lane_row(gate, lane), c) * x.at(r, c);
+      const double term = gate.at(sequence_row(gate, sequence), c) * x.at(r, c);
       result.value.at(r, c) += term;
       result.magnitude.at(r, c) += std::abs(term);
     }

@@ -20,18 +20,18 @@ Expected sum(const Expected& a, const Matrix& b);
 Expected rms_norm(const Matrix& x, const Matrix& weight, double eps);
 Expected layer_norm(const Matrix& x, const Matrix& weight, const Matrix& bias, double eps);
 Expected modulate(const Matrix& x, const Matrix& shift, const Matrix& scale, double eps,
-                  const Lanes& lanes);
+                  const Sequences& sequences);
 // The table that rotary_table() must give.
 Matrix rotary_table(int64_t positions, int64_t head_dim, double theta);
 Expected head_norm_rotary(const Matrix& x, const Matrix& weight, double eps, const Matrix& rotary,
-                          int64_t heads, int64_t rotated_heads, const Lanes& lanes,
+                          int64_t heads, int64_t rotated_heads, const Sequences& sequences,
                           int64_t position_step);
 
 struct KeyValues {
   Matrix k, v;
   double scale = 1;
 };
-// Of one lane. Only the rows `queries` of q are computed; the result has a row for each. The
+// Of one sequence. Only the rows `queries` of q are computed; the result has a row for each. The
 // softmax's results may be rounded to `dtype` before they multiply v. Magnitudes are for kSumUnits.
 Expected attention(const Matrix& q, const Matrix& k, const Matrix& v, const AttentionShape& shape,
                    const std::vector<KeyValues>& sections, const std::vector<int64_t>& queries,
@@ -51,8 +51,9 @@ Expected map(const Matrix& x, F f, G condition) {
   }
   return result;
 }
-// to + gate * x, gate (1, C) or a row for each lane.
-Expected add_gated(const Matrix& x, const Matrix& gate, const Lanes& lanes, const Matrix& to);
+// to + gate * x, gate (1, C) or a row for each sequence.
+Expected add_gated(const Matrix& x, const Matrix& gate, const Sequences& sequences,
+                   const Matrix& to);
 
 Expected guided_step(const Matrix& x, const Matrix& v, const Matrix& v_text,
                      const Matrix& v_speaker, const GuidedStep& step);

@@ -15,15 +15,15 @@ class Attention : public BackendTest {
 };
 ECHO_ON_EVERY_BACKEND(Attention);
 
-// Lanes, sections and widths of one call. Section lengths are given for each lane.
+// Sequences, sections and widths of one call. Section lengths are given for each sequence.
 struct Case {
   const char* name;
   int64_t heads, width;
-  Lanes lanes;
+  Sequences sequences;
   std::vector<std::vector<int64_t>> sections;
   bool causal = false;
   int64_t window = 0;
-  int64_t earlier = 0;  // keys before the only lane's own
+  int64_t earlier = 0;  // keys before the only sequence's own
 };
 
 // most_heads: the others would repeat the same.
@@ -47,7 +47,7 @@ std::vector<Case> cases(int64_t most_heads) {
       {"window after few others", 2, 64, {{20}}, {{3}}, true, 128, 1},
       {"all after others", 1, 16, {{9}}, {{4}}, false, 0, 5},
       {"blockwise", 16, 128, {{64, 128}}, {{32, 122, 54}}},
-      {"twelve lanes",
+      {"twelve sequences",
        2,
        64,
        {{3}, {1}, {4}, {1}, {5}, {9}, {2}, {6}, {0}, {5}, {3}, {1}},
@@ -58,28 +58,28 @@ std::vector<Case> cases(int64_t most_heads) {
 }
 
 // Speaker scales multiply both keys and values; 1 and others in turn.
-float section_scale(size_t lane, size_t index) {
+float section_scale(size_t sequence, size_t index) {
   constexpr float kScales[] = {1.0f, 1.5f, 0.25f};
-  return kScales[(lane + index) % 3];
+  return kScales[(sequence + index) % 3];
 }
 
 // q, k, v and the sections of a case in host memory.
 struct Inputs {
   Inputs(const Case& test, DType dtype) {
     int64_t rows = 0;
-    for (const Lane& lane : test.lanes) rows += lane.rows;
+    for (const Sequence& sequence : test.sequences) rows += sequence.rows;
     const int64_t cols = test.heads * test.width;
     // Normalised queries and keys of a model are about this size: scores up to 10.
     q = random_matrix(rows, cols, 1, 2, dtype);
     k = random_matrix(rows + test.earlier, cols, 2, 2, dtype);
     v = random_matrix(rows + test.earlier, cols, 3, 3, dtype);
-    for (size_t lane = 0; lane < test.sections.size(); ++lane) {
+    for (size_t sequence = 0; sequence < test.sections.size(); ++sequence) {
       sections.emplace_back();
-      for (size_t i = 0; i < test.sections[lane].size(); ++i) {
-        const int64_t keys = test.sections[lane][i];
-        sections.back().push_back({random_matrix(keys, cols, 10 * lane + i + 4, 2, dtype),
-                                   random_matrix(keys, cols, 10 * lane + i + 5, 3, dtype),
-                                   section_scale(lane, i)});
+      for (size_t i = 0; i < test.sections[sequence].size(); ++i) {
+        const int64_t keys = test.sections[sequence][i];
+        sections.back().push_back({random_matrix(keys, cols, 10 * sequence + i + 4, 2, dtype),
+                                   random_matrix(keys, cols, 10 * sequence + i + 5, 3, dtype),
+                                   section_scale(sequence, i)});
       }
     }
   }
@@ -89,9 +89,9 @@ struct Inputs {
 
 std::vector<Sections> on_device(Backend& backend, const Inputs& inputs, DType dtype) {
   std::vector<Sections> result;
-  for (const auto& lane : inputs.sections) {
+  for (const auto& sequence : inputs.sections) {
     result.emplace_back();
-    for (const reference::KeyValues& section : lane) {
+    for (const reference::KeyValues& section : sequence) {
       result.back().push_back({*Placed(backend, section.k, dtype, Layout::kColumns),
                                *Placed(backend, section.v, dtype),
                                static_cast<float>(section.scale)});
@@ -100,7 +100,7 @@ std::vector<Sections> on_device(Backend& backend, const Inputs& inputs, DType dt
   return result;
 }
 
-// Every row of small lanes; of large ones the first, the last and some around the edges of
+// Every row of small sequences; of large ones the first, the last and some around the edges of
 // blocks and windows.
 std::vector<int64_t> queries_to_check(int64_t rows) {
   std::vector<int64_t> queries;
@@ -111,7 +111,7 @@ std::vector<int64_t> queries_to_check(int64_t rows) {
   return queries;
 }
 
-TEST_P(Attention, OverLanesAndSections) {
+TEST_P(Attention, OverSequencesAndSections) {
   for (const Case& test : cases(most_heads())) {
     for (const DType dtype : matrix_types()) {
       SCOPED_TRACE(std::string(test.name) + ", " + std::string(dtype_name(dtype)));
@@ -120,17 +120,18 @@ TEST_P(Attention, OverLanesAndSections) {
           v(backend(), inputs.v, dtype, Layout::kColumns);
       const AttentionShape shape{test.heads, test.causal, test.window};
       const Tensor y =
-          attention(*q, *k, *v, shape, test.lanes, on_device(backend(), inputs, dtype));
+          attention(*q, *k, *v, shape, test.sequences, on_device(backend(), inputs, dtype));
       ASSERT_EQ(y.rows(), inputs.q.rows);
       const Matrix all = host(y);
       int64_t begin = 0;
-      for (size_t lane = 0; lane < test.lanes.size(); ++lane) {
-        const int64_t rows = test.lanes[lane].rows;
+      for (size_t sequence = 0; sequence < test.sequences.size(); ++sequence) {
+        const int64_t rows = test.sequences[sequence].rows;
         const std::vector<int64_t> queries = queries_to_check(rows);
         const Expected expected = reference::attention(
             inputs.q.row_range(begin, rows), inputs.k.row_range(begin, rows + test.earlier),
             inputs.v.row_range(begin, rows + test.earlier), shape,
-            inputs.sections.empty() ? std::vector<reference::KeyValues>() : inputs.sections[lane],
+            inputs.sections.empty() ? std::vector<reference::KeyValues>()
+                                    : inputs.sections[sequence],
             queries, dtype);
         Matrix found(static_cast<int64_t>(queries.size()), all.cols);
         for (size_t i = 0; i < queries.size(); ++i) {
@@ -138,14 +139,14 @@ TEST_P(Attention, OverLanesAndSections) {
             found.at(static_cast<int64_t>(i), c) = all.at(begin + queries[i], c);
           }
         }
-        EXPECT_TRUE(is_close(found, dtype, expected, kSumUnits)) << "lane " << lane;
+        EXPECT_TRUE(is_close(found, dtype, expected, kSumUnits)) << "sequence " << sequence;
         begin += rows;
       }
     }
   }
 }
 
-TEST_P(Attention, ALaneAloneGivesTheSameBitsAsAmongOthers) {
+TEST_P(Attention, ASequenceAloneGivesTheSameBitsAsAmongOthers) {
   for (const Case& test : cases(most_heads())) {
     for (const DType dtype : matrix_types()) {
       SCOPED_TRACE(std::string(test.name) + ", " + std::string(dtype_name(dtype)));
@@ -154,17 +155,17 @@ TEST_P(Attention, ALaneAloneGivesTheSameBitsAsAmongOthers) {
                    v = *Placed(backend(), inputs.v, dtype);
       const std::vector<Sections> sections = on_device(backend(), inputs, dtype);
       const AttentionShape shape{test.heads, test.causal, test.window};
-      const Tensor together = attention(q, k, v, shape, test.lanes, sections);
-      EXPECT_TRUE(same_bits(together, attention(q, k, v, shape, test.lanes, sections)));
+      const Tensor together = attention(q, k, v, shape, test.sequences, sections);
+      EXPECT_TRUE(same_bits(together, attention(q, k, v, shape, test.sequences, sections)));
       int64_t begin = 0;
-      for (size_t lane = 0; lane < test.lanes.size(); ++lane) {
-        const int64_t rows = test.lanes[lane].rows;
+      for (size_t sequence = 0; sequence < test.sequences.size(); ++sequence) {
+        const int64_t rows = test.sequences[sequence].rows;
         const auto mine =
-            sections.empty() ? std::vector<Sections>() : std::vector<Sections>{sections[lane]};
-        const Tensor alone =
-            attention(q.row_range(begin, rows), k.row_range(begin, rows + test.earlier),
-                      v.row_range(begin, rows + test.earlier), shape, {test.lanes[lane]}, mine);
-        EXPECT_TRUE(same_bits(alone, together.row_range(begin, rows))) << "lane " << lane;
+            sections.empty() ? std::vector<Sections>() : std::vector<Sections>{sections[sequence]};
+        const Tensor alone = attention(
+            q.row_range(begin, rows), k.row_range(begin, rows + test.earlier),
+            v.row_range(begin, rows + test.earlier), shape, {test.sequences[sequence]}, mine);
+        EXPECT_TRUE(same_bits(alone, together.row_range(begin, rows))) << "sequence " << sequence;
         begin += rows;
       }
     }

@@ -1,5 +1,5 @@
 // The same call gives the same bits: again, after other calls, over memory that was used before,
-// for a lane alone or among others, and wherever a tensor lies.
+// for a sequence alone or among others, and wherever a tensor lies.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,8 +26,8 @@ class Determinism : public BackendTest {
 };
 ECHO_ON_EVERY_BACKEND(Determinism);
 
-// An operation on the rows x (N, 256) of one lane; `lanes` stacked as x's rows.
-using Operation = std::function<Tensor(const Tensor& x, const Lanes& lanes)>;
+// An operation on the rows x (N, 256) of one sequence; `sequences` stacked as x's rows.
+using Operation = std::function<Tensor(const Tensor& x, const Sequences& sequences)>;
 using Operations = std::vector<std::pair<const char*, Operation>>;
 
 // All operations whose result for a row depends on this row only.
@@ -43,40 +43,44 @@ Operations row_operations(Backend& backend, DType dtype) {
     return result;
   };
   Operations operations = {
-      {"rms_norm", [=](const Tensor& x, const Lanes&) { return rms_norm(x, row, 1e-5f, dtype); }},
+      {"rms_norm",
+       [=](const Tensor& x, const Sequences&) { return rms_norm(x, row, 1e-5f, dtype); }},
       {"layer_norm",
-       [=](const Tensor& x, const Lanes&) { return layer_norm(x, row, bias, 1e-5f, dtype); }},
-      {"modulate", [=](const Tensor& x,
-                       const Lanes& lanes) { return modulate(x, row, bias, 1e-5f, lanes, dtype); }},
-      {"silu", [=](const Tensor& x, const Lanes&) { return silu(x, dtype); }},
-      {"gelu", [=](const Tensor& x, const Lanes&) { return gelu(x, dtype); }},
-      {"tanh", [](const Tensor& x, const Lanes&) { return tanh(x); }},
-      {"silu_mul", [](const Tensor& x, const Lanes&) { return silu_mul(x, x); }},
-      {"snake", [=](const Tensor& x, const Lanes&) { return snake(x, row, dtype); }},
+       [=](const Tensor& x, const Sequences&) { return layer_norm(x, row, bias, 1e-5f, dtype); }},
+      {"modulate",
+       [=](const Tensor& x, const Sequences& sequences) {
+         return modulate(x, row, bias, 1e-5f, sequences, dtype);
+       }},
+      {"silu", [=](const Tensor& x, const Sequences&) { return silu(x, dtype); }},
+      {"gelu", [=](const Tensor& x, const Sequences&) { return gelu(x, dtype); }},
+      {"tanh", [](const Tensor& x, const Sequences&) { return tanh(x); }},
+      {"silu_mul", [](const Tensor& x, const Sequences&) { return silu_mul(x, x); }},
+      {"snake", [=](const Tensor& x, const Sequences&) { return snake(x, row, dtype); }},
       {"head_norm_rotary",
-       [=](const Tensor& x, const Lanes& lanes) {
+       [=](const Tensor& x, const Sequences& sequences) {
          const Tensor y = copied(x);
-         head_norm_rotary(y, heads, 1e-5f, angles, 4, 2, lanes);
+         head_norm_rotary(y, heads, 1e-5f, angles, 4, 2, sequences);
          return y;
        }},
       {"sigmoid_mul",
-       [=](const Tensor& x, const Lanes&) {
+       [=](const Tensor& x, const Sequences&) {
          const Tensor y = copied(x);
          sigmoid_mul(y, x);
          return y;
        }},
       {"add_gated",
-       [=](const Tensor& x, const Lanes& lanes) {
+       [=](const Tensor& x, const Sequences& sequences) {
          const Tensor y = copied(x);
-         add_gated(x, row, lanes, y);
+         add_gated(x, row, sequences, y);
          return y;
        }},
-      {"cast", [=](const Tensor& x, const Lanes&) { return cast(x, dtype); }},
+      {"cast", [=](const Tensor& x, const Sequences&) { return cast(x, dtype); }},
   };
   if (dtype == DType::kFloat32) {
-    operations.push_back(
-        {"nearest_rows", [=](const Tensor& x, const Lanes&) { return nearest_rows(x, table); }});
-    operations.push_back({"guided_step", [=](const Tensor& x, const Lanes&) {
+    operations.push_back({"nearest_rows", [=](const Tensor& x, const Sequences&) {
+                            return nearest_rows(x, table);
+                          }});
+    operations.push_back({"guided_step", [=](const Tensor& x, const Sequences&) {
                             const Tensor y = copied(x);
                             guided_step(y, x, x, x, {0.7f, 0.6f, 3, 8, true, 1.2f, 3});
                             return y;
@@ -109,10 +113,10 @@ TEST_P(Determinism, ARowDependsOnNothingButItself) {
   }
 }
 
-TEST_P(Determinism, ALaneAloneGivesTheSameBitsAsAmongOthers) {
-  const Lanes lanes = {{3, 1},   {1, 9}, {400, 4}, {1, 5}, {5, 0}, {0, 0},
-                       {100, 6}, {2, 2}, {6, 8},   {5, 3}, {3, 3}, {74, 1}};
-  const int64_t count = static_cast<int64_t>(lanes.size());
+TEST_P(Determinism, ASequenceAloneGivesTheSameBitsAsAmongOthers) {
+  const Sequences sequences = {{3, 1},   {1, 9}, {400, 4}, {1, 5}, {5, 0}, {0, 0},
+                               {100, 6}, {2, 2}, {6, 8},   {5, 3}, {3, 3}, {74, 1}};
+  const int64_t count = static_cast<int64_t>(sequences.size());
   const Tensor shift = on_device(backend(), random_matrix(count, 256, 2)),
                factor = on_device(backend(), random_matrix(count, 256, 3));
   const Tensor angles = rotary_table(backend(), 3000, 64, 10000, false);
@@ -120,26 +124,26 @@ TEST_P(Determinism, ALaneAloneGivesTheSameBitsAsAmongOthers) {
   for (const DType dtype : kFloatTypes) {
     const Matrix values = random_matrix(600, 256, 1, 5, dtype);
     const Tensor x = on_device(backend(), values, dtype);
-    const Tensor modulated = modulate(x, shift, factor, 1e-5f, lanes, dtype);
+    const Tensor modulated = modulate(x, shift, factor, 1e-5f, sequences, dtype);
     const Tensor gated = on_device(backend(), values, dtype),
                  turned = on_device(backend(), values, dtype);
-    add_gated(x, shift, lanes, gated);
-    head_norm_rotary(turned, heads, 1e-5f, angles, 4, 4, lanes);
+    add_gated(x, shift, sequences, gated);
+    head_norm_rotary(turned, heads, 1e-5f, angles, 4, 4, sequences);
     int64_t begin = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const Lane lane = lanes[static_cast<size_t>(i)];
-      const Tensor mine = x.row_range(begin, lane.rows);
+      const Sequence sequence = sequences[static_cast<size_t>(i)];
+      const Tensor mine = x.row_range(begin, sequence.rows);
       EXPECT_TRUE(same_bits(
-          modulated.row_range(begin, lane.rows),
-          modulate(mine, shift.row_range(i, 1), factor.row_range(i, 1), 1e-5f, {lane}, dtype)));
-      const Matrix rows = values.row_range(begin, lane.rows);
+          modulated.row_range(begin, sequence.rows),
+          modulate(mine, shift.row_range(i, 1), factor.row_range(i, 1), 1e-5f, {sequence}, dtype)));
+      const Matrix rows = values.row_range(begin, sequence.rows);
       const Tensor alone = on_device(backend(), rows, dtype),
                    turned_alone = on_device(backend(), rows, dtype);
-      add_gated(mine, shift.row_range(i, 1), {lane}, alone);
-      EXPECT_TRUE(same_bits(gated.row_range(begin, lane.rows), alone));
-      head_norm_rotary(turned_alone, heads, 1e-5f, angles, 4, 4, {lane});
-      EXPECT_TRUE(same_bits(turned.row_range(begin, lane.rows), turned_alone));
-      begin += lane.rows;
+      add_gated(mine, shift.row_range(i, 1), {sequence}, alone);
+      EXPECT_TRUE(same_bits(gated.row_range(begin, sequence.rows), alone));
+      head_norm_rotary(turned_alone, heads, 1e-5f, angles, 4, 4, {sequence});
+      EXPECT_TRUE(same_bits(turned.row_range(begin, sequence.rows), turned_alone));
+      begin += sequence.rows;
     }
   }
 }

@@ -156,10 +156,10 @@ TEST_P(ElementwiseOps, SnakeWithAlphaZeroIsTheIdentity) {
 }
 
 TEST_P(ElementwiseOps, AddAndAddGated) {
-  const std::vector<Lanes> all_lanes = {
+  const std::vector<Sequences> all_sequences = {
       {{40}}, {{13}, {0}, {27}}, {{3}, {1}, {4}, {1}, {5}, {9}, {2}, {6}, {0}, {5}, {3}, {1}}};
-  for (const Lanes& lanes : all_lanes) {
-    const int64_t count = static_cast<int64_t>(lanes.size());
+  for (const Sequences& sequences : all_sequences) {
+    const int64_t count = static_cast<int64_t>(sequences.size());
     for (const int64_t cols : {1, 7, 80, 2048}) {
       for (const DType in : kFloatTypes) {
         for (const DType out : kFloatTypes) {
@@ -171,11 +171,11 @@ TEST_P(ElementwiseOps, AddAndAddGated) {
             const Placed input(backend(), x, in, layout),
                 gates(backend(), gate, DType::kFloat32, layout);
             const Placed gated(backend(), to, out, layout), plain(backend(), to, out, layout);
-            add_gated(*input, *gates, lanes, *gated);
-            EXPECT_TRUE(is_close(*gated, reference::add_gated(x, gate, lanes, to), kAddUnits));
+            add_gated(*input, *gates, sequences, *gated);
+            EXPECT_TRUE(is_close(*gated, reference::add_gated(x, gate, sequences, to), kAddUnits));
             add(*input, *plain);
-            EXPECT_TRUE(is_close(*plain, reference::add_gated(x, Matrix(1, cols, 1.0), lanes, to),
-                                 kAddUnits));
+            EXPECT_TRUE(is_close(
+                *plain, reference::add_gated(x, Matrix(1, cols, 1.0), sequences, to), kAddUnits));
             EXPECT_TRUE(gated.surroundings_intact() && plain.surroundings_intact());
           }
         }

@@ -88,15 +88,15 @@ TEST_P(NormOps, LayerNorm) {
   }
 }
 
-const std::vector<Lanes> kLanes = {
+const std::vector<Sequences> kLanes = {
     {{40}},
     {{13}, {0}, {27}},
     {{3}, {1}, {4}, {1}, {5}, {9}, {2}, {6}, {0}, {5}, {3}, {1}},
 };
 
-TEST_P(NormOps, ModulateTakesEachLanesShiftAndScale) {
-  for (const Lanes& lanes : kLanes) {
-    const int64_t count = static_cast<int64_t>(lanes.size());
+TEST_P(NormOps, ModulateTakesEachSequencesShiftAndScale) {
+  for (const Sequences& sequences : kLanes) {
+    const int64_t count = static_cast<int64_t>(sequences.size());
     for (const int64_t cols : {1, 7, 129, 2048}) {
       for (const DType in : kFloatTypes) {
         for (const DType out : kFloatTypes) {
@@ -108,9 +108,10 @@ TEST_P(NormOps, ModulateTakesEachLanesShiftAndScale) {
             const Placed input(backend(), x, in, layout);
             const Placed shifts(backend(), shift, DType::kFloat32, layout);
             const Placed scales(backend(), factor, DType::kFloat32, layout);
-            EXPECT_TRUE(is_close(modulate(*input, *shifts, *scales, 1e-5f, lanes, out),
-                                 reference::modulate(x, shift, factor, 1e-5f, lanes), kNormUnits))
-                << cols << " columns, " << rows << " of " << count << " lanes";
+            EXPECT_TRUE(is_close(modulate(*input, *shifts, *scales, 1e-5f, sequences, out),
+                                 reference::modulate(x, shift, factor, 1e-5f, sequences),
+                                 kNormUnits))
+                << cols << " columns, " << rows << " of " << count << " sequences";
           }
         }
       }
@@ -125,7 +126,7 @@ struct HeadCase {
 };
 
 TEST_P(NormOps, HeadNormAndRotaryInPlace) {
-  const Lanes lanes = {{13, 5}, {0, 0}, {1, 0}, {26, 200}};
+  const Sequences sequences = {{13, 5}, {0, 0}, {1, 0}, {26, 200}};
   for (const HeadCase& test :
        {HeadCase{16, 128, 8, true, 1}, HeadCase{16, 128, 16, true, 1},
         HeadCase{10, 128, 0, true, 1}, HeadCase{16, 64, 16, false, 1}, HeadCase{2, 128, 1, true, 4},
@@ -140,9 +141,9 @@ TEST_P(NormOps, HeadNormAndRotaryInPlace) {
         const Placed placed(backend(), x, dtype, layout);
         head_norm_rotary(*placed, test.norm ? on_device(backend(), weight) : Tensor(), 1e-5f,
                          test.rotated > 0 ? on_device(backend(), table) : Tensor(), test.heads,
-                         test.rotated, lanes, test.step);
+                         test.rotated, sequences, test.step);
         const Expected expected = reference::head_norm_rotary(x, weight, 1e-5f, table, test.heads,
-                                                              test.rotated, lanes, test.step);
+                                                              test.rotated, sequences, test.step);
         EXPECT_TRUE(is_close(*placed, expected, kNormUnits))
             << test.heads << " heads of " << test.width << ", " << test.rotated << " rotated";
         EXPECT_TRUE(placed.surroundings_intact());

@@ -34,7 +34,7 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
   const Tensor ids = from_host(backend(), std::vector<int32_t>{0, 1});
   const auto matrix = weights(8, 6), convolution = weights(8, 6, 3), strided = weights(8, 6, 1, 2);
   const auto dilated = weights(8, 6, 3, 1, 2);
-  const Lanes one = {{4}}, two = {{2}, {2}}, short_lanes = {{3}}, negative = {{-1}, {5}};
+  const Sequences one = {{4}}, two = {{2}, {2}}, short_sequences = {{3}}, negative = {{-1}, {5}};
   const Tensor rotary = make(4, 6), keys = make(5, 6);
   const AttentionShape shape{2};
   const Sections wrong_width = {{make(3, 8), make(3, 8)}}, wrong_rows = {{make(3, 6), make(2, 6)}};
@@ -72,7 +72,7 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
       {"modulate", {a, "(1, 8)"}, [&] { modulate(x, row6, row8, 0, one, f32); }},
       {"modulate", {"(2, 6)", "(1, 6)"}, [&] { modulate(x, rows2, row6, 0, two, f32); }},
       {"modulate", {a, "(2, 6)"}, [&] { modulate(x, rows2, rows2, 0, one, f32); }},
-      {"modulate", {"3 rows", a}, [&] { modulate(x, row6, row6, 0, short_lanes, f32); }},
+      {"modulate", {"3 rows", a}, [&] { modulate(x, row6, row6, 0, short_sequences, f32); }},
       {"modulate", {a}, [&] { modulate(x, row6, row6, 0, negative, f32); }},
       {"head_norm_rotary", {a, "(2, 6)"}, [&] { head_norm_rotary(x, rows2, 0, none, 2, 0, one); }},
       {"head_norm_rotary", {a, "(4, 6)"}, [&] { head_norm_rotary(x, none, 0, rotary, 2, 1, one); }},
@@ -97,9 +97,9 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
       {"attention", {a, b}, [&] { attention(x, x, wide, shape, one); }},
       {"attention", {a, "bfloat16"}, [&] { attention(x, half, half, shape, one); }},
       {"attention", {a}, [&] { attention(x, x, x, {4}, one); }},
-      {"attention", {"3 rows", a}, [&] { attention(x, x, x, shape, short_lanes); }},
+      {"attention", {"3 rows", a}, [&] { attention(x, x, x, shape, short_sequences); }},
       {"attention",
-       {"1 section lists for 2 lanes"},
+       {"1 section lists for 2 sequences"},
        [&] { attention(x, x, x, shape, two, std::vector<Sections>{{}}); }},
       {"attention",
        {a, "(3, 8)"},
@@ -121,7 +121,7 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
       {"add", {a, b}, [&] { add(x, wide); }},
       {"add_gated", {a, b}, [&] { add_gated(x, row6, one, wide); }},
       {"add_gated", {a, "(1, 8)"}, [&] { add_gated(x, row8, one, x); }},
-      {"add_gated", {"3 rows", a}, [&] { add_gated(x, row6, short_lanes, x); }},
+      {"add_gated", {"3 rows", a}, [&] { add_gated(x, row6, short_sequences, x); }},
       {"scale", {"(2, 1) int32"}, [&] { scale(ids, 2); }},
       {"gather_rows", {a, b}, [&] { gather_rows(x, wide); }},
       {"gather_rows", {a, "(4, 1) float32"}, [&] { gather_rows(x, make(4, 1)); }},
@@ -148,18 +148,18 @@ TEST_P(ShapeCheck, MismatchesNameTheOperationAndBothShapes) {
 
 TEST_P(ShapeCheck, EmptyTensorsAreFine) {
   const Tensor x = make(0, 6), row = make(1, 6), none;
-  const Lanes lanes = {{0}, {0}};
+  const Sequences sequences = {{0}, {0}};
   EXPECT_EQ(linear(x, *weights(8, 6), none, DType::kFloat32).cols(), 8);
   EXPECT_EQ(rms_norm(x, row, 0, DType::kBFloat16).dtype(), DType::kBFloat16);
   EXPECT_EQ(layer_norm(x, row, row, 0, DType::kFloat32).rows(), 0);
-  EXPECT_EQ(modulate(x, row, row, 0, lanes, DType::kFloat32).rows(), 0);
-  EXPECT_EQ(attention(x, x, x, {2}, lanes).rows(), 0);
+  EXPECT_EQ(modulate(x, row, row, 0, sequences, DType::kFloat32).rows(), 0);
+  EXPECT_EQ(attention(x, x, x, {2}, sequences).rows(), 0);
   EXPECT_EQ(silu_mul(x, x).cols(), 6);
   EXPECT_EQ(gather_rows(make(3, 6), from_host(backend(), std::span<const int32_t>())).rows(), 0);
   EXPECT_EQ(nearest_rows(x, make(2, 6)).rows(), 0);
-  head_norm_rotary(x, none, 0, none, 2, 0, lanes);
+  head_norm_rotary(x, none, 0, none, 2, 0, sequences);
   linear_add(x, *weights(6, 6), none, x);
-  add_gated(x, row, lanes, x);
+  add_gated(x, row, sequences, x);
   sigmoid_mul(x, x);
   snake(x, row, x);
   add(x, x);

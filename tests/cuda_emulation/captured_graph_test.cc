@@ -1,5 +1,5 @@
 // Recorded work gives what the work itself gives, and touches nothing else.
-#include "cuda/graph_repeater.h"
+#include "cuda/captured_graph.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 namespace echo {
 namespace {
 
-class GraphRepeaterTest : public testing::Test {
+class CapturedGraphTest : public testing::Test {
  protected:
   // Some operations that need memory between them.
-  Repeater::Work layer(int& calls, float factor) {
+  RepeatedWork::Work layer(int& calls, float factor) {
     return [this, &calls, factor](std::span<const Tensor> inputs) {
       ++calls;
       const Tensor y = silu(linear(inputs[0], *weights_, {}, DType::kFloat32), DType::kFloat32);
@@ -34,28 +34,28 @@ class GraphRepeaterTest : public testing::Test {
   }
 
   std::unique_ptr<Backend> backend_ = cuda::make_cuda_backend({});
-  std::unique_ptr<Repeater> repeater_ = backend_->make_repeater();
+  std::unique_ptr<RepeatedWork> repeated_work_ = backend_->make_repeated_work();
   std::vector<float> matrix_ = random_matrix(40, 24, 1).floats();
   std::shared_ptr<PackedWeights> weights_ =
       backend_->pack({matrix_.data(), DType::kFloat32, 40, 24}, 1, 1, DType::kFloat32);
 };
 
-TEST_F(GraphRepeaterTest, WorkIsDoneTwiceAndThenRepeated) {
+TEST_F(CapturedGraphTest, WorkIsDoneTwiceAndThenRepeated) {
   int calls = 0;
   for (uint64_t i = 0; i < 6; ++i) {
     const std::vector<Tensor> in = inputs(i);
-    EXPECT_EQ(repeater_->run({7}, in, layer(calls, 2)).to_host(), expected(in, 2)) << i;
+    EXPECT_EQ(repeated_work_->run({7}, in, layer(calls, 2)).to_host(), expected(in, 2)) << i;
   }
   EXPECT_EQ(calls, 2);
 }
 
-TEST_F(GraphRepeaterTest, KeysAndShapesAreApart) {
+TEST_F(CapturedGraphTest, KeysAndShapesAreApart) {
   int twice = 0, thrice = 0, longer = 0;
   for (uint64_t i = 0; i < 5; ++i) {
     const std::vector<Tensor> a = inputs(i), b = inputs(i + 20), c = inputs(i + 40, 15);
-    const Tensor first = repeater_->run({1, 2}, a, layer(twice, 2));
-    const Tensor second = repeater_->run({1, 3}, b, layer(thrice, 3));
-    const Tensor third = repeater_->run({1, 2}, c, layer(longer, 2));
+    const Tensor first = repeated_work_->run({1, 2}, a, layer(twice, 2));
+    const Tensor second = repeated_work_->run({1, 3}, b, layer(thrice, 3));
+    const Tensor third = repeated_work_->run({1, 2}, c, layer(longer, 2));
     // Read after all have run: results outlive the memory that recordings share.
     EXPECT_EQ(first.to_host(), expected(a, 2));
     EXPECT_EQ(second.to_host(), expected(b, 3));
@@ -66,9 +66,9 @@ TEST_F(GraphRepeaterTest, KeysAndShapesAreApart) {
   EXPECT_EQ(longer, 2);
 }
 
-TEST_F(GraphRepeaterTest, RepeatedWorkWritesToNoOtherMemory) {
+TEST_F(CapturedGraphTest, RepeatedWorkWritesToNoOtherMemory) {
   int calls = 0;
-  for (uint64_t i = 0; i < 3; ++i) repeater_->run({1}, inputs(i), layer(calls, 2));
+  for (uint64_t i = 0; i < 3; ++i) repeated_work_->run({1}, inputs(i), layer(calls, 2));
   // Whatever is free now may be taken.
   std::vector<Tensor> others;
   for (int i = 0; i < 40; ++i) {
@@ -77,7 +77,7 @@ TEST_F(GraphRepeaterTest, RepeatedWorkWritesToNoOtherMemory) {
   for (uint64_t i = 3; i < 6; ++i) {
     const std::vector<Tensor> in = inputs(i);
     const std::vector<float> right = expected(in, 2);
-    EXPECT_EQ(repeater_->run({1}, in, layer(calls, 2)).to_host(), right);
+    EXPECT_EQ(repeated_work_->run({1}, in, layer(calls, 2)).to_host(), right);
   }
   for (int i = 0; i < 40; ++i) {
     for (const float value : others[static_cast<size_t>(i)].to_host()) {
@@ -86,27 +86,27 @@ TEST_F(GraphRepeaterTest, RepeatedWorkWritesToNoOtherMemory) {
   }
 }
 
-TEST_F(GraphRepeaterTest, MemoryStaysFlat) {
+TEST_F(CapturedGraphTest, MemoryStaysFlat) {
   int calls = 0;
-  for (uint64_t i = 0; i < 4; ++i) repeater_->run({i % 2}, inputs(i), layer(calls, 2));
+  for (uint64_t i = 0; i < 4; ++i) repeated_work_->run({i % 2}, inputs(i), layer(calls, 2));
   const MemoryUse before = backend_->memory();
-  for (uint64_t i = 0; i < 50; ++i) repeater_->run({i % 2}, inputs(i), layer(calls, 2));
+  for (uint64_t i = 0; i < 50; ++i) repeated_work_->run({i % 2}, inputs(i), layer(calls, 2));
   EXPECT_EQ(backend_->memory().in_use, before.in_use);
   EXPECT_EQ(backend_->memory().held, before.held);
 }
 
-TEST_F(GraphRepeaterTest, OldRecordingsAreForgotten) {
+TEST_F(CapturedGraphTest, OldRecordingsAreForgotten) {
   int calls = 0;
   for (uint64_t round = 0; round < 3; ++round) {
     for (uint64_t key = 0; key < 20; ++key) {
       const std::vector<Tensor> in = inputs(key);
-      EXPECT_EQ(repeater_->run({key}, in, layer(calls, 2)).to_host(), expected(in, 2));
+      EXPECT_EQ(repeated_work_->run({key}, in, layer(calls, 2)).to_host(), expected(in, 2));
     }
   }
   EXPECT_EQ(calls, 60);  // each was pushed out before it came again
 }
 
-TEST_F(GraphRepeaterTest, ErrorsOfTheWorkComeThroughAndLeaveTheDeviceUsable) {
+TEST_F(CapturedGraphTest, ErrorsOfTheWorkComeThroughAndLeaveTheDeviceUsable) {
   int calls = 0;
   const std::vector<Tensor> in = inputs(1);
   const auto moves = [&](std::span<const Tensor> current) {
@@ -116,16 +116,16 @@ TEST_F(GraphRepeaterTest, ErrorsOfTheWorkComeThroughAndLeaveTheDeviceUsable) {
     return Tensor();
   };
   calls = 1;
-  EXPECT_EQ(repeater_->run({5}, in, moves).to_host(), expected(in, 2));  // calls: 3
+  EXPECT_EQ(repeated_work_->run({5}, in, moves).to_host(), expected(in, 2));  // calls: 3
   calls = 2;
   try {
-    repeater_->run({5}, in, moves);
+    repeated_work_->run({5}, in, moves);
     ADD_FAILURE() << "moving to the device was recorded";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInternal);
     EXPECT_STREQ(error.what(), "upload: within work that is recorded");
   }
-  EXPECT_EQ(repeater_->run({5}, in, moves).to_host(), expected(in, 2));
+  EXPECT_EQ(repeated_work_->run({5}, in, moves).to_host(), expected(in, 2));
 }
 
 }  // namespace

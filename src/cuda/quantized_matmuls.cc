@@ -1,4 +1,4 @@
-#include "cuda/narrow_products.h"
+#include "cuda/quantized_matmuls.h"
 
 #include <string>
 
@@ -38,21 +38,22 @@ float milliseconds_of(cudaStream_t stream, F f) {
 
 }  // namespace
 
-bool NarrowProducts::can_pack(const HostWeights& weights, DType type) {
+bool QuantizedMatmuls::can_pack(const HostWeights& weights, DType type) {
   if (weights.taps != 1) return false;
   if (type == DType::kInt8) return true;
   return type == DType::kFloat8 && weights.in % kFloat8Multiple == 0 &&
          weights.out % kFloat8Multiple == 0;
 }
 
-std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights,
-                                                    std::span<const View> parts, DType type,
-                                                    cudaStream_t stream) {
+std::shared_ptr<QuantizedWeights> QuantizedMatmuls::pack(const HostWeights& weights,
+                                                         std::span<const View> parts, DType type,
+                                                         cudaStream_t stream) {
   const bool int8 = type == DType::kInt8;
   const int64_t stride = int8 ? narrow_stride(weights.in) : weights.in;
   auto codes = pool_.allocate(static_cast<size_t>(weights.out * stride));
   auto scales = pool_.allocate(sizeof(float) * static_cast<size_t>(int8 ? weights.out : 1));
-  auto packed = std::make_shared<NarrowWeights>(weights, type, std::move(codes), std::move(scales));
+  auto packed =
+      std::make_shared<QuantizedWeights>(weights, type, std::move(codes), std::move(scales));
   // One scale for all parts, as the product takes one.
   const auto pieces = pool_.allocate(parts.size() * kMostMagnitudes * sizeof(float));
   auto* const piece = static_cast<float*>(pieces->data());
@@ -77,8 +78,8 @@ std::shared_ptr<NarrowWeights> NarrowProducts::pack(const HostWeights& weights,
   return packed;
 }
 
-void NarrowProducts::multiply(const View& x, const NarrowWeights& w, const float* bias,
-                              bool accumulate, const View& out, cudaStream_t stream) {
+void QuantizedMatmuls::multiply(const View& x, const QuantizedWeights& w, const float* bias,
+                                bool accumulate, const View& out, cudaStream_t stream) {
   if (w.type() == DType::kFloat8) {
     return multiply_float8(x, w, bias, accumulate, out, stream);
   }
@@ -90,8 +91,8 @@ void NarrowProducts::multiply(const View& x, const NarrowWeights& w, const float
   multiply_int8(x, matrix, bias, accumulate, out, stream);
 }
 
-void NarrowProducts::multiply_int8(const View& x, const Int8Matrix& w, const float* bias,
-                                   bool accumulate, const View& out, cudaStream_t stream) {
+void QuantizedMatmuls::multiply_int8(const View& x, const Int8Matrix& w, const float* bias,
+                                     bool accumulate, const View& out, cudaStream_t stream) {
   if (is_whole(x)) return int8_matmul(x, w, bias, accumulate, out, stream);
   View padded{nullptr, x.rows, w.stride(), w.stride(), DType::kBFloat16};
   const auto buffer =
@@ -101,8 +102,8 @@ void NarrowProducts::multiply_int8(const View& x, const Int8Matrix& w, const flo
   int8_matmul(padded, w, bias, accumulate, out, stream);
 }
 
-bool NarrowProducts::multiply_expanded(const View& x, const Int8Matrix& w, const float* bias,
-                                       bool accumulate, const View& out, cudaStream_t stream) {
+bool QuantizedMatmuls::multiply_expanded(const View& x, const Int8Matrix& w, const float* bias,
+                                         bool accumulate, const View& out, cudaStream_t stream) {
   // The library adds a float32 bias to float32 results only.
   if (bias && out.dtype != DType::kFloat32) return false;
   View expanded{nullptr, w.out, w.in, w.stride(), DType::kBFloat16};
@@ -113,8 +114,8 @@ bool NarrowProducts::multiply_expanded(const View& x, const Int8Matrix& w, const
   return products_.multiply({x, expanded, bias, accumulate, out}, stream);
 }
 
-bool NarrowProducts::expansion_pays(const View& x, const Int8Matrix& w, const View& out,
-                                    cudaStream_t stream) {
+bool QuantizedMatmuls::expansion_pays(const View& x, const Int8Matrix& w, const View& out,
+                                      cudaStream_t stream) {
   if (x.rows < kLeastExpandedRows) return false;
   const Size size{row_class(x.rows), w.out, w.in};
   const auto found = expansion_pays_.find(size);
@@ -133,8 +134,8 @@ bool NarrowProducts::expansion_pays(const View& x, const Int8Matrix& w, const Vi
   return expansion_pays_[size] = possible && expanded < direct;
 }
 
-void NarrowProducts::multiply_float8(const View& x, const NarrowWeights& w, const float* bias,
-                                     bool accumulate, const View& out, cudaStream_t stream) {
+void QuantizedMatmuls::multiply_float8(const View& x, const QuantizedWeights& w, const float* bias,
+                                       bool accumulate, const View& out, cudaStream_t stream) {
   const int64_t rows = rounded_up(x.rows, kFloat8Multiple);
   const auto scratch = pool_.allocate((1 + kMostMagnitudes) * sizeof(float));
   float* const scale = static_cast<float*>(scratch->data());

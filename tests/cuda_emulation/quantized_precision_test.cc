@@ -21,7 +21,7 @@ Backend& gpu() {
   return *backend;
 }
 
-// A forward pass of three lanes at t = 0.75.
+// A forward pass of three sequences at t = 0.75.
 std::vector<float> velocity(const LayerContext& context, const Weights& weights,
                             int64_t wide_blocks) {
   constexpr int64_t kFrames = 8, kVoiceFrames = 8;
@@ -35,11 +35,11 @@ std::vector<float> velocity(const LayerContext& context, const Weights& weights,
   };
   const Tensor voice = noise("voice", kVoiceFrames);
   const KeyValueCache speaker = dit.encode_speaker(voice, kVoiceFrames);
-  const std::vector<DitLane> lanes = {
+  const std::vector<DitSequence> sequences = {
       {kFrames, 0, &text, &speaker}, {kFrames, 0, nullptr, &speaker}, {kFrames, 0, &text, nullptr}};
   const float t = 0.75f;
   return DitSession(dit)
-      .forward(noise("noise", 3 * kFrames), dit.modulation(std::span(&t, 1)), lanes)
+      .forward(noise("noise", 3 * kFrames), dit.modulation(std::span(&t, 1)), sequences)
       .to_host();
 }
 
@@ -57,8 +57,8 @@ Distances distances(const char* name, const Weights& weights) {
   };
   const LayerContext bfloat16{gpu(), DType::kBFloat16};
   LayerContext int8 = bfloat16, float8 = bfloat16;
-  int8.narrow = DType::kInt8;
-  float8.narrow = DType::kFloat8;
+  int8.quantized = DType::kInt8;
+  float8.quantized = DType::kFloat8;
   EXPECT_LT(distance({gpu(), DType::kFloat32}, 0), 1e-4);
   const Distances found{distance(bfloat16, 0), distance(int8, 0), distance(float8, 0),
                         distance(int8, 2), distance(float8, 2)};
@@ -86,11 +86,11 @@ void expect_in_proportion(const Distances& found) {
   EXPECT_LT(found.int8_wide, found.float8_wide);
 }
 
-TEST(GoldenNarrowPrecision, RecordedModel) {
+TEST(GoldenQuantizedPrecision, RecordedModel) {
   expect_in_proportion(distances("tiny", Weights(golden("tiny").file("dit"))));
 }
 
-TEST(NarrowPrecision, PlantedOutliers) {
+TEST(QuantizedPrecision, PlantedOutliers) {
   const TempDir folder;
   RandomCheckpointOptions options;
   options.seed = 5;

@@ -1,5 +1,5 @@
 // Kernels for weights of 8 bits, against plain loops.
-#include "cuda/narrow_kernels.h"
+#include "cuda/quantized_kernels.h"
 
 #include <cuda_fp8.h>
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@
 namespace echo {
 namespace {
 
-class NarrowWeights : public BackendTest {
+class QuantizedWeights : public BackendTest {
  protected:
   static std::vector<DType> packed_types() {
     std::vector<DType> types;
@@ -22,9 +22,9 @@ class NarrowWeights : public BackendTest {
   }
   static bool quantizes_rows() { return backend().name() == "cpu"; }
 };
-ECHO_ON_EVERY_DEVICE(NarrowWeights);
+ECHO_ON_EVERY_DEVICE(QuantizedWeights);
 
-TEST_P(NarrowWeights, TypesThatTheBackendDoesNotPackAreErrors) {
+TEST_P(QuantizedWeights, TypesThatTheBackendDoesNotPackAreErrors) {
   const std::vector<float> weights(16 * 16, 1.0f);
   for (const DType type : {DType::kInt8, DType::kFloat8}) {
     const HostWeights host_weights{weights.data(), DType::kFloat32, 16, 16};
@@ -72,7 +72,7 @@ struct Size {
   int64_t rows, out, in;
 };
 
-TEST_P(NarrowWeights, ProductsLieWithinTheRoundingOfTheirTypes) {
+TEST_P(QuantizedWeights, ProductsLieWithinTheRoundingOfTheirTypes) {
   // The last has rows enough to be multiplied through expanded weights.
   for (const Size size : {Size{5, 32, 48}, Size{16, 48, 96}, Size{33, 16, 80}, Size{260, 16, 32}}) {
     for (const DType type : packed_types()) {
@@ -129,7 +129,7 @@ double distance_of(const Tensor& x, const Matrix& exact_x, const PackedWeights& 
   return std::sqrt(error / size);
 }
 
-TEST_P(NarrowWeights, StackedMatricesOfOtherRangesKeepTheirPrecision) {
+TEST_P(QuantizedWeights, StackedMatricesOfOtherRangesKeepTheirPrecision) {
   const Matrix x = random_matrix(40, 96, 1, 1, DType::kBFloat16);
   const Tensor input = on_device(backend(), x, DType::kBFloat16);
   const Matrix large = random_matrix(48, 96, 2);
@@ -156,7 +156,7 @@ TEST_P(NarrowWeights, StackedMatricesOfOtherRangesKeepTheirPrecision) {
   }
 }
 
-TEST_P(NarrowWeights, SizesThatCannotBeStayBFloat16) {
+TEST_P(QuantizedWeights, SizesThatCannotBeStayBFloat16) {
   if (!backend().packs(DType::kFloat8)) return;
   const Matrix w = random_matrix(7, 24, 2, 1, DType::kBFloat16);
   const Matrix x = random_matrix(3, 24, 1, 1, DType::kBFloat16);

@@ -1,4 +1,4 @@
-#include "cuda/graph_repeater.h"
+#include "cuda/captured_graph.h"
 
 #include <algorithm>
 
@@ -45,7 +45,7 @@ class Capture {
 
 }  // namespace
 
-Tensor GraphRepeater::run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) {
+Tensor CapturedGraph::run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) {
   WorkKey full = key;
   for (const Tensor& input : inputs) {
     for (const int64_t part : {input.rows(), input.cols(), static_cast<int64_t>(input.dtype())}) {
@@ -71,7 +71,7 @@ Tensor GraphRepeater::run(const WorkKey& key, std::span<const Tensor> inputs, co
   return lasting_copy(recording.output);
 }
 
-GraphRepeater::Recording& GraphRepeater::recording_of(WorkKey key) {
+CapturedGraph::Recording& CapturedGraph::recording_of(WorkKey key) {
   const auto found = std::find_if(recordings_.begin(), recordings_.end(),
                                   [&](const Recording& recording) { return recording.key == key; });
   if (found != recordings_.end()) {
@@ -83,7 +83,7 @@ GraphRepeater::Recording& GraphRepeater::recording_of(WorkKey key) {
   return recordings_.front();
 }
 
-void GraphRepeater::record(Recording& recording, std::span<const Tensor> inputs, const Work& work) {
+void CapturedGraph::record(Recording& recording, std::span<const Tensor> inputs, const Work& work) {
   std::vector<Tensor> copies;
   for (const Tensor& input : inputs) copies.push_back(lasting_copy(input));
   const WorkMemory memory(pool_);
@@ -97,7 +97,7 @@ void GraphRepeater::record(Recording& recording, std::span<const Tensor> inputs,
   recording.output = output;
 }
 
-Tensor GraphRepeater::lasting_copy(const Tensor& x) const {
+Tensor CapturedGraph::lasting_copy(const Tensor& x) const {
   const Tensor result = empty(backend_, x.rows(), x.cols(), x.dtype());
   copy(x, result);
   return result;

@@ -8,16 +8,16 @@
 
 #include "cuda/matrix_products.h"
 #include "cuda/memory_pool.h"
-#include "cuda/narrow_kernels.h"
+#include "cuda/quantized_kernels.h"
 
 namespace echo::cuda {
 
 // kInt8: a signed byte and a scale for each output; inputs stay bfloat16. kFloat8: e4m3, a scale
 // for all, and inputs are converted to e4m3 too.
-class NarrowWeights : public PackedWeights {
+class QuantizedWeights : public PackedWeights {
  public:
-  NarrowWeights(const HostWeights& weights, DType type, std::shared_ptr<Buffer> codes,
-                std::shared_ptr<Buffer> scales)
+  QuantizedWeights(const HostWeights& weights, DType type, std::shared_ptr<Buffer> codes,
+                   std::shared_ptr<Buffer> scales)
       : PackedWeights(weights, 1, 1, DType::kBFloat16),
         type_(type),
         codes_(std::move(codes)),
@@ -33,10 +33,10 @@ class NarrowWeights : public PackedWeights {
 };
 
 // One thread at a time.
-class NarrowProducts {
+class QuantizedMatmuls {
  public:
   // measure: the faster of two ways is found by timing; otherwise by size.
-  NarrowProducts(MemoryPool& pool, MatrixProducts& products, bool measure)
+  QuantizedMatmuls(MemoryPool& pool, MatrixProducts& products, bool measure)
       : pool_(pool), products_(products), measure_(measure) {}
 
   // While work is recorded, nothing can be timed.
@@ -45,11 +45,11 @@ class NarrowProducts {
   // Whether a matrix of this size can be kept in this type.
   static bool can_pack(const HostWeights& weights, DType type);
   // parts: the weights on the device, in all (out, in), float.
-  std::shared_ptr<NarrowWeights> pack(const HostWeights& weights, std::span<const View> parts,
-                                      DType type, cudaStream_t stream);
+  std::shared_ptr<QuantizedWeights> pack(const HostWeights& weights, std::span<const View> parts,
+                                         DType type, cudaStream_t stream);
   // out = x w^T + bias (+ out); x bfloat16, out float. Errors: kUnavailable when cuBLASLt has no
   // product in e4m3 here.
-  void multiply(const View& x, const NarrowWeights& w, const float* bias, bool accumulate,
+  void multiply(const View& x, const QuantizedWeights& w, const float* bias, bool accumulate,
                 const View& out, cudaStream_t stream);
 
  private:
@@ -62,7 +62,7 @@ class NarrowProducts {
   bool multiply_expanded(const View& x, const Int8Matrix& w, const float* bias, bool accumulate,
                          const View& out, cudaStream_t stream);
   bool expansion_pays(const View& x, const Int8Matrix& w, const View& out, cudaStream_t stream);
-  void multiply_float8(const View& x, const NarrowWeights& w, const float* bias, bool accumulate,
+  void multiply_float8(const View& x, const QuantizedWeights& w, const float* bias, bool accumulate,
                        const View& out, cudaStream_t stream);
 
   MemoryPool& pool_;

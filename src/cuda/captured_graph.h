@@ -28,9 +28,9 @@ class RecordingDevice {
 
 // The first call of a key does the work, so that all algorithms are chosen; the second records it;
 // from then on it is one launch. The recordings used last are kept.
-class GraphRepeater : public Repeater {
+class CapturedGraph : public RepeatedWork {
  public:
-  GraphRepeater(Backend& backend, RecordingDevice& device, MemoryPool& pool)
+  CapturedGraph(Backend& backend, RecordingDevice& device, MemoryPool& pool)
       : backend_(backend), device_(device), pool_(pool) {}
 
   Tensor run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) override;
