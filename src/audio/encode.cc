@@ -17,6 +17,7 @@ extern "C" {
 #include "audio/silence.h"
 #include "base/error.h"
 #include "base/file_io.h"
+#include "base/kind_error.h"
 
 namespace echo {
 namespace {
@@ -132,7 +133,9 @@ class AudioEncoder::Impl {
   void check(int code) const {
     const std::string what = "writing " + std::string(format_name(options_.format));
     if (code < 0 && output_.error() != 0) {
-      throw_unavailable(what + ": " + system_reason(output_.error()));
+      // Not the encoder's fault: where the bytes go takes no more of them.
+      throw KindError("storage_unavailable", ErrorCode::kUnavailable,
+                      what + ": " + system_reason(output_.error()));
     }
     ffmpeg::check(code, ErrorCode::kInternal, what);
   }

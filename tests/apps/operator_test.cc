@@ -114,7 +114,7 @@ TEST_F(Operator, ABenchIsOfTheDeviceThatIsAskedFor) {
   const ProcessResult cpu = run({"bench", "--device", "cpu", "--repetitions", "1", "--frames", "8",
                                  "--threads", "1", "--part", "stages", "--model", model()});
   ASSERT_EQ(cpu.exit_code, 0) << cpu.err;
-  EXPECT_THAT(cpu.out, HasSubstr("step, 3 lanes, 8 frames"));
+  EXPECT_THAT(cpu.out, HasSubstr("step, 3 sequences, 8 frames"));
   EXPECT_THAT(cpu.out, HasSubstr("1 threads"));
 
   // A module that is none stands for a machine without a GPU, whatever this one has.
@@ -143,7 +143,7 @@ TEST_F(Operator, ABenchTellsFirstWhatAUserAsksAndCanBeCompared) {
       run({"bench", "--device", "cpu", "--repetitions", "1", "--frames", "8", "--steps", "1",
            "--threads", "1", "--model", model(), "--json", json_file, "--html", page});
   ASSERT_EQ(one.exit_code, 0) << one.err;
-  const size_t asked = one.out.find("a text of 10 s"), stages = one.out.find("step, 3 lanes");
+  const size_t asked = one.out.find("a text of 10 s"), stages = one.out.find("step, 3 sequences");
   ASSERT_NE(asked, std::string::npos) << one.out;
   EXPECT_LT(asked, stages);
   for (const char* row : {"a short text, 3 s", "a text of 30 s", "first audio", "memory, at most",

@@ -66,9 +66,9 @@ TEST(BenchOnEmulatedGpu, MeasuresEveryStageAndRequest) {
   EXPECT_EQ(names, (std::vector<std::string>{
                        "one request, 1 steps", "2 requests at once",
                        "first audio, blocks 20 1 x 1 steps", "text encoder, 12 tokens",
-                       "speaker encoder, 4 frames", "step, 1 lane", "step, 3 lanes",
-                       "step, 12 lanes", "encode a voice", "decode 20 frames", "decode 2 frames"}));
-  for (const char* stage : {"step, 1 lane", "step, 3 lanes", "encode a voice", "decode 2 frames"}) {
+                       "speaker encoder, 4 frames", "step, 1 sequence", "step, 3 sequences",
+                       "step, 12 sequences", "encode a voice", "decode 20 frames", "decode 2 frames"}));
+  for (const char* stage : {"step, 1 sequence", "step, 3 sequences", "encode a voice", "decode 2 frames"}) {
     EXPECT_TRUE(std::any_of(result.roofline.begin(), result.roofline.end(),
                             [&](const RooflineLine& line) {
                               return line.stage == stage && line.seconds > 0 && line.attainable > 0;
