@@ -47,7 +47,8 @@ struct PreparedSpeech {
   std::vector<float> voice_latents;           // else, when it was on disk
   std::vector<float> voice_samples;           // else
   std::optional<VoicePrint> voice_print;      // that lay beside voice_latents
-  std::chrono::steady_clock::time_point submitted, deadline;
+  std::chrono::steady_clock::time_point submitted;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 }  // namespace echo

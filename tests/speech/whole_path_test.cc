@@ -111,14 +111,18 @@ TEST_F(WholePathTest, SubtitlesShowEveryChunkWhileItIsHeard) {
   ASSERT_EQ(result.value("error", ""), "");
   const Json& chunks = result["metadata"]["chunks"];
   // Every cue has a number, two times and its text.
-  std::istringstream file(result["subtitles"].get<std::string>());
+  const std::string subtitles = result["subtitles"].get<std::string>();
+  SCOPED_TRACE(subtitles);
+  std::istringstream file(subtitles);
   size_t cues = 0;
   std::string spoken;
-  for (std::string number, times, text, blank; std::getline(file, number); ++cues) {
-    ASSERT_TRUE(std::getline(file, times) && std::getline(file, text) && std::getline(file, blank));
+  for (std::string number, times, line; std::getline(file, number); ++cues) {
+    ASSERT_TRUE(std::getline(file, times));
+    while (std::getline(file, line) && !line.empty()) {
+      spoken += (spoken.empty() ? "" : " ") + line;
+    }
     EXPECT_EQ(number, std::to_string(cues + 1));
     ASSERT_LT(cues, chunks.size());
-    spoken += (spoken.empty() ? "" : " ") + text;
     int hours = 0, minutes = 0;
     double seconds = 0;
     ASSERT_EQ(std::sscanf(std::string(times).replace(8, 1, ".").c_str(), "%d:%d:%lf", &hours,
