@@ -78,19 +78,20 @@ function(echo_test name)
   # Tests are compiled more often than they run.
   target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  # Asking a program for its tests takes more than CMake's 5 s on a busy machine.
   # Threads that spin at the end of a parallel region rob the other tests of the machine.
   set(quiet ENVIRONMENT OMP_WAIT_POLICY=passive)
   set(special Golden Net Gpu Slow)
   set(exclude "")
   foreach(prefix ${special})
     string(TOLOWER ${prefix} label)
-    gtest_discover_tests(${name}_test TEST_FILTER "${prefix}*:*/${prefix}*" DISCOVERY_MODE PRE_TEST
+    gtest_discover_tests(${name}_test TEST_FILTER "${prefix}*:*/${prefix}*" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 300
                          TEST_LIST ${name}_${label} PROPERTIES LABELS ${label} TIMEOUT 900
                          ${quiet})
     string(APPEND exclude ":${prefix}*:*/${prefix}*")
   endforeach()
   string(SUBSTRING "${exclude}" 1 -1 exclude)
-  gtest_discover_tests(${name}_test TEST_FILTER "-${exclude}" DISCOVERY_MODE PRE_TEST
+  gtest_discover_tests(${name}_test TEST_FILTER "-${exclude}" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 300
                        TEST_LIST ${name}_plain PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 900
                        ${quiet})
 endfunction()
