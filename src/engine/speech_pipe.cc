@@ -28,6 +28,8 @@ void SpeechPipe::push(std::vector<float> samples) {
 }
 
 void SpeechPipe::tell(const SpeechProgress& progress) {
+  // Whoever cancels waits for one callback at most, however soon the next would come.
+  if (cancelled_.stop_requested()) return;
   const std::scoped_lock telling(telling_);
   {
     const std::scoped_lock lock(mutex_);
@@ -71,13 +73,16 @@ bool SpeechPipe::waiting() const {
 void SpeechPipe::cancel() {
   cancelled_.request_stop();
   {
+    // Held until the request has ended, or a callback could begin in between.
     const std::scoped_lock telling(telling_);
-    const std::scoped_lock lock(mutex_);
-    dropping_ = true;
-    unread_.clear();
-    unread_samples_ = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      dropping_ = true;
+      unread_.clear();
+      unread_samples_ = 0;
+    }
+    fail_as_cancelled();
   }
-  fail_as_cancelled();
   if (wake_) wake_();
 }
 

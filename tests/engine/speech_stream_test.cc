@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -159,6 +160,30 @@ TEST(SpeechStream, NoCallbackRunsAfterCancelHasReturned) {
   leave.set_value();
   canceller.join();
   maker.join();
+}
+
+// The callback lasts long enough to be seen if it begins while the cancellation is under way.
+TEST(SpeechStream, NoCallbackBeginsWhileARequestIsCancelled) {
+  for (int round = 0; round < 2000; ++round) {
+    std::atomic<bool> began = false, gone = false, late = false;
+    SpeechCallbacks callbacks;
+    callbacks.progress = [&](const SpeechProgress&) {
+      began = true;
+      const auto end = std::chrono::steady_clock::now() + 20us;
+      while (std::chrono::steady_clock::now() < end) {
+      }
+      late = late || gone;
+    };
+    Ends ends(SIZE_MAX, {}, std::move(callbacks));
+    std::thread maker([&] {
+      while (!ends.pipe->ended()) ends.pipe->tell({});
+    });
+    while (!began) std::this_thread::yield();
+    ends.stream.cancel();
+    gone = true;
+    maker.join();
+    ASSERT_FALSE(late) << "round " << round;
+  }
 }
 
 TEST(SpeechStream, ACallbackMayCancel) {
