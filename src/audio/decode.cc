@@ -35,23 +35,25 @@ std::string seconds_text(double seconds) {
 class Decoder {
  public:
   // only: the channel that is used alone.
-  Decoder(AudioInput& input, const DecodeOptions& options, std::optional<size_t> only = {})
+  Decoder(AudioInput& input, AudioSink& sink, const DecodeOptions& options,
+          std::optional<size_t> only = {})
       : name_(input.name()),
         ends_early_(ends_early(input)),
+        sink_(sink),
         options_(options),
         only_(only),
         demuxer_(input, options.interrupted),
         codec_(demuxer_.open_decoder()) {
-    result_.format = demuxer_.format_name();
-    result_.codec = avcodec_get_name(codec_->codec_id);
-    result_.stated_seconds = demuxer_.stated_seconds();
+    facts_.format = demuxer_.format_name();
+    facts_.codec = avcodec_get_name(codec_->codec_id);
+    facts_.stated_seconds = demuxer_.stated_seconds();
     const AVCodecParameters& parameters = *demuxer_.stream().codecpar;
     // Some containers leave these to the decoder: then they are 0 here and checked frame by frame.
     if (parameters.sample_rate != 0) check_rate(parameters.sample_rate);
     if (parameters.ch_layout.nb_channels != 0) check_channels(parameters.ch_layout.nb_channels);
   }
 
-  DecodedAudio run() {
+  AudioFacts run() {
     int failures = 0;
     bool more = true;
     while (more) {
@@ -60,14 +62,14 @@ class Decoder {
       check_interrupted();
       if (code < 0 && code != AVERROR_EOF) ++damaged_;
       // A null packet asks the decoder for what it still holds.
-      const size_t before = result_.samples.size();
+      const size_t before = decoded_;
       if (avcodec_send_packet(codec_.get(), code < 0 ? nullptr : packet_.get()) < 0) ++damaged_;
       more = receive() && code >= 0;
-      failures = result_.samples.size() > before ? 0 : failures + 1;
+      failures = decoded_ > before ? 0 : failures + 1;
       if (failures >= kMostFailures) break;
     }
     finish();
-    return std::move(result_);
+    return std::move(facts_);
   }
 
   // Of all that was decoded.
@@ -92,7 +94,7 @@ class Decoder {
                   std::to_string(options_.max_channels));
   }
 
-  size_t limit() const { return static_cast<size_t>(options_.max_seconds * result_.sample_rate); }
+  size_t limit() const { return static_cast<size_t>(options_.max_seconds * facts_.sample_rate); }
 
   // Takes the decoder's frames. False when nothing more is wanted.
   bool receive() {
@@ -109,86 +111,117 @@ class Decoder {
 
   bool take_frame() {
     check_channels(frame_->ch_layout.nb_channels);
-    if (result_.sample_rate == 0) {
+    if (facts_.sample_rate == 0) {
       check_rate(frame_->sample_rate);
-      result_.sample_rate = frame_->sample_rate;
-      result_.channels = frame_->ch_layout.nb_channels;
-    } else if (result_.sample_rate != frame_->sample_rate) {
-      result_.warnings.push_back("its sample rate changes from " +
-                                 std::to_string(result_.sample_rate) + " to " +
-                                 std::to_string(frame_->sample_rate) + " Hz after " +
-                                 seconds_text(decoded_seconds()) + "; the rest is left out");
+      facts_.sample_rate = frame_->sample_rate;
+      facts_.channels = frame_->ch_layout.nb_channels;
+    } else if (facts_.sample_rate != frame_->sample_rate) {
+      facts_.warnings.push_back("its sample rate changes from " +
+                                std::to_string(facts_.sample_rate) + " to " +
+                                std::to_string(frame_->sample_rate) + " Hz after " +
+                                seconds_text(decoded_seconds()) + "; the rest is left out");
       complete_ = false;
       return false;
     }
-    if (!append_mono(*frame_, result_.samples, energy_, only_)) {
+    piece_.clear();
+    if (!append_mono(*frame_, piece_, energy_, only_)) {
       throw_invalid(name_ + ": its sample format is not known here");
     }
-    if (result_.samples.size() <= limit()) return true;
-    result_.samples.resize(limit());
-    result_.warnings.push_back("only its first " + seconds_text(options_.max_seconds) +
-                               " are used");
+    const size_t wanted = std::min(piece_.size(), limit() - decoded_);
+    hand_over(std::span(piece_).first(wanted));
+    if (wanted == piece_.size()) return true;
+    facts_.warnings.push_back("only its first " + seconds_text(options_.max_seconds) + " are used");
     complete_ = false;
     return false;
   }
 
+  void hand_over(std::span<const float> samples) {
+    const size_t bad = find_non_finite(samples);
+    if (bad < samples.size()) {
+      throw_corrupt(name_ + ": sample " + std::to_string(decoded_ + bad) +
+                    " is not a finite number");
+    }
+    if (samples.empty()) return;
+    if (decoded_ == 0) sink_.begin(facts_);
+    sink_.take(samples);
+    decoded_ += samples.size();
+  }
+
   double decoded_seconds() const {
-    return static_cast<double>(result_.samples.size()) / std::max(1, result_.sample_rate);
+    return static_cast<double>(decoded_) / std::max(1, facts_.sample_rate);
   }
 
   void finish() {
     if (only_) {
-      result_.warnings.push_back("its channels cancel each other out; channel " +
-                                 std::to_string(*only_ + 1) + " alone is used");
+      facts_.warnings.push_back("its channels cancel each other out; channel " +
+                                std::to_string(*only_ + 1) + " alone is used");
     }
-    if (result_.samples.empty()) {
-      throw_corrupt(name_ + ": no sound could be decoded from its " + result_.codec +
+    if (decoded_ == 0) {
+      throw_corrupt(name_ + ": no sound could be decoded from its " + facts_.codec +
                     " stream: damaged or cut");
     }
-    const size_t bad = find_non_finite(result_.samples);
-    if (bad < result_.samples.size()) {
-      throw_corrupt(name_ + ": sample " + std::to_string(bad) + " is not a finite number");
-    }
     if (damaged_ > 0) {
-      result_.warnings.push_back(std::to_string(damaged_) + " damaged part" +
-                                 (damaged_ > 1 ? "s were" : " was") + " left out");
+      facts_.warnings.push_back(std::to_string(damaged_) + " damaged part" +
+                                (damaged_ > 1 ? "s were" : " was") + " left out");
     }
     if (!complete_) return;
-    const double stated = result_.stated_seconds;
+    const double stated = facts_.stated_seconds;
     if (stated - decoded_seconds() > kMissingSeconds) {
-      result_.warnings.push_back("it is cut: it should be " + seconds_text(stated) +
-                                 " long, only " + seconds_text(decoded_seconds()) +
-                                 " could be decoded");
+      facts_.warnings.push_back("it is cut: it should be " + seconds_text(stated) + " long, only " +
+                                seconds_text(decoded_seconds()) + " could be decoded");
     } else if (ends_early_) {
-      result_.warnings.push_back("it seems to be cut after " + seconds_text(decoded_seconds()));
+      facts_.warnings.push_back("it seems to be cut after " + seconds_text(decoded_seconds()));
     }
   }
 
   std::string name_;
   bool ends_early_;
+  AudioSink& sink_;
   const DecodeOptions& options_;
   const std::optional<size_t> only_;
   Demuxer demuxer_;
   ffmpeg::Codec codec_;
   ffmpeg::Packet packet_ = ffmpeg::make_packet();
   ffmpeg::Frame frame_ = ffmpeg::make_frame();
-  DecodedAudio result_;
+  AudioFacts facts_;
+  std::vector<float> piece_;  // of one frame
+  size_t decoded_ = 0;        // samples that the sink has
   MixEnergy energy_;
   int damaged_ = 0;
   bool complete_ = true;  // nothing was left out on purpose
 };
 
-DecodedAudio decode(AudioInput input, const DecodeOptions& options) {
+AudioFacts decode(AudioInput input, AudioSink& sink, const DecodeOptions& options) {
   ffmpeg::silence_log();
   mend_wav_header(input);
   std::optional<size_t> only;
   {
-    Decoder decoder(input, options);
-    DecodedAudio audio = decoder.run();
-    if (!decoder.energy().cancels()) return audio;
+    Decoder decoder(input, sink, options);
+    AudioFacts facts = decoder.run();
+    if (!decoder.energy().cancels()) return facts;
     only = decoder.energy().loudest();
   }
-  return Decoder(input, options, only).run();
+  return Decoder(input, sink, options, only).run();
+}
+
+class Collector final : public AudioSink {
+ public:
+  void begin(const AudioFacts&) override { audio_.samples.clear(); }
+  void take(std::span<const float> samples) override {
+    audio_.samples.insert(audio_.samples.end(), samples.begin(), samples.end());
+  }
+  DecodedAudio finish(AudioFacts facts) {
+    static_cast<AudioFacts&>(audio_) = std::move(facts);
+    return std::move(audio_);
+  }
+
+ private:
+  DecodedAudio audio_;
+};
+
+DecodedAudio decode_whole(AudioInput input, const DecodeOptions& options) {
+  Collector all;
+  return all.finish(decode(std::move(input), all, options));
 }
 
 }  // namespace
@@ -203,12 +236,17 @@ bool has_audio_suffix(std::string_view name) {
 }
 
 DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& options) {
-  return decode(AudioInput::open_file(path, options.max_bytes), options);
+  return decode_whole(AudioInput::open_file(path, options.max_bytes), options);
 }
 
 DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
                                 const DecodeOptions& options) {
-  return decode(AudioInput::from_bytes(bytes, name, options.max_bytes), options);
+  return decode_whole(AudioInput::from_bytes(bytes, name, options.max_bytes), options);
+}
+
+AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,
+                              const DecodeOptions& options) {
+  return decode(AudioInput::from_bytes(bytes, name, options.max_bytes), sink, options);
 }
 
 }  // namespace echo

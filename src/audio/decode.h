@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,8 @@ struct DecodeOptions {
   std::function<bool()> interrupted;  // asked now and then; true ends the work with kCancelled
 };
 
-struct DecodedAudio {
-  std::vector<float> samples;  // mono: the mean of the channels; one of them where they cancel
+// What a file says of itself, and what decoding found out.
+struct AudioFacts {
   int sample_rate = 0;         // Hz
   int channels = 0;            // in the file
   double stated_seconds = -1;  // as the file itself says; negative: it does not
@@ -27,6 +28,21 @@ struct DecodedAudio {
   std::string codec;           // "opus"
   // What is wrong with it and yet leaves it usable, a sentence each, without the file's name.
   std::vector<std::string> warnings;
+};
+
+struct DecodedAudio : AudioFacts {
+  std::vector<float> samples;  // mono: the mean of the channels; one of them where they cancel
+};
+
+// Takes the sound of a file while it is decoded, so that nobody has to hold all of it. What it
+// throws ends the decoding.
+class AudioSink {
+ public:
+  virtual ~AudioSink() = default;
+  // Before the first samples, and once more when all begins anew: channels that cancelled each
+  // other out are replaced by the loudest of them. There are no warnings yet.
+  virtual void begin(const AudioFacts& facts) = 0;
+  virtual void take(std::span<const float> samples) = 0;  // mono, at the rate of the facts
 };
 
 // Whether a name ends in .wav .mp3 .m4a .ogg .flac .webm .aac or .opus, in any case. Only lists of
@@ -42,5 +58,8 @@ bool has_audio_suffix(std::string_view name);
 DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& options = {});
 DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
                                 const DecodeOptions& options = {});
+// The same in bounded memory: a frame at a time, whatever the file's length.
+AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,
+                              const DecodeOptions& options = {});
 
 }  // namespace echo

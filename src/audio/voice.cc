@@ -1,85 +1,26 @@
 #include "audio/voice.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <numeric>
 #include <utility>
 
 #include "audio/resample.h"
 #include "audio/silence.h"
+#include "audio/voice_survey.h"
 #include "base/error.h"
 
 namespace echo {
 namespace {
 
 constexpr size_t kShortestVoice = 4 * 2048;  // one patch of four frames, which the encoder takes
-constexpr float kSilentPeak = 1e-3F;                 // -60 dB: nothing to learn a voice from
-constexpr double kShortVoice = 1, kLongVoice = 120;  // seconds
-constexpr double kOffset = 0.02;  // of full scale, that a mean may be away from 0
-// A recording is clipped when so many of its samples lie flat at its peak, near full scale.
-constexpr float kFullScale = 0.98F, kFlat = 0.999F;
-constexpr double kClippedShare = 0.001;
-
-template <class... Values>
-std::string text(const char* format, Values... values) {
-  char line[160];
-  std::snprintf(line, sizeof line, format, values...);
-  return line;
-}
-
-double mean_of(std::span<const float> samples) {
-  return std::accumulate(samples.begin(), samples.end(), 0.0) /
-         static_cast<double>(std::max<size_t>(1, samples.size()));
-}
-
-// The share of samples that lie at the peak together with the one before.
-double flat_share(std::span<const float> samples, float peak) {
-  const float top = kFlat * peak;
-  size_t flat = 0;
-  for (size_t i = 1; i < samples.size(); ++i) {
-    flat += (samples[i] >= top && samples[i - 1] >= top) ||
-            (samples[i] <= -top && samples[i - 1] <= -top);
-  }
-  return static_cast<double>(flat) / static_cast<double>(std::max<size_t>(1, samples.size()));
-}
-
-// What a listener would say of the recording, and the model learns with it.
-void add_warnings(const DecodedAudio& audio, std::vector<std::string>& warnings) {
-  const float peak = find_peak(audio.samples);
-  const double seconds = static_cast<double>(audio.samples.size()) / audio.sample_rate;
-  if (peak < kSilentPeak) {
-    warnings.emplace_back("it is silent: the voice will be one of the model's own");
-  }
-  if (seconds < kShortVoice) {
-    warnings.push_back(text("it is only %.2f s long, ten seconds or more work best", seconds));
-  }
-  if (seconds > kLongVoice) {
-    warnings.push_back(text(
-        "it is %.0f s long, as a piece of music is; ten to sixty seconds of one speaker work best",
-        seconds));
-  }
-  if (peak >= kFullScale) {
-    const double share = flat_share(audio.samples, peak);
-    if (share >= kClippedShare) {
-      warnings.push_back(
-          text("it is clipped: %.1f %% of it lies flat at its peak, which the voice "
-               "will sound like",
-               100 * share));
-    }
-  }
-  const double mean = mean_of(audio.samples);
-  if (std::abs(mean) >= kOffset) {
-    warnings.push_back(
-        text("it lies %.1f %% of full scale off the middle (a direct-current offset)", 100 * mean));
-  }
-}
 
 Voice usable(Voice voice, const std::string& name) {
   if (voice.samples.size() >= kShortestVoice) return voice;
-  throw_invalid(name + text(": is %.2f s long, expected at least %.2f s of a voice",
-                            static_cast<double>(voice.samples.size()) / kModelRate,
-                            static_cast<double>(kShortestVoice) / kModelRate));
+  char lengths[80];
+  std::snprintf(lengths, sizeof lengths, ": is %.2f s long, expected at least %.2f s of a voice",
+                static_cast<double>(voice.samples.size()) / kModelRate,
+                static_cast<double>(kShortestVoice) / kModelRate);
+  throw_invalid(name + lengths);
 }
 
 }  // namespace
@@ -101,7 +42,9 @@ std::vector<float> mix_to_mono(std::span<const float> planar, size_t channels) {
 Voice prepare_voice(DecodedAudio audio) {
   Voice voice;
   voice.warnings = std::move(audio.warnings);
-  add_warnings(audio, voice.warnings);
+  VoiceSurvey survey(audio.sample_rate);
+  survey.push(audio.samples);
+  survey.add_warnings(voice.warnings);
   voice.samples = audio.sample_rate == kModelRate
                       ? std::move(audio.samples)
                       : resample(audio.samples, audio.sample_rate, kModelRate);

@@ -27,7 +27,7 @@ Voice prepare_voice(DecodedAudio audio);
 
 // Decodes a file, mixes it to one channel, resamples it to kModelRate and, where its peak is above
 // 1, divides by it. Quiet ones stay quiet: the model was trained so. Warns of what speaks against a
-// recording (voice.cc). Errors as decode.h; kInvalidArgument for less than 0.19 s.
+// recording (voice_survey.h). Errors as decode.h; kInvalidArgument for less than 0.19 s.
 Voice load_voice(const std::string& path, const DecodeOptions& options = {});
 Voice load_voice_bytes(std::string_view bytes, const std::string& name,
                        const DecodeOptions& options = {});

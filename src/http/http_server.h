@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/body_pace.h"
 #include "net/http_client.h"
 
 namespace echo::http {
@@ -134,7 +135,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds idle_timeout{75'000};           // between requests
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds crowded_timeout{2'000};  // for a head, over max_connections
-  std::chrono::milliseconds body_timeout{60'000};
+  BodyPaceLimits body_pace{};
   std::chrono::milliseconds write_timeout{30'000};  // for each kWritePiece of an answer
   std::chrono::milliseconds linger_timeout{2'000};  // for a client to read a last answer
 };

@@ -145,8 +145,7 @@ void HttpSession::on_head(ErrorStatus error) {
   }
   request_.gone = watch_.gone().get_token();
   request_.lost = watch_.lost().get_token();
-  if (const std::string_view problem = framing_problem(request_, version_1_1_);
-      !problem.empty()) {
+  if (const std::string_view problem = framing_problem(request_, version_1_1_); !problem.empty()) {
     return refuse(400, "bad_request: " + std::string(problem));
   }
   if (!split_target(text(message.target()), &request_)) {
@@ -172,23 +171,34 @@ void HttpSession::on_head(ErrorStatus error) {
   if (!server_->reserve(expected)) return refuse(503, "server_busy: too much is being uploaded");
   reserved_ = expected;
   parser_->body_limit(admission_.body_limit);
-  read_body();
+  // A body whose length nobody knows would be copied each time that it outgrows its room.
+  if (parser_->chunked()) parser_->get().body().reserve(admission_.body_limit);
+  begin_body();
+}
+
+void HttpSession::begin_body() {
+  pace_.emplace(server_->options.body_pace, std::chrono::steady_clock::now());
+  const auto expect = request_.header("Expect");
+  if (!expect || !version_1_1_ || parser_->is_done()) return read_body();
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  enter(Phase::kBody, server_->options.body_pace.patience);
+  asio::async_write(socket_, asio::buffer(kContinue.data(), kContinue.size()),
+                    bound([this](ErrorStatus error, std::size_t) {
+                      if (error) return on_read_error(error);
+                      read_body();
+                    }));
 }
 
 void HttpSession::read_body() {
-  enter(Phase::kBody, server_->options.body_timeout);
-  const auto read = [this] {
-    beast::async_read(socket_, buffer_, *parser_,
-                      bound([this](ErrorStatus error, std::size_t) { on_body(error); }));
-  };
-  const auto expect = request_.header("Expect");
-  if (!expect || !version_1_1_ || parser_->is_done()) return read();
-  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  asio::async_write(socket_, asio::buffer(kContinue.data(), kContinue.size()),
-                    bound([this, read](ErrorStatus error, std::size_t) {
-                      if (error) return on_read_error(error);
-                      read();
-                    }));
+  if (parser_->is_done()) return on_body({});
+  const auto now = std::chrono::steady_clock::now();
+  enter(Phase::kBody, std::chrono::ceil<Milliseconds>(pace_->deadline() - now));
+  beast::async_read_some(socket_, buffer_, *parser_,
+                         bound([this](ErrorStatus error, std::size_t bytes) {
+                           if (error) return on_body(error);
+                           pace_->take(bytes, std::chrono::steady_clock::now());
+                           read_body();
+                         }));
 }
 
 void HttpSession::on_body(ErrorStatus error) {
@@ -276,7 +286,8 @@ void HttpSession::linger() {
   }
   buffer_.clear();
   dropped_.resize(64 << 10);
-  socket_.async_read_some(asio::buffer(dropped_), bound([this](ErrorStatus failed, std::size_t got) {
+  socket_.async_read_some(asio::buffer(dropped_),
+                          bound([this](ErrorStatus failed, std::size_t got) {
                             lingered_ += got;
                             if (failed || lingered_ > kLingerBytes) return close();
                             linger();

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/body_pace.h"
 #include "http/peer_watch.h"
 #include "http/response_writer.h"
 #include "http/server_impl.h"
@@ -67,6 +68,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void wait_for_bytes();
   void read_head();
   void on_head(ErrorStatus error);
+  void begin_body();
   void read_body();
   void on_body(ErrorStatus error);
   void on_read_error(ErrorStatus error);
@@ -96,6 +98,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   Request request_;
   std::string method_;
   Admission admission_;
+  std::optional<BodyPace> pace_;  // of its body
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
   bool keep_alive_ = false;
   bool version_1_1_ = true;

@@ -381,8 +381,8 @@ void ApiServer::add_service_routes() {
     response.headers = {{"Content-Type", "text/html; charset=utf-8"},
                         {"Content-Security-Policy",
                          "default-src 'none'; script-src 'unsafe-inline'; style-src "
-                         "'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action "
-                         "'none'; frame-ancestors 'none'"},
+                         "'unsafe-inline'; connect-src 'self'; media-src blob:; base-uri 'none'; "
+                         "form-action 'none'; frame-ancestors 'none'"},
                         {"X-Content-Type-Options", "nosniff"},
                         {"Referrer-Policy", "no-referrer"}};
     response.body = docs_page();

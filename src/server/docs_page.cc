@@ -58,14 +58,26 @@ function showOperation(path, method, operation, parent) {
     fields[parameter.name] = {place: parameter.in, input: element('input', '', label)};
     if (parameter.name === 'endpoint') fields.endpoint.input.value = 'local';
   }
+  const content = operation.requestBody ? operation.requestBody.content : {};
+  const json = content['application/json'];
   let body;
-  if (operation.requestBody && operation.requestBody.content['application/json']) {
+  if (json) {
     body = element('textarea', '', inside);
-    body.value = JSON.stringify({input: {text: 'Hello there.', speaker_voice: null}}, null, 2);
+    body.setAttribute('aria-label', 'Body of ' + path);
+    body.value = JSON.stringify(json.example, null, 2);
+  }
+  const form = content['multipart/form-data'] ? {} : null;
+  for (const [name, field] of Object.entries(form ? content['multipart/form-data'].schema.properties : {})) {
+    const label = element('label', name + ' ', inside);
+    label.title = field.description || '';
+    form[name] = element('input', '', label);
+    if (field.format === 'binary') form[name].type = 'file';
   }
   const button = element('button', 'Try', inside);
   const answer = element('pre', '', inside);
   answer.hidden = true;
+  const player = element('audio', '', inside);
+  player.controls = player.hidden = true;
   button.onclick = async () => {
     let url = path;
     const query = new URLSearchParams();
@@ -82,9 +94,25 @@ function showOperation(path, method, operation, parent) {
     const headers = {};
     const key = document.getElementById('key').value;
     if (key) headers.Authorization = 'Bearer ' + key;
+    let sent = body && body.value;
     if (body) headers['Content-Type'] = 'application/json';
+    if (form) {
+      sent = new FormData();
+      for (const [name, input] of Object.entries(form)) {
+        if (input.files ? input.files.length : input.value) sent.append(name, input.files ? input.files[0] : input.value);
+      }
+    }
+    URL.revokeObjectURL(player.src);
+    player.hidden = true;
     try {
-      const reply = await fetch(url, {method: method.toUpperCase(), headers, body: body && body.value});
+      const reply = await fetch(url, {method: method.toUpperCase(), headers, body: sent});
+      if (reply.ok && (reply.headers.get('Content-Type') || '').startsWith('audio/')) {
+        const sound = await reply.blob();
+        answer.textContent = reply.status + ' ' + reply.statusText + '\n' + sound.type + ', ' + sound.size + ' bytes';
+        player.src = URL.createObjectURL(sound);
+        player.hidden = false;
+        return;
+      }
       const text = await reply.text();
       let shown = text;
       try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch (ignored) { /* not JSON */ }

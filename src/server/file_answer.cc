@@ -109,4 +109,8 @@ std::optional<http::Response> file_answer(const http::Request& request, Descript
   return response;
 }
 
+std::shared_ptr<http::BodyProducer> file_body(Descriptor file, std::uint64_t bytes) {
+  return std::make_shared<FileProducer>(std::move(file), 0, bytes);
+}
+
 }  // namespace echo::server

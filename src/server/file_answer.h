@@ -1,6 +1,9 @@
 // A file as an answer.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/descriptor.h"
@@ -12,5 +15,8 @@ namespace echo::server {
 // none). Nothing where it is no regular file.
 std::optional<http::Response> file_answer(const http::Request& request, Descriptor file,
                                           const std::string& content_type);
+
+// The body of an answer: so many bytes from the beginning of a file.
+std::shared_ptr<http::BodyProducer> file_body(Descriptor file, std::uint64_t bytes);
 
 }  // namespace echo::server

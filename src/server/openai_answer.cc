@@ -1,9 +1,16 @@
 #include "server/openai_answer.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
+#include "base/descriptor.h"
+#include "base/spool_file.h"
 #include "http/server_sent_events.h"
+#include "server/file_answer.h"
 #include "server/openai_events.h"
 
 namespace echo::server {
@@ -60,17 +67,30 @@ void OpenAiAnswer::run(LiveSpeech& speech, const std::stop_token& stop, double q
     return seconds;
   };
   try {
-    const SpeechSummary spoken = speech.speak(speech_.input, speech_.audio, "openai", listener);
-    count("completed");
-    finish(spoken);
+    speak(speech, listener);
   } catch (...) {
     const bool left = gone_.stop_requested();
     const bool late = timed_out && !left;
     if (metrics_ != nullptr && (left || late)) metrics_->cancelled(left ? "disconnect" : "timeout");
     count(left ? "cancelled" : late ? "timed_out" : "failed");
-    fail(late ? speech_timed_out(options_.time_limit)
-              : openai_error_of(std::current_exception()));
+    fail(late ? speech_timed_out(options_.time_limit) : openai_error_of(std::current_exception()));
   }
+}
+
+void OpenAiAnswer::speak(LiveSpeech& speech, const LiveListener& listener) {
+  if (stream_) {
+    const SpeechSummary spoken = speech.speak(speech_.input, speech_.audio, "openai", listener);
+    count("completed");
+    return finish(spoken);
+  }
+  std::error_code failure;
+  const SpoolFile file(std::filesystem::temp_directory_path(failure));
+  SpokenAudioOptions audio = speech_.audio;
+  audio.file = file.descriptor();
+  speech.speak(speech_.input, audio, "openai", listener);
+  http::Response response = file_response(file.descriptor());
+  count("completed");
+  call_.reply.send(std::move(response));
 }
 
 bool OpenAiAnswer::late() const {
@@ -85,17 +105,22 @@ void OpenAiAnswer::count(const std::string& status) const {
 }
 
 void OpenAiAnswer::answer_silence() {
-  take(silence_file(speech_), gone());
-  finish({});
+  const std::string silence = silence_file(speech_);
+  if (stream_) {
+    take(silence, gone());
+    return finish({});
+  }
+  http::Response response;
+  response.headers = speech_headers(speech_);
+  response.body = silence;
+  call_.reply.send(std::move(response));
 }
 
 void OpenAiAnswer::refuse(const OpenAiError& error) { fail(error); }
 
 bool OpenAiAnswer::take(std::string_view bytes, const std::stop_token& stop) {
   if (speech_.order.events) return take_events(bytes, stop);
-  if (stream_) return stream_->write(std::string(bytes), stop);
-  file_ += bytes;
-  return true;
+  return stream_->write(std::string(bytes), stop);
 }
 
 bool OpenAiAnswer::take_events(std::string_view bytes, const std::stop_token& stop) {
@@ -115,17 +140,22 @@ void OpenAiAnswer::open(const SpeechOpening& opening) {
 }
 
 void OpenAiAnswer::finish(const SpeechSummary& spoken) {
-  if (!stream_) {
-    http::Response response;
-    response.headers = speech_headers(speech_);
-    response.headers.insert(response.headers.end(), opening_.begin(), opening_.end());
-    response.body = std::move(file_);
-    return call_.reply.send(std::move(response));
-  }
   if (speech_.order.events) {
     stream_->write(done_event(speech_.input_tokens, output_tokens(spoken)));
   }
   stream_->finish();
+}
+
+http::Response OpenAiAnswer::file_response(int descriptor) const {
+  struct stat status {};
+  Descriptor file(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!file || ::fstat(file.get(), &status) != 0) throw_unavailable("the file cannot be read");
+  http::Response response;
+  response.headers = speech_headers(speech_);
+  response.headers.insert(response.headers.end(), opening_.begin(), opening_.end());
+  response.length = static_cast<std::uint64_t>(status.st_size);
+  response.producer = file_body(std::move(file), *response.length);
+  return response;
 }
 
 void OpenAiAnswer::fail(const OpenAiError& error) {

@@ -1,4 +1,5 @@
-// One request for speech on its way out, over HTTP: as bytes, as events, or as a whole file.
+// One request for speech on its way out, over HTTP: as bytes, as events, or as a whole file, which
+// lies on the disk until it is sent.
 #pragma once
 
 #include <atomic>
@@ -53,10 +54,12 @@ class OpenAiAnswer : public std::enable_shared_from_this<OpenAiAnswer> {
  private:
   using Forward = std::stop_callback<std::function<void()>>;
 
+  void speak(LiveSpeech& speech, const LiveListener& listener);
   bool take(std::string_view bytes, const std::stop_token& stop);
   bool take_events(std::string_view bytes, const std::stop_token& stop);
   void open(const SpeechOpening& opening);
   void finish(const SpeechSummary& spoken);
+  http::Response file_response(int descriptor) const;
   void fail(const OpenAiError& error);
   void count(const std::string& status) const;
   // Whether the time is up.
@@ -69,7 +72,6 @@ class OpenAiAnswer : public std::enable_shared_from_this<OpenAiAnswer> {
   Metrics* const metrics_;
   const std::chrono::steady_clock::time_point accepted_ = std::chrono::steady_clock::now();
   std::shared_ptr<http::ByteStream> stream_;  // null: a whole file
-  std::string file_;
   std::vector<HttpHeader> opening_;
   std::stop_source gone_;
   std::chrono::steady_clock::time_point limit_;  // of run()

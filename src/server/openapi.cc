@@ -1,72 +1,9 @@
 #include "server/openapi.h"
 
+#include "server/openapi_operation.h"
+
 namespace echo::server {
 namespace {
-
-Json reference(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
-
-Json json_answer(const std::string& description, const Json& schema) {
-  return {{"description", description}, {"content", {{"application/json", {{"schema", schema}}}}}};
-}
-
-Json path_parameter(const std::string& name, const std::string& description) {
-  return {{"name", name},
-          {"in", "path"},
-          {"required", true},
-          {"description", description},
-          {"schema", {{"type", "string"}}}};
-}
-
-Json wait_parameter() {
-  return {{"name", "wait"},
-          {"in", "query"},
-          {"description", "How long the request is held at most, in milliseconds."},
-          {"schema", {{"type", "integer"}, {"minimum", 1000}, {"maximum", 300000}}}};
-}
-
-// One operation; paths with {parameters} get them described.
-class Operation {
- public:
-  Operation(const std::string& tag, const std::string& summary) {
-    value_ = {{"tags", Json::array({tag})}, {"summary", summary}, {"responses", Json::object()}};
-  }
-  Operation& id(const std::string& name) {
-    value_["operationId"] = name;
-    return *this;
-  }
-  Operation& body(const Json& schema) {
-    value_["requestBody"] = {{"required", true},
-                             {"content", {{"application/json", {{"schema", schema}}}}}};
-    return *this;
-  }
-  Operation& form(const Json& schema) {
-    value_["requestBody"] = {{"required", true},
-                             {"content", {{"multipart/form-data", {{"schema", schema}}}}}};
-    return *this;
-  }
-  Operation& parameter(Json parameter) {
-    value_["parameters"].push_back(std::move(parameter));
-    return *this;
-  }
-  Operation& answer(int status, const std::string& description, const Json& schema) {
-    value_["responses"][std::to_string(status)] = json_answer(description, schema);
-    return *this;
-  }
-  Operation& plain(int status, const std::string& description, const std::string& type = "") {
-    Json answer = {{"description", description}};
-    if (!type.empty()) answer["content"] = {{type, {{"schema", {{"type", "string"}}}}}};
-    value_["responses"][std::to_string(status)] = std::move(answer);
-    return *this;
-  }
-  Operation& open() {
-    value_["security"] = Json::array();
-    return *this;
-  }
-  const Json& json() const { return value_; }
-
- private:
-  Json value_;
-};
 
 Json schemas(const ApiDescription& description) {
   const Json text = {{"type", "string"}};
@@ -194,12 +131,14 @@ Json schemas(const ApiDescription& description) {
                     {"input", Json::object()}}}}}}}}}}}};
 }
 
+Json job_example() { return {{"input", {{"text", "Hello there."}}}}; }
+
 void add_development_paths(const ApiDescription& description, Json& paths) {
   const std::string tag = "development server";
   const auto id = path_parameter("id", "The job's id.");
   paths["/run"]["post"] = Operation(tag, "Queues a job and answers at once.")
                               .id("run")
-                              .body(reference("Job"))
+                              .body(reference("Job"), job_example())
                               .answer(200, "Taken.", reference("JobStatus"))
                               .answer(413, "More than 10 MB.", reference("Error"))
                               .answer(422, "Not a job.", reference("Validation"))
@@ -207,7 +146,7 @@ void add_development_paths(const ApiDescription& description, Json& paths) {
                               .json();
   paths["/runsync"]["post"] = Operation(tag, "Runs a job and answers when it is over.")
                                   .id("runSync")
-                                  .body(reference("Job"))
+                                  .body(reference("Job"), job_example())
                                   .parameter(wait_parameter())
                                   .answer(200, "The job.", reference("JobStatus"))
                                   .answer(413, "More than 20 MB.", reference("Error"))
@@ -233,7 +172,8 @@ void add_development_paths(const ApiDescription& description, Json& paths) {
           .id("realtime")
           .body({{"type", "object"},
                  {"required", {"id", "input"}},
-                 {"properties", {{"id", {{"type", "string"}}}, {"input", Json::object()}}}})
+                 {"properties", {{"id", {{"type", "string"}}}, {"input", Json::object()}}}},
+                {{"id", "a"}, {"input", {{"text", "Hello there."}}}})
           .answer(200, "The result.",
                   {{"type", "object"},
                    {"properties", {{"output", Json::object()}, {"error", {{"type", "string"}}}}}})
@@ -258,13 +198,13 @@ void add_hosted_paths(const std::string& base, Json& paths) {
   if (hosted) {
     add("/run", "post", "Run",
         Operation(tag, "Queues a job.")
-            .body(reference("Job"))
+            .body(reference("Job"), job_example())
             .answer(200, "Taken.", reference("JobStatus"))
             .answer(400, "Not a job.", reference("Error"))
             .answer(429, "The queue is full.", reference("Error")));
     add("/runsync", "post", "RunSync",
         Operation(tag, "Runs a job; answers when it is over or the wait is.")
-            .body(reference("Job"))
+            .body(reference("Job"), job_example())
             .parameter(wait_parameter())
             .answer(200, "The job.", reference("JobStatus"))
             .answer(400, "Not a job.", reference("Error"))
@@ -361,92 +301,6 @@ void add_service_paths(const ApiDescription& description, Json& paths) {
                           .answer(403, "Wrong signature, or expired.", reference("Error"))
                           .answer(404, "The file is gone.", reference("Error"))
                           .answer(416, "No such range.", reference("Error")));
-}
-
-// What OpenAI's clients ask for, below one of its prefixes. `name` tells the prefixes apart.
-void add_openai_paths(const std::string& base, const std::string& name, Json& paths) {
-  const std::string tag = "OpenAI's speech API";
-  const bool hosted = base.find("{endpoint}") != std::string::npos;
-  const auto add = [&](const std::string& path, const char* method, const std::string& id,
-                       Operation operation) {
-    if (hosted) operation.parameter(path_parameter("endpoint", "Any name."));
-    operation.id(name + id).answer(401, "No valid key.", reference("OpenAiError"));
-    paths[base + path][method] = operation.json();
-  };
-  const auto list = [&](const std::string& path, const std::string& id,
-                        const std::string& summary) {
-    add(path, "get", id, Operation(tag, summary).answer(200, "The list.", {{"type", "object"}}));
-  };
-  add("/audio/speech", "post", "Speech",
-      Operation(tag, "Speaks a text; the sound comes while it is made.")
-          .body(reference("SpeechOrder"))
-          .plain(200, "The sound in the format that was asked for, or server-sent events.",
-                 "audio/mpeg")
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
-          .answer(404, "No such model or voice.", reference("OpenAiError"))
-          .answer(429, "The queue is full.", reference("OpenAiError"))
-          .answer(500, "The speech could not be made.", reference("OpenAiError"))
-          .answer(503, "The model is being loaded, or the server ends.", reference("OpenAiError")));
-  add("/audio/preview", "post", "Preview",
-      Operation(tag, "Tells what would be spoken, in which chunks, and what was changed.")
-          .body(reference("SpeechOrder"))
-          .answer(200, "Chunks and changes.", {{"type", "object"}})
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError")));
-  list("/models", "Models", "Lists the names of the model.");
-  add("/models/{model}", "get", "Model",
-      Operation(tag, "Returns a model.")
-          .parameter(path_parameter("model", "Its name."))
-          .answer(200, "The model.", {{"type", "object"}})
-          .answer(404, "No such model.", reference("OpenAiError")));
-  list("/audio/models", "AudioModels", "Lists the names of the model, as Open WebUI asks.");
-  list("/audio/voices", "AudioVoices", "Lists the voices.");
-  list("/voices", "Voices", "Lists the voices.");
-  add("/audio/voices/{voice}", "get", "Voice",
-      Operation(tag, "Returns a voice; below a model's name, the list of them.")
-          .parameter(path_parameter("voice", "Its name."))
-          .answer(200, "The voice, or the list.", {{"type", "object"}})
-          .answer(404, "No such voice.", reference("OpenAiError")));
-  const auto voice = path_parameter("voice", "Its name.");
-  add("/audio/voices/{voice}/audio", "get", "VoiceAudio",
-      Operation(tag, "Returns the recording of a voice; one range per request.")
-          .parameter(voice)
-          .plain(200, "The file.", "audio/wav")
-          .plain(206, "A part of it.", "audio/wav")
-          .answer(404, "No such voice.", reference("OpenAiError"))
-          .answer(416, "No such range.", reference("OpenAiError")));
-  const Json text = {{"type", "string"}};
-  add("/audio/voices", "post", "CreateVoice",
-      Operation(tag, "Adds a voice.")
-          .form({{"type", "object"},
-                 {"required", {"name", "audio_sample"}},
-                 {"properties",
-                  {{"name", {{"type", "string"}, {"maxLength", 64}}},
-                   {"audio_sample", {{"type", "string"}, {"format", "binary"}}},
-                   {"text", {{"type", "string"}, {"description", "What is said in it."}}},
-                   {"overwrite", {{"type", "boolean"}}},
-                   {"consent", text}}}})
-          .answer(200, "The voice.",
-                  {{"type", "object"},
-                   {"properties",
-                    {{"object", text},
-                     {"id", text},
-                     {"name", text},
-                     {"created_at", {{"type", "integer"}}}}}})
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
-          .answer(403, "Switched off, or a voice that was not uploaded.", reference("OpenAiError"))
-          .answer(409, "There is a voice of that name.", reference("OpenAiError"))
-          .answer(413, "The recording is too large.", reference("OpenAiError"))
-          .answer(415, "Not a form.", reference("OpenAiError"))
-          .answer(507, "There is no room.", reference("OpenAiError")));
-  add("/audio/voices/{voice}", "delete", "DeleteVoice",
-      Operation(tag, "Removes a voice that was uploaded.")
-          .parameter(voice)
-          .answer(200, "It is gone.",
-                  {{"type", "object"},
-                   {"properties",
-                    {{"id", text}, {"object", text}, {"deleted", {{"type", "boolean"}}}}}})
-          .answer(403, "Switched off, or it was not uploaded.", reference("OpenAiError"))
-          .answer(404, "No such voice.", reference("OpenAiError")));
 }
 
 }  // namespace

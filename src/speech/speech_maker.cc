@@ -64,25 +64,32 @@ SpeechSummary SpeechMaker::make(const JobInput& input, const SpokenAudioOptions&
   const Time started = clock_.now();
 
   bool opened = false;
+  const auto open = [&](double first) {
+    opened = true;
+    SpeechOpening opening;
+    opening.queue = hooks.queue_seconds;
+    opening.text = seconds_between(begin, started);
+    opening.voice = voice_report->seconds;
+    opening.first = first;
+    opening.blocks = stream.progress().blocks;
+    report.first_audio_seconds = first;
+    if (hooks.opening) hooks.opening(opening);
+  };
   const ByteSink sink = [&](std::string_view bytes) {
-    if (!std::exchange(opened, true)) {
-      SpeechOpening opening;
-      opening.queue = hooks.queue_seconds;
-      opening.text = seconds_between(begin, started);
-      opening.voice = voice_report->seconds;
-      opening.first = hooks.queue_seconds + seconds_between(begin, clock_.now());
-      opening.blocks = stream.progress().blocks;
-      report.first_audio_seconds = opening.first;
-      if (hooks.opening) hooks.opening(opening);
-    }
+    if (!opened) open(hooks.queue_seconds + seconds_between(begin, clock_.now()));
     return hooks.sink(bytes);
   };
   SpokenAudioSummary spoken = encode_speech(stream, audio, sink, stop.get_token());
   if (audio.mode == AudioEncoder::Mode::kWhole) {
     throw_if_stopped(hooks);
     // Nobody heard it then, but so long it took until there was something.
-    report.first_audio_seconds =
+    const double first =
         hooks.queue_seconds + seconds_between(begin, started) + *spoken.first_audio_seconds;
+    if (opened) {
+      report.first_audio_seconds = first;
+    } else {
+      open(first);
+    }
   }
   fill_report(spoken, report);
   report.timings.queue += hooks.queue_seconds;

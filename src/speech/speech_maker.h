@@ -1,8 +1,8 @@
 // From a checked input to encoded bytes: the one place where a request is spoken.
 #pragma once
 
-#include <cstdint>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -19,17 +19,18 @@ namespace echo {
 
 // What is known when the first bytes are there. Seconds.
 struct SpeechOpening {
-  double queue = 0;  // until somebody began with it
-  double text = 0;   // checking and planning the text, finding the voice
-  double voice = 0;  // of that, reading and decoding the recording
-  double first = 0;  // from the request to the first bytes
+  double queue = 0;             // until somebody began with it
+  double text = 0;              // checking and planning the text, finding the voice
+  double voice = 0;             // of that, reading and decoding the recording
+  double first = 0;             // from the request to the first bytes
   std::vector<int64_t> blocks;  // frames of the blocks of the first chunk
 };
 
 // What a request may tell and ask while it is spoken. Functions may be empty.
 struct SpeechHooks {
   ByteSink sink = {};  // not asked when the audio goes into a file
-  std::function<void(const SpeechOpening&)> opening = {};    // before the first bytes
+  // Before the first bytes; of a file, when it is whole.
+  std::function<void(const SpeechOpening&)> opening = {};
   std::function<void(const SpeechProgress&)> progress = {};  // on the device's thread
   std::function<bool()> cancelled = {};                      // asked at every step, beside `stop`
   std::stop_token stop = {};

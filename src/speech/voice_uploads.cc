@@ -5,19 +5,16 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 
-#include "audio/encode.h"
-#include "audio/voice.h"
 #include "base/atomic_file.h"
 #include "base/file_io.h"
 #include "base/utf8.h"
 #include "speech/public_text.h"
 #include "speech/unicode_name.h"
+#include "speech/uploaded_recording.h"
 
 namespace echo {
 namespace {
@@ -26,10 +23,7 @@ namespace fs = std::filesystem;
 using Reason = VoiceUploadError::Reason;
 
 constexpr mode_t kOwnerOnly = 0600;
-constexpr double kLongestStated = 3600;  // seconds
-constexpr double kLeastSound = 1;        // seconds
-constexpr float kSilent = 1e-3F;         // -60 dB
-constexpr size_t kLongestText = 4000;    // code points, more than 300 s of speech
+constexpr size_t kLongestText = 4000;  // code points, more than 300 s of speech
 constexpr size_t kMostDurations = 10'000;
 constexpr std::string_view kTextSuffix = ".txt";
 
@@ -37,87 +31,28 @@ ErrorCode code_of(Reason reason) {
   return reason == Reason::kUnknown ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument;
 }
 
-std::string seconds_text(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f s", seconds);
-  return text;
-}
-
-// Seconds in which something is heard, in steps of 10 ms.
-double sound_seconds(std::span<const float> samples, int rate) {
-  const auto hop = static_cast<size_t>(std::max(1, rate / 100));
-  size_t sounding = 0;
-  for (size_t begin = 0; begin < samples.size(); begin += hop) {
-    const auto part = samples.subspan(begin, std::min(hop, samples.size() - begin));
-    const bool heard =
-        std::any_of(part.begin(), part.end(), [](float x) { return std::abs(x) >= kSilent; });
-    if (heard) sounding += part.size();
-  }
-  return static_cast<double>(sounding) / rate;
-}
-
-// The suffix under which a file is stored as it is; empty: it is stored as FLAC.
-std::string_view suffix_of(const DecodedAudio& audio, std::string_view bytes) {
-  if (audio.format.starts_with("WAV")) return ".wav";
-  if (audio.format == "Ogg") return ".ogg";
-  if (audio.format == "raw FLAC") return ".flac";
-  if (audio.format.starts_with("MP2/3")) return ".mp3";
-  // Of the family of MP4 only what says itself that it is sound alone.
-  const bool m4a = bytes.size() >= 12 && bytes.substr(4, 4) == "ftyp" &&
-                   (bytes.substr(8, 4) == "M4A " || bytes.substr(8, 4) == "M4B ");
-  return m4a ? ".m4a" : "";
-}
-
-struct Recording {
-  std::string suffix;
-  std::string converted;  // to FLAC; empty: the file is stored as it came
-  double seconds = 0;
-  std::vector<std::string> warnings;
-};
-
 Recording examined(std::string_view bytes, const std::stop_token& stop) {
   try {
-    DecodeOptions options;
-    options.interrupted = [&stop] { return stop.stop_requested(); };
-    DecodedAudio audio = decode_audio_bytes(bytes, "audio_sample", options);
-    if (audio.stated_seconds > kLongestStated) {
-      throw VoiceUploadError(Reason::kAudio, "audio_sample: it is more than an hour long");
-    }
-    const double sound = sound_seconds(audio.samples, audio.sample_rate);
-    if (sound == 0) throw VoiceUploadError(Reason::kAudio, "audio_sample: it is silent");
-    if (sound < kLeastSound) {
-      throw VoiceUploadError(Reason::kAudio, "audio_sample: found " + seconds_text(sound) +
-                                                 " of sound, expected at least " +
-                                                 seconds_text(kLeastSound));
-    }
-    Recording recording;
-    recording.suffix = suffix_of(audio, bytes);
-    Voice voice = prepare_voice(std::move(audio));
-    recording.seconds = static_cast<double>(voice.samples.size()) / kModelRate;
-    recording.warnings = std::move(voice.warnings);
-    if (recording.suffix.empty()) {
-      recording.suffix = ".flac";
-      recording.converted = encode_audio(voice.samples, {AudioFormat::kFlac, 0, 0});
-    }
-    return recording;
-  } catch (const VoiceUploadError&) {
-    throw;
+    return examine_recording(bytes, stop);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kUnavailable) throw;
     throw VoiceUploadError(Reason::kAudio, error.what());
   }
 }
 
-void store(const fs::path& path, std::string_view bytes) {
-  AtomicFile file;
-  int error = file.create(path, kOwnerOnly);
-  if (error == 0) error = file.write(bytes);
-  if (error == 0) error = file.commit(Durability::kDurable);
+void check_stored(int error) {
   if (error == 0) return;
   if (error == ENOSPC || error == EDQUOT) {
     throw VoiceUploadError(Reason::kFull, "The disk is full.");
   }
   throw_unavailable(std::string("voices: cannot be stored (") + std::strerror(error) + ")");
+}
+
+void store(const fs::path& path, std::string_view bytes) {
+  AtomicFile file;
+  check_stored(file.create(path, kOwnerOnly));
+  check_stored(file.write(bytes));
+  check_stored(file.commit(Durability::kDurable));
 }
 
 // The file of what is said in the recording beside it.
@@ -141,15 +76,17 @@ std::string VoiceUploads::path_of(std::string_view file) const {
   return directory_.uploads() + "/" + std::string(file.substr(VoiceDirectory::kUploads.size()));
 }
 
-void VoiceUploads::check_room(size_t bytes, bool replaces) const {
+void VoiceUploads::check_count() const {
   const std::vector<CatalogVoice> voices = VoiceCatalog(directory_).list();
   const auto count = std::count_if(voices.begin(), voices.end(),
                                    [&](const CatalogVoice& voice) { return is_upload(voice); });
-  if (!replaces && static_cast<size_t>(count) >= options_.max_voices) {
-    throw VoiceUploadError(Reason::kFull, "There are " + std::to_string(count) +
-                                              " uploaded voices, at most " +
-                                              std::to_string(options_.max_voices) + " are kept.");
-  }
+  if (static_cast<size_t>(count) < options_.max_voices) return;
+  throw VoiceUploadError(Reason::kFull, "There are " + std::to_string(count) +
+                                            " uploaded voices, at most " +
+                                            std::to_string(options_.max_voices) + " are kept.");
+}
+
+void VoiceUploads::check_disk(uint64_t bytes) const {
   struct statvfs disk {};
   if (::statvfs(directory_.uploads().c_str(), &disk) != 0) return;
   if (uint64_t{disk.f_bavail} * disk.f_frsize < options_.min_free_bytes + bytes) {
@@ -182,9 +119,25 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
     throw VoiceUploadError(Reason::kText, "text: expected at most " + std::to_string(kLongestText) +
                                               " characters of UTF-8");
   }
-  Recording recording = examined(voice.audio, stop);
-  const std::string_view bytes =
-      recording.converted.empty() ? voice.audio : std::string_view(recording.converted);
+  const Recording recording = examined(voice.audio, stop);
+  std::error_code ignored;
+  fs::create_directories(directory_.uploads(), ignored);
+  const std::string file = std::string(VoiceDirectory::kUploads) + name + recording.suffix;
+  const fs::path path = path_of(file);
+  AtomicFile stored;
+  check_stored(stored.create(path, kOwnerOnly));
+  if (recording.converted) {
+    check_disk(recording.converted_bytes);
+    try {
+      convert_recording(voice.audio, recording, stored.descriptor(), stop);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kUnavailable) check_disk(0);
+      throw;
+    }
+  } else {
+    check_disk(voice.audio.size());
+    check_stored(stored.write(voice.audio));
+  }
 
   const std::scoped_lock lock(mutex_);
   std::optional<CatalogVoice> old;
@@ -198,25 +151,21 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
     throw VoiceUploadError(Reason::kReadOnly,
                            "The voice " + in_quotes(old->id) + " was not uploaded.");
   }
-  std::error_code ignored;
-  fs::create_directories(directory_.uploads(), ignored);
-  check_room(bytes.size(), old.has_value());
+  if (!old) check_count();
 
-  const std::string file = std::string(VoiceDirectory::kUploads) + name + recording.suffix;
-  const fs::path path = path_of(file);
   if (old) {
     forget(*old);
     // A text must not stand beside another recording.
     fs::remove(text_path(path_of(old->file)), ignored);
   }
-  store(path, bytes);
+  check_stored(stored.commit(Durability::kDurable));
   if (old && old->file != file) fs::remove(path_of(old->file), ignored);
   if (!voice.text.empty()) store(text_path(path), voice.text);
 
   AddedVoice added;
-  added.warnings = std::move(recording.warnings);
-  for (const CatalogVoice& stored : VoiceCatalog(directory_).list()) {
-    if (stored.file == file) added.voice = stored;
+  added.warnings = recording.warnings;
+  for (const CatalogVoice& known : VoiceCatalog(directory_).list()) {
+    if (known.file == file) added.voice = known;
   }
   if (added.voice.file.empty()) throw_unavailable("voices: what was stored is not there");
   return added;
@@ -243,8 +192,7 @@ std::string VoiceUploads::remove(std::string_view name) {
 std::optional<double> VoiceUploads::measured(const VoiceFile& file) {
   double seconds = 0;
   try {
-    const Voice voice = load_voice_bytes(file.read(), "voice");
-    seconds = static_cast<double>(voice.samples.size()) / kModelRate;
+    seconds = recording_seconds(file.read());
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kUnavailable) throw;
     return std::nullopt;

@@ -80,7 +80,8 @@ class VoiceUploads {
  private:
   std::string path_of(std::string_view file) const;
   bool is_upload(const CatalogVoice& voice) const;
-  void check_room(size_t bytes, bool replaces) const;
+  void check_count() const;
+  void check_disk(uint64_t bytes) const;
   void forget(const CatalogVoice& voice) const;
   std::optional<double> measured(const VoiceFile& file);
 

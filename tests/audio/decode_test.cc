@@ -13,9 +13,9 @@
 
 #include "audio/encode.h"
 #include "audio/silence.h"
-#include "audio/sounds.h"
 #include "audio/voice.h"
 #include "base/error.h"
+#include "support/sounds/sounds.h"
 
 namespace echo {
 namespace {
@@ -234,6 +234,45 @@ TEST(Decode, ChannelsThatCancelLeaveTheLoudestOne) {
   EXPECT_TRUE(decode_audio_bytes(float_wav(one_of_eight, 8, 44100), "x").warnings.empty());
   EXPECT_TRUE(
       decode_audio_bytes(float_wav(std::vector<float>(20000), 2, 44100), "x").warnings.empty());
+}
+
+TEST(Decode, ASinkGetsTheSameSamplesInPieces) {
+  struct Pieces final : AudioSink {
+    void begin(const AudioFacts& facts) override {
+      rate = facts.sample_rate;
+      ++beginnings;
+      samples.clear();
+    }
+    void take(std::span<const float> piece) override {
+      longest = std::max(longest, piece.size());
+      samples.insert(samples.end(), piece.begin(), piece.end());
+    }
+    int rate = 0, beginnings = 0;
+    size_t longest = 0;
+    std::vector<float> samples;
+  };
+  const std::vector<float> sound = make_sound(3 * 44100, 44100);
+  for (const AudioFormat format : {AudioFormat::kFlac, AudioFormat::kMp3, AudioFormat::kOggOpus}) {
+    const std::string file = encode_audio(sound, {format, 0, 0});
+    const DecodedAudio whole = decode_audio_bytes(file, "x");
+    Pieces pieces;
+    const AudioFacts facts = decode_audio_bytes(file, "x", pieces);
+    EXPECT_EQ(pieces.samples, whole.samples);
+    EXPECT_EQ(pieces.rate, whole.sample_rate);
+    EXPECT_EQ(pieces.beginnings, 1);
+    EXPECT_LE(pieces.longest, 8192U);
+    EXPECT_EQ(facts.codec, whole.codec);
+    EXPECT_EQ(facts.warnings, whole.warnings);
+  }
+  std::vector<float> opposite(2 * sound.size());
+  for (size_t i = 0; i < sound.size(); ++i) {
+    opposite[i] = 0.9F * sound[i];
+    opposite[sound.size() + i] = -sound[i];
+  }
+  Pieces pieces;
+  decode_audio_bytes(float_wav(opposite, 2, 44100), "x", pieces);
+  EXPECT_EQ(pieces.beginnings, 2) << "the channels cancel each other out";
+  EXPECT_EQ(pieces.samples.size(), sound.size());
 }
 
 TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {

@@ -12,9 +12,9 @@
 #include "audio/decode.h"
 #include "audio/ogg_serial.h"
 #include "audio/resample.h"
-#include "audio/sounds.h"
 #include "base/error.h"
 #include "base/spool_file.h"
+#include "support/sounds/sounds.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 

@@ -7,8 +7,8 @@
 #include <numbers>
 #include <random>
 
-#include "audio/sounds.h"
 #include "base/error.h"
+#include "support/sounds/sounds.h"
 
 namespace echo {
 namespace {

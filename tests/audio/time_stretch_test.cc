@@ -6,8 +6,8 @@
 #include <numbers>
 #include <random>
 
-#include "audio/sounds.h"
 #include "base/error.h"
+#include "support/sounds/sounds.h"
 
 namespace echo {
 namespace {

@@ -393,7 +393,7 @@ TEST_F(HttpServerTest, ASlowHeadIsGivenUp) {
 
 TEST_F(HttpServerTest, ASlowBodyIsGivenUp) {
   HttpServerOptions options;
-  options.body_timeout = 50ms;
+  options.body_pace.patience = 50ms;
   start(options);
   RawClient raw(server_->port());
   raw.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");

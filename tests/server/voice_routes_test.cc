@@ -4,6 +4,7 @@
 #include "http/multipart.h"
 #include "server/openai_fixture.h"
 #include "speech/voice_uploads.h"
+#include "support/sounds/sounds.h"
 
 namespace echo::server {
 namespace {
@@ -104,6 +105,23 @@ TEST_F(VoiceRoutes, AVoiceIsUploadedUsedHeardAndDeleted) {
   expect_error(server_->get("/v1/audio/voices/Zo%C3%AB%201/audio"), 404, "voice_not_found",
                "voice");
   expect_error(speak({{"voice", "Zo\xC3\xAB 1"}}), 404, "voice_not_found", "voice");
+}
+
+// As a telephone records it: AAC in a file of the MP4 family.
+TEST_F(VoiceRoutes, AnM4aIsAVoice) {
+  serve_uploads();
+  const std::string m4a =
+      mux_sound("ipod", "aac", make_sound(2 * kModelRate, kModelRate), kModelRate);
+  const Answer made = upload({{"name", "memo"}, {"audio_sample", m4a}});
+  ASSERT_EQ(made.status, 200) << made.body;
+  EXPECT_EQ(made.header("X-Echo-Warning"), "");
+  const Json details = server_->get("/v1/audio/voices/memo").json();
+  EXPECT_EQ(details["bytes"], m4a.size());
+  EXPECT_NEAR(details["seconds"].get<double>(), 2, 0.08);
+  const Answer heard = server_->get("/v1/audio/voices/memo/audio");
+  EXPECT_EQ(heard.header("Content-Type"), "audio/mp4");
+  EXPECT_EQ(heard.body, m4a);
+  EXPECT_EQ(speak({{"voice", "memo"}}).status, 200);
 }
 
 TEST_F(VoiceRoutes, WhatIsWrongIsNamed) {

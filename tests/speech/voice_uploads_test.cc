@@ -5,18 +5,23 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "audio/decode.h"
 #include "audio/encode.h"
+#include "audio/silence.h"
 #include "audio/voice.h"
 #include "base/uuid.h"
 #include "speech/unicode_name.h"
 #include "support/fake_speech.h"
 #include "support/kill_points.h"
+#include "support/sounds/sounds.h"
 #include "support/temp_dir.h"
+#include "support/thrown_error.h"
 
 namespace echo {
 namespace {
@@ -70,27 +75,90 @@ class VoiceUploadsTest : public testing::Test {
 
 TEST_F(VoiceUploadsTest, StoresWhatItKnowsAsItCameAndTheRestAsFlac) {
   VoiceUploads uploads = make();
-  const std::pair<AudioFormat, const char*> kinds[] = {{AudioFormat::kWav, "wav"},
-                                                       {AudioFormat::kFlac, "flac"},
-                                                       {AudioFormat::kMp3, "mp3"},
-                                                       {AudioFormat::kOggOpus, "ogg"}};
-  for (const auto& [format, suffix] : kinds) {
-    const std::string name = std::string("as ") + suffix, bytes = recording(format);
+  const std::vector<float> sound = make_sound(2 * kModelRate, kModelRate);
+  const std::vector<float> at_48000 = make_sound(2 * 48000, 48000);
+  const struct {
+    const char* name;
+    std::string bytes;
+    const char* stored;  // as a file of this kind
+  } kinds[] = {
+      {"wav", recording(AudioFormat::kWav), "wav"},
+      {"flac", recording(AudioFormat::kFlac), "flac"},
+      {"mp3", recording(AudioFormat::kMp3), "mp3"},
+      {"opus", recording(AudioFormat::kOggOpus), "ogg"},
+      {"vorbis", mux_sound("ogg", "libvorbis", sound, kModelRate), "ogg"},
+      {"m4a", mux_sound("ipod", "aac", sound, kModelRate), "m4a"},
+      {"lossless m4a", mux_sound("ipod", "alac", sound, kModelRate), "m4a"},
+      {"mp4", mux_sound("mp4", "aac", sound, kModelRate), "flac"},
+      {"aac", recording(AudioFormat::kAac), "flac"},
+      {"webm", mux_sound("webm", "libopus", at_48000, 48000), "flac"},
+  };
+  for (const auto& [kind, bytes, stored] : kinds) {
+    SCOPED_TRACE(kind);
+    const std::string name = std::string("from ") + kind, file = name + "." + stored;
+    const bool converted = std::string_view(stored) == "flac" && !bytes.starts_with("fLaC");
     const AddedVoice added = uploads.add({name, bytes, "", false});
     EXPECT_EQ(added.voice.id, name);
-    EXPECT_EQ(added.voice.file, "uploads/" + name + "." + suffix);
-    EXPECT_EQ(added.voice.bytes, bytes.size());
+    EXPECT_EQ(added.voice.file, "uploads/" + file);
+    EXPECT_THAT(added.warnings, IsEmpty());
     EXPECT_GT(added.voice.created_at, 1'000'000'000);
-    EXPECT_EQ(content(uploaded(name + "." + suffix)), bytes);
     struct stat status {};
-    ASSERT_EQ(::stat(uploaded(name + "." + suffix).c_str(), &status), 0);
+    ASSERT_EQ(::stat(uploaded(file).c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U) << "others must not read it";
-    EXPECT_EQ(voices_.open(added.voice.file).read(), bytes);
+    const std::string held = voices_.open(added.voice.file).read();
+    EXPECT_EQ(added.voice.bytes, held.size());
+    EXPECT_NEAR(*uploads.details(added.voice).seconds, 2, 0.08) << "AAC adds some frames";
+    if (!converted) {
+      EXPECT_EQ(held, bytes);
+      continue;
+    }
+    const DecodedAudio flac = decode_audio_bytes(held, file);
+    EXPECT_EQ(flac.codec, "flac");
+    EXPECT_EQ(flac.sample_rate, kModelRate);
+    EXPECT_NEAR(flac.stated_seconds, 2, 0.08) << "its header is complete";
+    // The very samples that a voice of the file would have.
+    const Voice voice = load_voice_bytes(bytes, file);
+    ASSERT_EQ(flac.samples.size(), voice.samples.size());
+    for (size_t i = 0; i < flac.samples.size(); ++i) {
+      ASSERT_NEAR(flac.samples[i], std::clamp(voice.samples[i], -1.F, 1.F), 1e-4) << i;
+    }
   }
-  const AddedVoice aac = uploads.add({"from aac", recording(AudioFormat::kAac), "", false});
-  EXPECT_EQ(aac.voice.file, "uploads/from aac.flac");
-  EXPECT_TRUE(content(uploaded("from aac.flac")).starts_with("fLaC"));
-  EXPECT_NEAR(*uploads.details(aac.voice).seconds, 2, 0.1);
+}
+
+TEST_F(VoiceUploadsTest, WhatIsConvertedIsBroughtToFullScale) {
+  std::vector<float> loud = make_sound(2 * 48000, 48000);
+  const float peak = find_peak(loud);
+  for (float& x : loud) x *= 3 / peak;
+  VoiceUploads uploads = make();
+  const AddedVoice added =
+      uploads.add({"loud", mux_sound("matroska", "pcm_f32le", loud, 48000), "", false});
+  EXPECT_EQ(added.voice.file, "uploads/loud.flac");
+  const DecodedAudio flac = decode_audio_bytes(voices_.open(added.voice.file).read(), "loud");
+  EXPECT_NEAR(find_peak(flac.samples), 1, 1e-3);
+  EXPECT_LT(std::count_if(flac.samples.begin(), flac.samples.end(),
+                          [](float x) { return std::abs(x) > 0.9999F; }),
+            5)
+      << "it is not clipped";
+}
+
+TEST_F(VoiceUploadsTest, ARefusedRecordingLeavesNoFile) {
+  VoiceUploads uploads = make();
+  uploads.add({"a", wav_, "", false});
+  EXPECT_EQ(refused(uploads, {"A", recording(AudioFormat::kAac), "", false}), Reason::kExists);
+  EXPECT_EQ(refused(uploads, {"A", recording(AudioFormat::kFlac), "", false}), Reason::kExists);
+  const auto files = fs::directory_iterator(uploaded(""));
+  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
+TEST_F(VoiceUploadsTest, EndsWithItsClient) {
+  VoiceUploads uploads = make();
+  std::stop_source gone;
+  gone.request_stop();
+  EXPECT_EQ(error_of([&] {
+              uploads.add({"a", wav_, "", false}, gone.get_token());
+            }).code(),
+            ErrorCode::kCancelled);
+  EXPECT_THAT(ids(), IsEmpty());
 }
 
 TEST_F(VoiceUploadsTest, NamesAreCheckedAndComposed) {

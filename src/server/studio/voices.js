@@ -19,7 +19,8 @@ function icon(path) {
 async function loadVoices() {
   try {
     const list = await (await call('v1/audio/voices')).json();
-    voices = list.data.map(one => one.id).filter(id => !(id === 'default' && list.data.length === 1));
+    voices = list.data.map(one => one.id).filter(id => !(id === 'default' && list.data.length === 1))
+        .sort((a, b) => a.localeCompare(b));
     if (!voices.includes(voice)) voice = voices[0] ?? '';
     showVoices();
     showVoiceFacts();

@@ -1,4 +1,4 @@
-#include "audio/sounds.h"
+#include "support/sounds/sounds.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -79,7 +79,7 @@ std::string mux(const std::string& container, AVCodecContext* codec, const AVCod
 
 AVSampleFormat sample_format_of(const std::string& encoder) {
   if (encoder == "aac" || encoder == "libvorbis") return AV_SAMPLE_FMT_FLTP;
-  if (encoder == "libopus") return AV_SAMPLE_FMT_FLT;
+  if (encoder == "libopus" || encoder == "pcm_f32le") return AV_SAMPLE_FMT_FLT;
   if (encoder == "alac") return AV_SAMPLE_FMT_S16P;
   if (encoder == "pcm_u8") return AV_SAMPLE_FMT_U8;
   if (encoder == "pcm_s16le") return AV_SAMPLE_FMT_S16;

@@ -1,4 +1,4 @@
-// Sounds and files of sound for the tests of this folder: none is in the repository.
+// Sounds and files of sound for tests: none is in the repository.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,228 @@
+// How a server stands several listeners at once: a real one with a tiny model, and so many clients
+// of OpenAI's route that each ask again when they have heard all.
+//
+//   echo_load_bench [MODEL [REQUESTS]]     a model as --model takes it; requests of each listener
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/descriptor.h"
+#include "net/curl_http_client.h"
+#include "support/child_process.h"
+#include "support/temp_dir.h"
+
+namespace echo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kRate = 44100;
+constexpr double kLead = 0.06;  // seconds from the first bytes to their sound, as players have it
+constexpr const char* kBody =
+    R"({"response_format": "pcm", "input": "A listener hears the first words while the last ones are )"
+    R"(still being made. Whoever has heard all of it asks for the next piece at once, so that so many )"
+    R"(people are served all the time. Nobody should have to wait in the middle of a sentence."})";
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+struct Figures {
+  std::vector<double> first;  // seconds from asking to the first bytes of sound
+  std::vector<double> gaps;   // between pieces
+  double audio = 0;           // seconds
+  int requests = 0, failures = 0;
+  int interrupted = 0;  // of those that were played from the first bytes on
+
+  void add(const Figures& other) {
+    first.insert(first.end(), other.first.begin(), other.first.end());
+    gaps.insert(gaps.end(), other.gaps.begin(), other.gaps.end());
+    audio += other.audio;
+    requests += other.requests;
+    failures += other.failures;
+    interrupted += other.interrupted;
+  }
+};
+
+// One request over one connection, its answer read as it comes.
+class Listener {
+ public:
+  explicit Listener(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+      throw std::runtime_error("no connection");
+    }
+    const int on = 1;
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+
+  void listen(Figures& figures) {
+    const std::string body = kBody;
+    const std::string request =
+        "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body;
+    const Clock::time_point asked = Clock::now();
+    if (::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(request.size())) {
+      throw std::runtime_error("not sent");
+    }
+    if (!line().starts_with("HTTP/1.1 200 ")) throw std::runtime_error("refused");
+    while (!line().empty()) continue;
+    double first = 0, last = 0, audio = 0, lag = 0;
+    for (;;) {
+      const size_t size = std::stoul(line(), nullptr, 16);
+      if (size == 0) break;
+      skip(size + 2);
+      const double now = seconds_since(asked);
+      if (audio == 0) {
+        first = now;
+        figures.first.push_back(now);
+      } else {
+        figures.gaps.push_back(now - last);
+        lag = std::max(lag, now - first - kLead - audio);
+      }
+      last = now;
+      audio += static_cast<double>(size) / 2 / kRate;
+    }
+    figures.audio += audio;
+    figures.interrupted += lag > 0;
+  }
+
+ private:
+  void fill() {
+    char bytes[16 << 10];
+    const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
+    if (got <= 0) throw std::runtime_error("broken off");
+    buffer_.append(bytes, static_cast<size_t>(got));
+  }
+  std::string line() {
+    size_t end = 0;
+    while ((end = buffer_.find("\r\n")) == std::string::npos) fill();
+    std::string text = buffer_.substr(0, end);
+    buffer_.erase(0, end + 2);
+    return text;
+  }
+  void skip(size_t bytes) {
+    while (buffer_.size() < bytes) fill();
+    buffer_.erase(0, bytes);
+  }
+
+  Descriptor socket_;
+  std::string buffer_;
+};
+
+Figures load(int port, int listeners, int requests) {
+  Figures all;
+  std::mutex mutex;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < listeners; ++i) {
+      threads.emplace_back([&] {
+        Figures own;
+        for (int request = 0; request < requests; ++request) {
+          ++own.requests;
+          try {
+            Listener(port).listen(own);
+          } catch (const std::exception&) {
+            ++own.failures;
+          }
+        }
+        const std::scoped_lock lock(mutex);
+        all.add(own);
+      });
+    }
+  }
+  return all;
+}
+
+double quantile(std::vector<double> values, double share) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  const auto at = static_cast<size_t>(share * static_cast<double>(values.size()));
+  return values[std::min(values.size() - 1, at)];
+}
+
+int free_port() {
+  const Descriptor probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      ::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("there is no free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+void wait_until_ready(int port) {
+  const auto http = make_http_client();
+  for (int i = 0; i < 1200; ++i) {
+    try {
+      HttpRequest request;
+      request.url = "http://127.0.0.1:" + std::to_string(port) + "/ready";
+      if (http->perform(request).status == 200) return;
+    } catch (const Error&) {
+      // It does not listen yet.
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  throw std::runtime_error("the server is not ready");
+}
+
+void run(const std::string& given, int requests) {
+  const TempDir folder;
+  const std::string model = given.empty() ? (folder / "model").string() : given;
+  if (given.empty()) run_program({ECHO_TTS_PROGRAM, "make-model", model});
+  const int port = free_port();
+  // A random model speaks noise: a judge would have every chunk spoken anew.
+  const ChildProcess server(
+      {ECHO_TTS_PROGRAM, "worker", "--rp_serve_api", "--rp_api_port", std::to_string(port),
+       "--model", model, "--storage", (folder / "results").string()},
+      {"ECHO_PROFILE=published", "OMP_WAIT_POLICY=passive"});
+  wait_until_ready(port);
+  load(port, 1, 1);  // what is done once
+  std::printf(
+      "| listeners | first audio, median | 95 %% | between pieces, 95 %% | "
+      "speech in a second | interrupted | failures |\n"
+      "| --- | --- | --- | --- | --- | --- | --- |\n");
+  for (const int listeners : {1, 2, 4, 8, 16, 40}) {
+    const Clock::time_point begin = Clock::now();
+    const Figures figures = load(port, listeners, requests);
+    std::printf("| %d | %.0f ms | %.0f ms | %.0f ms | %.1f s | %d of %d | %d |\n", listeners,
+                1000 * quantile(figures.first, 0.5), 1000 * quantile(figures.first, 0.95),
+                1000 * quantile(figures.gaps, 0.95), figures.audio / seconds_since(begin),
+                figures.interrupted, figures.requests, figures.failures);
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+}  // namespace echo
+
+int main(int count, char** words) {
+  try {
+    const int requests = count > 2 ? std::atoi(words[2]) : 4;
+    if (requests < 1) throw std::runtime_error("REQUESTS: expected a number from 1");
+    echo::run(count > 1 ? words[1] : "", requests);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "echo_load_bench: %s\n", error.what());
+    return 1;
+  }
+}
