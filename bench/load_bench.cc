@@ -3,7 +3,6 @@
 //
 //   echo_load_bench [MODEL [REQUESTS]]     a model as --model takes it; requests of each listener
 #include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +17,8 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/error.h"
+#include "bench/speech_listener.h"
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/temp_dir.h"
@@ -55,76 +56,23 @@ struct Figures {
   }
 };
 
-// One request over one connection, its answer read as it comes.
-class Listener {
- public:
-  explicit Listener(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-      throw std::runtime_error("no connection");
+// One request, heard to its end.
+void listen(int port, Figures& figures) {
+  double first = 0, last = 0, audio = 0, lag = 0;
+  hear_speech(port, kBody, [&](double now, size_t bytes) {
+    if (audio == 0) {
+      first = now;
+      figures.first.push_back(now);
+    } else {
+      figures.gaps.push_back(now - last);
+      lag = std::max(lag, now - first - kLead - audio);
     }
-    const int on = 1;
-    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  }
-
-  void listen(Figures& figures) {
-    const std::string body = kBody;
-    const std::string request =
-        "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        "Content-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body;
-    const Clock::time_point asked = Clock::now();
-    if (::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(request.size())) {
-      throw std::runtime_error("not sent");
-    }
-    if (!line().starts_with("HTTP/1.1 200 ")) throw std::runtime_error("refused");
-    while (!line().empty()) continue;
-    double first = 0, last = 0, audio = 0, lag = 0;
-    for (;;) {
-      const size_t size = std::stoul(line(), nullptr, 16);
-      if (size == 0) break;
-      skip(size + 2);
-      const double now = seconds_since(asked);
-      if (audio == 0) {
-        first = now;
-        figures.first.push_back(now);
-      } else {
-        figures.gaps.push_back(now - last);
-        lag = std::max(lag, now - first - kLead - audio);
-      }
-      last = now;
-      audio += static_cast<double>(size) / 2 / kRate;
-    }
-    figures.audio += audio;
-    figures.interrupted += lag > 0;
-  }
-
- private:
-  void fill() {
-    char bytes[16 << 10];
-    const ssize_t got = ::recv(socket_.get(), bytes, sizeof bytes, 0);
-    if (got <= 0) throw std::runtime_error("broken off");
-    buffer_.append(bytes, static_cast<size_t>(got));
-  }
-  std::string line() {
-    size_t end = 0;
-    while ((end = buffer_.find("\r\n")) == std::string::npos) fill();
-    std::string text = buffer_.substr(0, end);
-    buffer_.erase(0, end + 2);
-    return text;
-  }
-  void skip(size_t bytes) {
-    while (buffer_.size() < bytes) fill();
-    buffer_.erase(0, bytes);
-  }
-
-  Descriptor socket_;
-  std::string buffer_;
-};
+    last = now;
+    audio += static_cast<double>(bytes) / 2 / kRate;
+  });
+  figures.audio += audio;
+  figures.interrupted += lag > 0;
+}
 
 Figures load(int port, int listeners, int requests) {
   Figures all;
@@ -137,7 +85,7 @@ Figures load(int port, int listeners, int requests) {
         for (int request = 0; request < requests; ++request) {
           ++own.requests;
           try {
-            Listener(port).listen(own);
+            listen(port, own);
           } catch (const std::exception&) {
             ++own.failures;
           }
@@ -148,13 +96,6 @@ Figures load(int port, int listeners, int requests) {
     }
   }
   return all;
-}
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const auto at = static_cast<size_t>(share * static_cast<double>(values.size()));
-  return values[std::min(values.size() - 1, at)];
 }
 
 int free_port() {

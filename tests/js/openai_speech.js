@@ -73,7 +73,12 @@ async function main() {
   found.broken = await failure(speak({input: 'Break it.'}));
   found.wrong_key =
       await failure(clientAt(`${host}/v1`, {apiKey: 'wrong'}).audio.speech.create(said));
-  const full = clientAt(`http://127.0.0.1:${fullPort}/v1`, {maxRetries: 0});
+  found.full_asked = 0;
+  const counted = (...request) => {
+    ++found.full_asked;
+    return fetch(...request);
+  };
+  const full = clientAt(`http://127.0.0.1:${fullPort}/v1`, {fetch: counted});
   found.full = await failure(full.audio.speech.create(said));
   const begin = performance.now();
   found.retried_bytes =

@@ -97,10 +97,14 @@ def failures():
     found["bad_speed"] = failure(speed=9)
     found["broken"] = failure(input="Break it.")
     found["wrong_key"] = failure(openai.OpenAI(api_key="wrong", base_url=f"{host}/v1"))
+    asked = []
     full = openai.OpenAI(
-        api_key="key", base_url=f"http://127.0.0.1:{full_port}/v1", max_retries=0
+        api_key="key",
+        base_url=f"http://127.0.0.1:{full_port}/v1",
+        http_client=openai.DefaultHttpxClient(event_hooks={"request": [asked.append]}),
     )
     found["full"] = failure(full)
+    found["full_asked"] = len(asked)
     begin = time.monotonic()
     answer = client.audio.speech.create(**{**said, "input": "Try again.", "response_format": "pcm"})
     found["retried_bytes"] = len(answer.content)

@@ -5,10 +5,15 @@
 #include <condition_variable>
 #include <latch>
 #include <mutex>
+#include <semaphore>
 #include <thread>
 
 #include "audio/decode.h"
+#include "engine/speech_pipe.h"
 #include "server/openai_fixture.h"
+#include "support/base64_bytes.h"
+#include "support/peak_memory.h"
+#include "support/subprocess.h"
 
 namespace echo::server {
 namespace {
@@ -39,20 +44,11 @@ std::vector<Event> events_of(std::string_view body) {
 
 // What the deltas hold, put together.
 std::string audio_of(const std::vector<Event>& events) {
-  constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string bytes;
   for (const Event& event : events) {
     if (event.name != "speech.audio.delta") continue;
     EXPECT_EQ(event.data["type"], event.name);
-    uint32_t bits = 0;
-    int count = 0;
-    for (const char c : event.data["audio"].get<std::string>()) {
-      if (c == '=') break;
-      bits = bits << 6 | static_cast<uint32_t>(kLetters.find(c));
-      count += 6;
-      if (count >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 0xFF);
-    }
+    bytes += base64_bytes(event.data["audio"].get<std::string>());
   }
   return bytes;
 }
@@ -121,7 +117,7 @@ TEST_F(OpenAiApi, BareSamplesAreResampledForOpenAisModels) {
 
 TEST_F(OpenAiApi, EventsHoldTheVeryBytesOfTheFile) {
   serve();
-  for (const char* format : {"mp3", "opus", "wav", "pcm"}) {
+  for (const char* format : {"mp3", "opus", "aac", "flac", "wav", "pcm"}) {
     Json body = {{"response_format", format}, {"seed", 7}};
     const Answer file = speak(body);
     body["stream_format"] = "sse";
@@ -260,6 +256,65 @@ TEST_F(OpenAiApi, EveryErrorHasOpenAisShape) {
   EXPECT_EQ(fake_.calls(), 0);
 }
 
+TEST_F(OpenAiApi, ABodyThatStopsHasOpenAisShape) {
+  ServerOptions options;
+  options.http.body_pace.patience = std::chrono::milliseconds(50);
+  serve(options);
+  RawClient client(server_->port());
+  client.send("POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90\r\n\r\n{");
+  expect_openai_error(client.read_answer(), 408, "timeout", "", "invalid_request_error");
+}
+
+TEST_F(OpenAiApi, WhoseServerEndsOrIsBrokenIsToldToComeAgain) {
+  serve();
+  server_->api().set_broken("the device broke");
+  const Answer broken = speak();
+  expect_openai_error(broken, 503, "device_broken", "", "server_error");
+  EXPECT_NE(broken.header("Retry-After"), "");
+  EXPECT_NE(broken.header("retry-after-ms"), "");
+  serve();
+  server_->api().work().close();
+  const Answer ending = speak();
+  expect_openai_error(ending, 503, "draining", "", "server_error");
+  EXPECT_NE(ending.header("Retry-After"), "");
+  EXPECT_EQ(fake_.calls(), 0);
+}
+
+// Five minutes are 26 MB, of which nothing is held.
+TEST_F(OpenAiApi, AWholeFileLiesOnTheDisk) {
+  constexpr int kPieces = 300;
+  const std::vector<float> second = FakeSpeech::tone(kModelRate);
+  std::counting_semaphore<> read(0);
+  std::jthread maker;
+  speak_ = [&](const SpeechRequest&, SpeechCallbacks callbacks) {
+    const auto pipe = std::make_shared<SpeechPipe>(std::move(callbacks), size_t{kModelRate},
+                                                   [&read] { read.release(); });
+    pipe->start();
+    maker = std::jthread([&, pipe] {
+      for (int i = 0; i < kPieces; ++i) {
+        pipe->push(second);
+        while (pipe->full()) read.acquire();
+      }
+      SpeechSummary summary;
+      summary.chunks.emplace_back();
+      summary.chunks.back().seconds = kPieces;
+      pipe->succeed(std::move(summary));
+    });
+    return SpeechStream(pipe);
+  };
+  serve();
+  const PeakMemory memory;
+  RawClient client(server_->port());
+  client.send(raw_request({{"input", "Hi."}, {"stream", false}, {"response_format", "wav"}}));
+  const std::string head = client.read_until("\r\n\r\n");
+  const auto grown = memory.grown();
+  ASSERT_THAT(head, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(head, HasSubstr("Content-Length: " + std::to_string(44 + 2 * kModelRate * kPieces)));
+  EXPECT_THAT(head, HasSubstr("Server-Timing: "));
+  if (!grown) GTEST_SKIP() << "memory cannot be counted here";
+  EXPECT_LT(*grown, int64_t{8} << 20);
+}
+
 TEST_F(OpenAiApi, AFailureBeforeTheFirstByteIsAStatus) {
   fake_.at_step = [](const SpeechProgress&, const std::stop_token&) {
     throw Error(ErrorCode::kInternal, "the device broke");
@@ -328,6 +383,18 @@ TEST_F(OpenAiBreakdown, BreaksTheTransferOff) {
   EXPECT_THAT(text, StartsWith("HTTP/1.1 200"));
   EXPECT_GT(text.size(), 1000U) << "the first chunk was heard";
   EXPECT_THAT(text, Not(::testing::EndsWith("0\r\n\r\n")));
+}
+
+TEST_F(OpenAiBreakdown, IsAFailureForCurl) {
+  constexpr const char* kCurl = "/usr/bin/curl";
+  if (!std::filesystem::exists(kCurl)) GTEST_SKIP() << "there is no " << kCurl;
+  serve();
+  const ProcessResult asked =
+      run_process({kCurl, "-sN", "--noproxy", "*", "-o", (dir_ / "cut.mp3").string(), "--data",
+                   body_.dump(), server_->url("/v1/audio/speech")});
+  EXPECT_EQ(asked.exit_code, 18) << "a partial file: " << asked.err;
+  EXPECT_GT(decode_audio_file(dir_ / "cut.mp3").samples.size(), size_t{kModelRate})
+      << "the first chunk was heard";
 }
 
 TEST_F(OpenAiBreakdown, IsAnEventAmongEvents) {
@@ -638,29 +705,45 @@ TEST_F(OpenAiApi, OfFortyListenersHalfLeaveAndNothingIsLeftBehind) {
   ServerOptions options;
   options.work.slots = 4;
   serve(options);
-  std::latch begin(40);
-  std::vector<std::thread> clients;
-  std::atomic<int> complete{0};
-  for (int i = 0; i < 40; ++i) {
-    clients.emplace_back([&, i] {
-      RawClient client(server_->port());
-      begin.arrive_and_wait();
-      client.send(raw_request({{"input", "Hello there. " + std::string(400, 'x')},
-                               {"response_format", i % 4 < 2 ? "mp3" : "pcm"}}));
-      // Some leave before the head, some in the middle.
-      if (i % 2 == 0) {
-        if (i % 4 == 0) client.read_until("\r\n\r\n");
-        return;
-      }
-      const std::string text = client.read_until("0\r\n\r\n");
-      if (text.starts_with("HTTP/1.1 200") && text.ends_with("0\r\n\r\n")) ++complete;
-    });
-  }
-  for (std::thread& client : clients) client.join();
-  EXPECT_EQ(complete, 20);
-  EXPECT_TRUE(server_->api().work().wait_idle(std::chrono::minutes(1)));
-  const WorkQueue::Counts counts = server_->api().work().counts();
-  EXPECT_EQ(counts.waiting + counts.running, 0U);
+  const auto forty = [&] {
+    std::latch begin(40);
+    std::vector<std::thread> clients;
+    std::atomic<int> complete{0};
+    for (int i = 0; i < 40; ++i) {
+      clients.emplace_back([&, i] {
+        RawClient client(server_->port());
+        begin.arrive_and_wait();
+        client.send(raw_request({{"input", "Hello there. " + std::string(400, 'x')},
+                                 {"response_format", i % 4 < 2 ? "mp3" : "pcm"}}));
+        // Some leave before the head, some in the middle.
+        if (i % 2 == 0) {
+          if (i % 4 == 0) client.read_until("\r\n\r\n");
+          return;
+        }
+        const std::string text = client.read_until("0\r\n\r\n");
+        if (text.starts_with("HTTP/1.1 200") && text.ends_with("0\r\n\r\n")) ++complete;
+      });
+    }
+    for (std::thread& client : clients) client.join();
+    EXPECT_EQ(complete, 20);
+    EXPECT_TRUE(server_->api().work().wait_idle(std::chrono::minutes(1)));
+    const WorkQueue::Counts counts = server_->api().work().counts();
+    EXPECT_EQ(counts.waiting + counts.running, 0U);
+    fake_.wait();
+  };
+  // Until the server has let go of every connection but the one that asks.
+  const auto alone = [&] {
+    const std::string line = "echotts_http_connections 1\n";
+    while (server_->get("/metrics").body.find(line) == std::string::npos) {
+      std::this_thread::yield();
+    }
+  };
+  forty();
+  alone();
+  const int64_t before = PeakMemory::allocated();  // what the first ones brought stays
+  forty();
+  alone();
+  EXPECT_LE(PeakMemory::allocated(), before + before / 20);
 }
 
 TEST_F(OpenAiApi, ReportsAndCountsEveryRequest) {

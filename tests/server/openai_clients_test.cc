@@ -107,6 +107,7 @@ class NetOpenAi : public OpenAiApi {
     expect_error(found["wrong_key"], "AuthenticationError", 401, wrong, "invalid_api_key", nullptr);
     expect_error(found["full"], "RateLimitError", 429, "rate_limit_error", "queue_full", nullptr);
     EXPECT_EQ(found["full"]["again"], "1000");
+    EXPECT_EQ(found["full_asked"], 3) << "a full queue is asked again, twice";
 
     // A 500 says that the same would happen again; a 503 says when to come again, which is later
     // than the clients would by themselves.
