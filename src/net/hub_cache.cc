@@ -10,17 +10,17 @@
 #include <fstream>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
-#include "base/letter_case.h"
 
 namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kBlock = size_t{1} << 20;
+constexpr size_t kReadBlock = size_t{1} << 20;
 constexpr std::string_view kIncomplete = ".incomplete";
 constexpr std::chrono::hours kStale{7 * 24};
 
@@ -56,13 +56,6 @@ fs::path existing_folder(const fs::path& root, const std::string& name) {
   return root / (others.empty() ? name : others.front());
 }
 
-std::string trimmed(std::string text) {
-  const char* const kSpaces = " \t\r\n";
-  text.erase(text.find_last_not_of(kSpaces) + 1);
-  text.erase(0, text.find_first_not_of(kSpaces));
-  return text;
-}
-
 void make_folders(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -74,7 +67,7 @@ int copy_file_atomically(const fs::path& from, const fs::path& to) {
   AtomicFile copy;
   if (const int error = copy.create(to)) return error;
   std::ifstream file(from, std::ios::binary);
-  std::string block(kBlock, '\0');
+  std::string block(kReadBlock, '\0');
   while (file) {
     file.read(block.data(), static_cast<std::streamsize>(block.size()));
     const auto got = static_cast<size_t>(file.gcount());
@@ -146,7 +139,7 @@ std::optional<std::string> HubCache::commit_of(const std::string& revision) cons
   check_relative_name("revision", revision);
   std::error_code error;
   if (fs::is_regular_file(folder_ / "refs" / revision, error)) {
-    const std::string commit = trimmed(read_file(folder_ / "refs" / revision));
+    const std::string commit(trimmed(read_file(folder_ / "refs" / revision)));
     if (!commit.empty() && commit.size() <= 64 &&
         std::all_of(commit.begin(), commit.end(), is_name_byte) && commit.front() != '.') {
       return commit;
