@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr size_t kReadBlock = size_t{1} << 20;
 constexpr std::string_view kIncomplete = ".incomplete";
 constexpr std::chrono::hours kStale{7 * 24};
+// Who writes without a lock, as on a disk that knows none, writes oftener than this.
+constexpr std::chrono::minutes kAtRest{1};
 
 bool is_name_byte(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
@@ -54,6 +56,11 @@ fs::path existing_folder(const fs::path& root, const std::string& name) {
   }
   std::sort(others.begin(), others.end());
   return root / (others.empty() ? name : others.front());
+}
+
+// ETAG.incomplete, or ETAG.RANDOM.incomplete.
+bool is_leftover_of(const fs::path& path, const std::string& etag) {
+  return path.extension() == kIncomplete && path.filename().string().starts_with(etag + ".");
 }
 
 void make_folders(const fs::path& folder) {
@@ -162,6 +169,23 @@ std::optional<fs::path> HubCache::find(const std::string& revision,
   return snapshot(*commit);
 }
 
+void HubCache::take_over(const std::string& etag) const {
+  std::error_code error;
+  if (fs::exists(incomplete(etag), error)) return;
+  const auto now = fs::file_time_type::clock::now();
+  std::pair<std::uintmax_t, fs::path> longest;
+  for (fs::directory_iterator it(folder_ / "blobs", error), end; !error && it != end;
+       it.increment(error)) {
+    const fs::path path = it->path();
+    if (!is_leftover_of(path, etag) || path == incomplete(etag)) continue;
+    std::error_code gone;
+    const auto written = fs::last_write_time(path, gone);
+    const std::uintmax_t size = gone ? 0 : fs::file_size(path, gone);
+    if (!gone && now - written >= kAtRest) longest = std::max(longest, {size, path});
+  }
+  if (longest.first > 0) fs::rename(longest.second, incomplete(etag), error);
+}
+
 void HubCache::remove_stale(const std::string& etag) const {
   std::error_code error;
   remove_abandoned(folder_ / "blobs");
@@ -170,11 +194,12 @@ void HubCache::remove_stale(const std::string& etag) const {
        it.increment(error)) {
     const fs::path path = it->path();
     std::error_code gone;
-    if (path.extension() != kIncomplete || path.stem() == etag ||
+    if (path.extension() != kIncomplete || is_leftover_of(path, etag) ||
         now - fs::last_write_time(path, gone) < kStale || gone) {
       continue;
     }
-    const int owner = ::open(lock(path.stem()).c_str(), O_RDWR | O_CLOEXEC);
+    const std::string name = path.filename();
+    const int owner = ::open(lock(name.substr(0, name.find('.'))).c_str(), O_RDWR | O_CLOEXEC);
     const bool held = owner >= 0 && ::flock(owner, LOCK_EX | LOCK_NB) != 0;
     if (!held) fs::remove(path, gone);
     if (owner >= 0) ::close(owner);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace echo {

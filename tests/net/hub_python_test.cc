@@ -149,9 +149,17 @@ TEST_F(NetHubPython, KilledHalfWayLeavesWhatWeFinish) {
     python.signal(SIGKILL);
     EXPECT_EQ(python.wait(), -SIGKILL);
   }
+  std::uintmax_t left = 0;
+  for (const auto& entry : fs::directory_iterator(blobs())) {
+    left = entry.file_size();
+    fs::last_write_time(entry, entry.last_write_time() - std::chrono::minutes(2));
+  }
   stall = false;
+  const auto sent = hub.bytes_sent();
   const fs::path snapshot = download(hub);
   EXPECT_EQ(read_file(snapshot / kFile), content);
+  EXPECT_EQ(hub.bytes_sent() - sent, content.size() - left) << "we went on where it was killed";
+  EXPECT_EQ(std::distance(fs::directory_iterator(blobs()), {}), 1);
   EXPECT_EQ(client({"local", cache_, FakeHub::kRepository}), snapshot.string());
 }
 
