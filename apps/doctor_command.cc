@@ -211,7 +211,7 @@ int examine_all(const Options& options, const Environment& environment) {
 void add_doctor(CommandLine& line) {
   const Environment& environment = line.environment();
   auto options = std::make_shared<Options>();
-  CLI::App& command = line.add(
+  Command command = line.add(
       "doctor", "Examine everything that a failing endpoint may suffer from, with remedies",
       "  echo-tts doctor\n"
       "  echo-tts doctor --json --model DIR\n"
@@ -219,9 +219,9 @@ void add_doctor(CommandLine& line) {
       "worker's. Nothing is downloaded and no job is taken; a probe goes through the bucket.\n",
       [options, &environment] { return examine_all(*options, environment); });
   options->engine.add_to(command, environment);
-  command.add_flag("--json", options->json, "Print one JSON document");
-  command.add_flag("!--no-hashes", options->hashes,
-                   "Do not read all the weights to compare their hashes");
+  command.flag("--json", options->json, "Print one JSON document");
+  command.flag("!--no-hashes", options->hashes,
+               "Do not read all the weights to compare their hashes");
 }
 
 }  // namespace echo::apps

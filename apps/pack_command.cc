@@ -50,7 +50,7 @@ int pack(const Options& options) {
 
 void add_pack(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App& command =
+  Command command =
       line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
                "  echo-tts pack --layout native --codec-precision bf16 /models model.echo\n"
@@ -58,21 +58,20 @@ void add_pack(CommandLine& line) {
                "on other\n"
                "machines too, where it is packed again like any other.\n",
                [options] { return pack(*options); });
-  command.add_option("folder", options->folder, "Directory of the checkpoints, or small")
-      ->required();
-  command.add_option("file", options->file, "File to write")->required();
+  command.option("folder", options->folder, "Directory of the checkpoints, or small").required();
+  command.option("file", options->file, "File to write").required();
   command
-      .add_option("--layout", options->layout,
-                  "plain: for any machine; native: as this machine's device multiplies")
-      ->check(CLI::IsMember({"plain", "native"}))
-      ->capture_default_str();
+      .option("--layout", options->layout,
+              "plain: for any machine; native: as this machine's device multiplies")
+      .one_of({"plain", "native"})
+      .show_default();
   command
-      .add_option("--codec-precision", options->codec_precision,
-                  "Of the autoencoder's large matrices; auto: as stored")
-      ->check(CLI::IsMember({"auto", "bf16"}))
-      ->capture_default_str();
-  command.add_option("--device", options->device, "Whose layout is native")->capture_default_str();
-  command.add_flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+      .option("--codec-precision", options->codec_precision,
+              "Of the autoencoder's large matrices; auto: as stored")
+      .one_of({"auto", "bf16"})
+      .show_default();
+  command.option("--device", options->device, "Whose layout is native").show_default();
+  command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
 }
 
 }  // namespace echo::apps

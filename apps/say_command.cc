@@ -222,8 +222,7 @@ int say(const Options& options, const Environment& environment) {
   }
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  engine_options.blockwise = options.output == "-" ||
-                             request.parameters.block_sizes.size() > 1 ||
+  engine_options.blockwise = options.output == "-" || request.parameters.block_sizes.size() > 1 ||
                              request.parameters.sequence_length == kAutoFrames ||
                              request.parameters.continuity != Continuity::kNone;
   engine_options.files = model.files;
@@ -245,8 +244,7 @@ int say(const Options& options, const Environment& environment) {
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
       const Json document = json_of(options, input, *spoken, engine->info(), model.name);
-      const std::string text =
-          document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+      const std::string text = document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
@@ -273,59 +271,57 @@ int say(const Options& options, const Environment& environment) {
 
 void add_say(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App& command = line.add(
+  Command command = line.add(
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
       "  echo hello | echo-tts say - -o - | aplay\n"
       "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options, &environment = line.environment()] { return say(*options, environment); });
-  command.add_option("text", options->text, "What to say; - or nothing reads standard input");
-  command.add_option("-f,--file", options->text_file,
-                     "Read the text from a file (- for standard input)");
-  command.add_option(
-      "-v,--voice", options->voice,
-      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
-      "name of one of the model's sample voices: rms, slt, awb of the small one");
+  command.option("text", options->text, "What to say; - or nothing reads standard input");
+  command.option("-f,--file", options->text_file,
+                 "Read the text from a file (- for standard input)");
+  command.option("-v,--voice", options->voice,
+                 "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
+                 "name of one of the model's sample voices: rms, slt, awb of the small one");
   command
-      .add_option(
+      .option(
           "-o,--output", options->output,
           "The file to write, its format told by its suffix; - for standard output, while it is "
           "spoken, as wav")
-      ->capture_default_str();
-  command.add_option("--format", options->format,
-                     "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
-  command.add_option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
-  command.add_option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
+      .show_default();
+  command.option("--format", options->format,
+                 "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
+  command.option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
+  command.option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
   options->engine.add_to(command, line.environment());
   command
-      .add_option(
+      .option(
           "--max_text_chars", options->max_text_chars,
           "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
-      ->check(CLI::Range(int64_t{1}, kMostCharsEver));
-  command.add_option("--subtitles", options->subtitles,
-                     "Write subtitles, too: a file .srt or .vtt");
-  command.add_flag("--dry-run", options->dry_run,
-                   "Speak nothing: show what would be spoken, in which chunks, with which changes");
-  command.add_flag("--json", options->json,
-                   "Print the result as JSON (on standard error with -o -) and nothing else");
-  command.add_flag("-q,--quiet", options->quiet, "Show no progress and no summary");
+      .between(1, kMostCharsEver);
+  command.option("--subtitles", options->subtitles, "Write subtitles, too: a file .srt or .vtt");
+  command.flag("--dry-run", options->dry_run,
+               "Speak nothing: show what would be spoken, in which chunks, with which changes");
+  command.flag("--json", options->json,
+               "Print the result as JSON (on standard error with -o -) and nothing else");
+  command.flag("-q,--quiet", options->quiet, "Show no progress and no summary");
 
   std::string presets;
   for (const SamplerPreset& preset : sampler_presets()) {
     presets += (presets.empty() ? "" : ", ") + std::string(preset.name);
   }
-  command.add_option("--preset", options->preset, "Sampler settings by name: " + presets)
-      ->group("Parameters");
+  command.option("--preset", options->preset, "Sampler settings by name: " + presets)
+      .in_group("Parameters");
   for (const ParameterInfo& info : parameter_table()) {
     const std::string name(info.name);
     command
-        .add_option_function<std::string>(
+        .option_to(
             "--" + name,
             [options, name](const std::string& value) { options->parameters[name] = value; },
             std::string(info.help) + ": " + expected_value(info) + " (default " +
                 default_value(info) + ")")
-        ->group("Parameters");
+        .in_group("Parameters");
   }
 }
 

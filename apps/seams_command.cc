@@ -150,14 +150,14 @@ int seams(const Options& options) {
 
 void add_seams(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App& command = line.add("seams", "Measure how smoothly a recording's chunks meet",
-                               "  echo-tts say --file story.txt -o story.wav --json > story.json\n"
-                               "  echo-tts seams story.wav story.json\n",
-                               [options] { return seams(*options); });
-  command.add_option("file", options->file, "The recording")->required();
-  command.add_option("metadata", options->metadata,
-                     "What say --json or a job told of it; without, every pause is measured");
-  command.add_flag("--json", options->json, "Print the figures as JSON");
+  Command command = line.add("seams", "Measure how smoothly a recording's chunks meet",
+                             "  echo-tts say --file story.txt -o story.wav --json > story.json\n"
+                             "  echo-tts seams story.wav story.json\n",
+                             [options] { return seams(*options); });
+  command.option("file", options->file, "The recording").required();
+  command.option("metadata", options->metadata,
+                 "What say --json or a job told of it; without, every pause is measured");
+  command.flag("--json", options->json, "Print the figures as JSON");
 }
 
 }  // namespace echo::apps

@@ -1,19 +1,8 @@
 // A bench result as text and as JSON.
-#include <cstdio>
-
 #include "bench/gpu_bench.h"
+#include "bench/report.h"
 
 namespace echo::bench {
-namespace {
-
-template <class... Values>
-std::string line(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
-}  // namespace
 
 std::string GpuBenchResult::table() const {
   std::string text = device + "\n" + precision + ", codec " + codec_precision + "\n";

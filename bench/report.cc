@@ -9,13 +9,6 @@
 namespace echo::bench {
 namespace {
 
-template <class... Values>
-std::string line(const char* format, Values... values) {
-  char text[256];
-  std::snprintf(text, sizeof text, format, values...);
-  return text;
-}
-
 nlohmann::json rows_json(const std::vector<ReportRow>& rows) {
   nlohmann::json list = nlohmann::json::array();
   for (const ReportRow& row : rows) {

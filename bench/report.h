@@ -2,11 +2,20 @@
 // page.
 #pragma once
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 namespace echo::bench {
+
+// As printf, of at most 255 characters.
+template <class... Values>
+std::string line(const char* format, Values... values) {
+  char text[256];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
 
 struct ReportRow {
   std::string name, unit;  // "s", "GB", "x real time"

@@ -13,6 +13,12 @@ namespace echo {
 
 inline constexpr int kModelRate = 44100;  // Hz, of everything the model hears and says
 
+// The length of so many samples at kModelRate, seconds.
+template <class Count>
+double seconds_of(Count samples) {
+  return static_cast<double>(samples) / kModelRate;
+}
+
 struct Voice {
   std::vector<float> samples;         // mono at kModelRate, |x| <= 1
   std::vector<std::string> warnings;  // about the file, a sentence each, without its name

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "cpu/int8_kernels.h"
+#include "cpu/view.h"
 #include "tensor/blocked_layout.h"
 
 namespace echo::cpu {
@@ -74,16 +75,6 @@ class TileWeights : public PackedWeights {
   std::shared_ptr<const void> owner_;
   const uint16_t* values_ = nullptr;
 };
-
-View view(const Tensor& x) { return {x.data(), x.rows(), x.cols(), x.stride(), x.dtype()}; }
-
-View part_of(View x, int64_t row, int64_t rows, int64_t col, int64_t cols) {
-  x.data =
-      static_cast<char*>(x.data) + static_cast<size_t>(row * x.stride + col) * dtype_size(x.dtype);
-  x.rows = rows;
-  x.cols = cols;
-  return x;
-}
 
 // So many rows of activations stay in a core's second cache while weights pass by.
 constexpr int64_t kCachedValues = 512 << 10;

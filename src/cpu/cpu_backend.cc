@@ -16,11 +16,10 @@
 #include "cpu/deferred_weights.h"
 #include "cpu/int8_matmul.h"
 #include "cpu/onednn.h"
+#include "cpu/view.h"
 
 namespace echo::cpu {
 namespace {
-
-View view(const Tensor& x) { return {x.data(), x.rows(), x.cols(), x.stride(), x.dtype()}; }
 
 View rows_of(View x, int64_t begin, int64_t count) {
   x.data = static_cast<char*>(x.data) + static_cast<size_t>(begin * x.stride) * dtype_size(x.dtype);

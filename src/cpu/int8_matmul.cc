@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cpu/view.h"
 
 namespace echo::cpu {
 namespace {
@@ -79,16 +80,6 @@ class Int8Weights : public PackedWeights {
   float* scales_ = nullptr;
   int32_t* sums_ = nullptr;
 };
-
-View view(const Tensor& x) { return {x.data(), x.rows(), x.cols(), x.stride(), x.dtype()}; }
-
-View part_of(View x, int64_t row, int64_t rows, int64_t col, int64_t cols) {
-  x.data =
-      static_cast<char*>(x.data) + static_cast<size_t>(row * x.stride + col) * dtype_size(x.dtype);
-  x.rows = rows;
-  x.cols = cols;
-  return x;
-}
 
 // So many rows of activations stay in a core's second cache while weights pass by.
 constexpr int64_t kCachedBytes = 512 << 10;
