@@ -15,7 +15,7 @@ namespace {
 
 struct PackOptions {
   std::string folder, file, layout = "plain", codec_precision = "auto", device = "auto";
-  bool blockwise = true;
+  bool blockwise = true, voices = true;
 };
 
 int pack(const PackOptions& options) {
@@ -28,6 +28,7 @@ int pack(const PackOptions& options) {
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
   pack.blockwise = options.blockwise;
+  pack.voices = options.voices;
   pack.device.name = options.device;
   pack.progress = [&](uint64_t done, uint64_t total) {
     if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
@@ -42,6 +43,7 @@ int pack(const PackOptions& options) {
   if (result.matrices > 0) {
     std::fprintf(stderr, ", %zu matrices in this machine's layout", result.matrices);
   }
+  if (result.voices > 0) std::fprintf(stderr, ", %zu sample voices", result.voices);
   std::fprintf(stderr, "\n");
   return kSuccess;
 }
@@ -72,6 +74,7 @@ void add_pack(CommandLine& line) {
       .show_default();
   command.option("--device", options->device, "Whose layout is native").show_default();
   command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+  command.flag("!--no-voices", options->voices, "Leave out the recordings in the model's voices/");
 }
 
 }  // namespace echo::apps

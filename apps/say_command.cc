@@ -127,11 +127,10 @@ std::string voice_file(const std::string& voice, const LocatedModel& model) {
   if (voice.find('/') != voice.npos || std::filesystem::exists(input_path(voice), error)) {
     return voice;
   }
-  if (const auto sample = find_sample_voice(model, voice)) return *sample;
-  const std::string names = sample_voice_names(model);
-  if (names.empty()) return voice;
+  if (const auto sample = model.voices.find(voice)) return *sample;
+  if (model.voices.empty()) return voice;
   throw_not_found("voice " + voice + ": there is no such file; " + model.name +
-                  " has sample voices of its own: " + names);
+                  " has sample voices of its own: " + model.voices.list());
 }
 
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.

@@ -188,7 +188,11 @@ TEST_F(SmallModel, IsFoundWhereItIsInstalled) {
 TEST_F(SmallModel, OtherCommandsKnowItsName) {
   const ProcessResult packed = run({"pack", "small", dir_ / "small.echo"});
   EXPECT_EQ(packed.exit_code, 0) << packed.err;
-  EXPECT_EQ(say({"--model", dir_ / "small.echo"}).exit_code, 0);
+  EXPECT_THAT(packed.err, HasSubstr("3 sample voices"));
+  const ProcessResult said = say({"--model", dir_ / "small.echo", "--voice", "rms"});
+  EXPECT_EQ(said.exit_code, 0) << said.err;
+  EXPECT_THAT(say({"--model", dir_ / "small.echo", "--voice", "nobody"}).err,
+              HasSubstr("sample voices of its own: awb, rms, slt"));
   const ProcessResult doctor = run({"doctor", "--json", "--model", "small"});
   EXPECT_THAT(doctor.out, HasSubstr("the small voice, not the published model"));
   EXPECT_THAT(doctor.out, HasSubstr("the small voice said two words"));
