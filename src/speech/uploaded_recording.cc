@@ -29,7 +29,7 @@ DecodeOptions interrupted_by(const std::stop_token& stop) {
   return options;
 }
 
-std::string seconds_text(double seconds) {
+std::string length_text(double seconds) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f s", seconds);
   return text;
@@ -74,8 +74,8 @@ class Examination final : public AudioSink {
     const double sound = survey_->sound_seconds();
     if (sound == 0) throw_invalid(std::string(kName) + ": it is silent");
     if (sound < kLeastSound) {
-      throw_invalid(std::string(kName) + ": found " + seconds_text(sound) +
-                    " of sound, expected at least " + seconds_text(kLeastSound));
+      throw_invalid(std::string(kName) + ": found " + length_text(sound) +
+                    " of sound, expected at least " + length_text(kLeastSound));
     }
     Recording recording;
     recording.suffix = suffix_;

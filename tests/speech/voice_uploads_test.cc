@@ -38,7 +38,7 @@ std::string recording(AudioFormat format, double seconds = 2, float level = 1) {
   return encode_audio(samples, {format, 0, 0});
 }
 
-std::string content(const fs::path& path) {
+std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -295,7 +295,7 @@ TEST_F(VoiceUploadsTest, TheFolderMayLieElsewhere) {
   EXPECT_TRUE(VoiceCatalog(apart).list().empty());
   const AddedVoice added = uploads.add({"a", wav_, "", false});
   EXPECT_EQ(added.voice.file, "uploads/a.wav");
-  EXPECT_EQ(content(root_ / "mine/a.wav"), wav_);
+  EXPECT_EQ(content_of(root_ / "mine/a.wav"), wav_);
   EXPECT_EQ(apart.open("uploads/a.wav").read(), wav_);
   EXPECT_THROW(apart.open("uploads/../secret.wav"), Error);
 
