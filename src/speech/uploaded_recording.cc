@@ -70,14 +70,14 @@ class Examination final : public AudioSink {
     measure();
   }
 
-  Recording finish(const AudioFacts& facts) {
+  UploadedRecording finish(const AudioFacts& facts) {
     const double sound = survey_->sound_seconds();
     if (sound == 0) throw_invalid(std::string(kName) + ": it is silent");
     if (sound < kLeastSound) {
       throw_invalid(std::string(kName) + ": found " + length_text(sound) +
                     " of sound, expected at least " + length_text(kLeastSound));
     }
-    Recording recording;
+    UploadedRecording recording;
     recording.suffix = suffix_;
     recording.warnings = facts.warnings;
     survey_->add_warnings(recording.warnings);
@@ -147,13 +147,13 @@ class Length final : public AudioSink {
 
 }  // namespace
 
-Recording examine_recording(std::string_view bytes, const std::stop_token& stop) {
+UploadedRecording examine_recording(std::string_view bytes, const std::stop_token& stop) {
   Examination examination(bytes);
   const AudioFacts facts = decode_audio_bytes(bytes, kName, examination, interrupted_by(stop));
   return examination.finish(facts);
 }
 
-void convert_recording(std::string_view bytes, const Recording& recording, int descriptor,
+void convert_recording(std::string_view bytes, const UploadedRecording& recording, int descriptor,
                        const std::stop_token& stop) {
   Conversion conversion(descriptor, recording.gain);
   decode_audio_bytes(bytes, kName, conversion, interrupted_by(stop));

@@ -10,7 +10,7 @@
 
 namespace echo {
 
-struct Recording {
+struct UploadedRecording {
   std::string suffix;      // of its file
   bool converted = false;  // to FLAC, by convert_recording(); else the file is stored as it came
   float gain = 1;          // of the conversion
@@ -21,11 +21,11 @@ struct Recording {
 // Throws kInvalidArgument or kCorrupt, naming the field audio_sample, for what is no voice: no
 // audio, silent, less than a second of sound, more than an hour stated; kCancelled when `stop` is
 // requested.
-Recording examine_recording(std::string_view bytes, const std::stop_token& stop);
+UploadedRecording examine_recording(std::string_view bytes, const std::stop_token& stop);
 
 // Writes the recording as FLAC at kModelRate into a descriptor as AudioEncoder wants it. Throws
 // kUnavailable when the system takes no more; kCancelled.
-void convert_recording(std::string_view bytes, const Recording& recording, int descriptor,
+void convert_recording(std::string_view bytes, const UploadedRecording& recording, int descriptor,
                        const std::stop_token& stop);
 
 // Seconds of sound in a file, as far as a voice is made of it. Errors as decode_audio_bytes().

@@ -31,7 +31,7 @@ ErrorCode code_of(Reason reason) {
   return reason == Reason::kUnknown ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument;
 }
 
-Recording examined(std::string_view bytes, const std::stop_token& stop) {
+UploadedRecording examined(std::string_view bytes, const std::stop_token& stop) {
   try {
     return examine_recording(bytes, stop);
   } catch (const Error& error) {
@@ -119,7 +119,7 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
     throw VoiceUploadError(Reason::kText, "text: expected at most " + std::to_string(kLongestText) +
                                               " characters of UTF-8");
   }
-  const Recording recording = examined(voice.audio, stop);
+  const UploadedRecording recording = examined(voice.audio, stop);
   std::error_code ignored;
   fs::create_directories(directory_.uploads(), ignored);
   const std::string file = std::string(VoiceDirectory::kUploads) + name + recording.suffix;
