@@ -21,8 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kAlignment = 64;  // of a matrix that is used in place
-constexpr int64_t kLarge = 1 << 16;  // elements; smaller tensors are not worth another form
+constexpr uint64_t kAlignment = 64;        // of a matrix that is used in place
+constexpr int64_t kLarge = 1 << 16;        // elements; smaller tensors are not worth another form
+constexpr int64_t kLargeMatrix = 1 << 14;  // of the transformer, likewise another order
 constexpr size_t kHashDigits = 64;
 constexpr int64_t kSomeSize = 1024;  // of a matrix
 
@@ -57,7 +58,7 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 // Whether a layer takes the tensor as the matrix of a product (others are read value by value).
 bool is_dit_matrix(const TensorSpec& spec) {
-  return spec.shape.size() == 2 && elements(spec.shape) >= kLarge &&
+  return spec.shape.size() == 2 && elements(spec.shape) >= kLargeMatrix &&
          !ends_with_any(spec.name, {"text_embedding.weight", "_norm.weight"});
 }
 bool is_codec_matrix(const TensorSpec& spec) {

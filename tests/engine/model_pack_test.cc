@@ -103,9 +103,11 @@ class Int8Pack : public ModelPack {
  protected:
   void SetUp() override {
     if (!test_backend()->packs(DType::kInt8)) GTEST_SKIP() << "no products of 8 bits here";
-    result_ = pack_model(int8_options());
-    // Most are too small for the file's own order; they are quantized when it is loaded.
-    EXPECT_GT(result_.matrices, 0u);
+    pack_model(int8_options());
+    const auto file = SafetensorsFile::open(dir_ / "model.echo");
+    ASSERT_TRUE(
+        std::any_of(file->tensors().begin(), file->tensors().end(),
+                    [](const TensorView& tensor) { return tensor.layout.starts_with("int8 "); }));
   }
   ModelPackOptions int8_options() const {
     ModelPackOptions int8 = options(PackLayout::kNative);
@@ -113,7 +115,6 @@ class Int8Pack : public ModelPack {
     int8.wide_blocks = 1;
     return int8;
   }
-  ModelPackResult result_;
 };
 
 TEST_F(Int8Pack, IsLoadedSoAndSpeaksExactlyAsTheOriginalInInt8) {
@@ -123,12 +124,6 @@ TEST_F(Int8Pack, IsLoadedSoAndSpeaksExactlyAsTheOriginalInInt8) {
   EngineOptions found = engine_options(packed());
   EXPECT_EQ(Engine::load(found)->info().precision, "int8");
   EXPECT_EQ(speak(found), speak(original));
-  bool stored = false;
-  const auto file = SafetensorsFile::open(dir_ / "model.echo");
-  for (const TensorView& tensor : file->tensors()) {
-    stored = stored || tensor.layout.starts_with("int8 ");
-  }
-  EXPECT_TRUE(stored);
 }
 
 TEST_F(Int8Pack, IsReadByMachinesThatHaveNoProductsOfEightBits) {
