@@ -13,12 +13,12 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct PackOptions {
   std::string folder, file, layout = "plain", codec_precision = "auto", device = "auto";
   bool blockwise = true, voices = true;
 };
 
-int pack(const Options& options) {
+int pack(const PackOptions& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
@@ -51,7 +51,7 @@ int pack(const Options& options) {
 }  // namespace
 
 void add_pack(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PackOptions>();
   Command command =
       line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"

@@ -26,7 +26,6 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kProgram = program_path();
 const std::filesystem::path kSmall = std::filesystem::path(source_path()) / "models/echo-small";
 
 // Of what is said. A recogniser is no perfect listener, and single words differ between processors.
@@ -48,8 +47,8 @@ class Hearing : public ::testing::Test {
   DecodedAudio say(const std::string& text, std::vector<std::string> arguments,
                    const std::string& name = "said.wav") const {
     const std::string file = dir_ / name;
-    std::vector<std::string> command = {kProgram,  "say", text, "--model",     "small",
-                                        "--quiet", "-o",  file, "--num_steps", kSteps};
+    std::vector<std::string> command = {program_path(), "say", text, "--model",     "small",
+                                        "--quiet",      "-o",  file, "--num_steps", kSteps};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const ProcessResult result = run_process(command);
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -199,7 +198,7 @@ TEST_F(NetHearing, AJobThroughPlatformAndBucketSpeaks) {
                                           "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()};
   for (const auto& [name, value] : platform.environment())
     environment.push_back(name + "=" + value);
-  ChildProcess worker({kProgram, "worker"}, environment);
+  ChildProcess worker({program_path(), "worker"}, environment);
   platform.add_job("a", job_input(kSentences[0], nullptr));
   platform.add_job("b", job_input(kSentences[1], "rms.flac"));
   ASSERT_TRUE(platform.wait_for_results(2, std::chrono::minutes(2)));
@@ -214,7 +213,7 @@ TEST_F(NetHearing, AJobThroughPlatformAndBucketSpeaks) {
 }
 
 TEST_F(NetHearing, TheLocalApiSpeaks) {
-  ChildProcess server({kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--model",
+  ChildProcess server({program_path(), "worker", "--rp_serve_api", "--rp_api_port", "0", "--model",
                        "small", "--storage", dir_ / "results"},
                       {"AUDIO_VOICES_DIR=" + (dir_ / "none").string(),
                        "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()});
