@@ -19,7 +19,7 @@ namespace {
 
 using Progress = std::function<void(const std::string&)>;
 
-struct Options {
+struct BenchOptions {
   std::string model, precision = "auto", codec_precision = "auto";
   DeviceFlags device;
   int64_t wide_blocks = bench::GpuBenchOptions().wide_blocks;
@@ -65,7 +65,7 @@ bench::Report read_report(const std::string& path) {
 }
 
 // What was asked for beside the tables.
-void hand_out(const Options& options, const bench::Report& report) {
+void hand_out(const BenchOptions& options, const bench::Report& report) {
   if (!options.json.empty()) write(options.json, report.json().dump(2) + "\n");
   if (!options.html.empty()) write(options.html, report.html());
   if (!options.compare.empty()) {
@@ -73,7 +73,7 @@ void hand_out(const Options& options, const bench::Report& report) {
   }
 }
 
-int cold_start(const Options& options, const Progress& progress) {
+int cold_start(const BenchOptions& options, const Progress& progress) {
   bench::ColdStartOptions bench;
   bench.program = std::filesystem::read_symlink("/proc/self/exe");
   bench.arguments = {"--model",           options.model,
@@ -88,7 +88,7 @@ int cold_start(const Options& options, const Progress& progress) {
   return kSuccess;
 }
 
-int gpu(const Options& options, const DeviceOptions& device, const Progress& progress) {
+int gpu(const BenchOptions& options, const DeviceOptions& device, const Progress& progress) {
   bench::GpuBenchOptions bench;
   bench.model = options.model;
   bench.device = device;
@@ -103,7 +103,7 @@ int gpu(const Options& options, const DeviceOptions& device, const Progress& pro
   return result.problems.empty() ? kSuccess : kFailure;
 }
 
-int cpu(const Options& options, const DeviceOptions& device, const Progress& progress) {
+int cpu(const BenchOptions& options, const DeviceOptions& device, const Progress& progress) {
   if (options.precision == "fp8") {
     throw_invalid("--precision: found fp8, expected auto, float32, bf16 or int8 on the CPU");
   }
@@ -141,7 +141,7 @@ int cpu(const Options& options, const DeviceOptions& device, const Progress& pro
   return kSuccess;
 }
 
-int run(Options& options) {
+int run(BenchOptions& options) {
   if (options.compare.size() == 2) {
     std::printf("%s",
                 bench::comparison(read_report(options.compare[0]), read_report(options.compare[1]))
@@ -170,9 +170,9 @@ int run(Options& options) {
 }  // namespace
 
 void add_bench(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOptions>();
   options->model = line.environment().text("ECHO_MODEL_DIR");
-  CLI::App& command =
+  Command command =
       line.add("bench", "Measure speed and memory on this machine",
                "  echo-tts make-model --size full /tmp/full && echo-tts bench --model /tmp/full\n"
                "  echo-tts bench --model /tmp/full --json now.json --html now.html --compare "
@@ -180,57 +180,56 @@ void add_bench(CommandLine& line) {
                "  echo-tts bench --device cuda --precision fp8 --model /tmp/full\n"
                "  echo-tts bench --cold-start --model /tmp/full\n",
                [options] { return run(*options); });
-  command.add_option("--model", options->model,
-                     "Directory of the checkpoints, or small (or ECHO_MODEL_DIR)");
-  command.add_flag("--cold-start", options->cold_start,
-                   "Measure a worker's start instead, with its files in the page cache and "
-                   "without");
+  command.option("--model", options->model,
+                 "Directory of the checkpoints, or small (or ECHO_MODEL_DIR)");
+  command.flag("--cold-start", options->cold_start,
+               "Measure a worker's start instead, with its files in the page cache and "
+               "without");
   command
-      .add_option("--precision", options->precision,
-                  "Of the transformer's matrices; fp8 on a GPU only")
-      ->check(CLI::IsMember(precision_names()))
-      ->capture_default_str();
+      .option("--precision", options->precision, "Of the transformer's matrices; fp8 on a GPU only")
+      .one_of(precision_names())
+      .show_default();
   command
-      .add_option("--wide-blocks", options->wide_blocks,
-                  "How many of the transformer's last blocks stay bf16 with int8 and fp8")
-      ->check(CLI::Range(int64_t{0}, int64_t{1000}))
-      ->capture_default_str();
-  command.add_option("--codec-precision", options->codec_precision, "Of the autoencoder's")
-      ->check(CLI::IsMember({"auto", "float32", "bf16"}))
-      ->capture_default_str();
+      .option("--wide-blocks", options->wide_blocks,
+              "How many of the transformer's last blocks stay bf16 with int8 and fp8")
+      .between(0, 1000)
+      .show_default();
+  command.option("--codec-precision", options->codec_precision, "Of the autoencoder's")
+      .one_of({"auto", "float32", "bf16"})
+      .show_default();
   command
-      .add_option("--repetitions", options->repetitions,
-                  "On the CPU the fastest counts, on a GPU the median")
-      ->check(CLI::Range(1, 100))
-      ->capture_default_str();
-  command.add_option("--frames", options->frames, "Latent frames of a step")
-      ->check(CLI::Range(1, 640))
-      ->capture_default_str();
+      .option("--repetitions", options->repetitions,
+              "On the CPU the fastest counts, on a GPU the median")
+      .between(1, 100)
+      .show_default();
+  command.option("--frames", options->frames, "Latent frames of a step")
+      .between(1, 640)
+      .show_default();
   command
-      .add_option("--part", options->part,
-                  "On the CPU: speech is what a user asks, whole requests; stages is what they "
-                  "consist of")
-      ->check(CLI::IsMember({"all", "speech", "stages"}))
-      ->capture_default_str();
-  command.add_option("--steps", options->steps, "Of the whole requests")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command.add_option("--solver", options->solver, "Of the whole requests")
-      ->check(CLI::IsMember({"euler", "ab2", "heun"}))
-      ->capture_default_str();
-  command.add_option("--cfg-interval", options->cfg_interval, "Of the whole requests")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command.add_flag("--processor-time", options->processor_time,
-                   "Measure the stages in processor time: for a machine with other work, and one "
-                   "thread");
-  command.add_option("--json", options->json, "Write what was measured, for --compare");
-  command.add_option("--html", options->html, "Write one page with bars and the roofline");
+      .option("--part", options->part,
+              "On the CPU: speech is what a user asks, whole requests; stages is what they "
+              "consist of")
+      .one_of({"all", "speech", "stages"})
+      .show_default();
+  command.option("--steps", options->steps, "Of the whole requests")
+      .between(1, 1000)
+      .show_default();
+  command.option("--solver", options->solver, "Of the whole requests")
+      .one_of({"euler", "ab2", "heun"})
+      .show_default();
+  command.option("--cfg-interval", options->cfg_interval, "Of the whole requests")
+      .between(1, 1000)
+      .show_default();
+  command.flag("--processor-time", options->processor_time,
+               "Measure the stages in processor time: for a machine with other work, and one "
+               "thread");
+  command.option("--json", options->json, "Write what was measured, for --compare");
+  command.option("--html", options->html, "Write one page with bars and the roofline");
   command
-      .add_option("--compare", options->compare,
-                  "A file of --json: show it beside this run, with ratios; two files: beside each "
-                  "other, and nothing is measured")
-      ->expected(1, 2);
+      .option("--compare", options->compare,
+              "A file of --json: show it beside this run, with ratios; two files: beside each "
+              "other, and nothing is measured")
+      .up_to(2);
   options->device.add_to(command, line.environment());
 }
 

@@ -21,15 +21,12 @@ std::string device_problem(const std::string& name) {
 
 }  // namespace
 
-void DeviceFlags::add_to(CLI::App& command, const Environment& variables,
-                         const std::string& group) {
+void DeviceFlags::add_to(Command& command, const Environment& variables, const std::string& group) {
   environment = variables;
   device = environment.text("ECHO_DEVICE", device);
   cuda_module = environment.text("ECHO_CUDA_MODULE");
-  add_option(command, "--device", device, group)
-      ->check(CLI::Validator(device_problem, "DEVICE"))
-      ->capture_default_str();
-  add_option(command, "--threads", threads, group)->capture_default_str();
+  add_option(command, "--device", device, group).checked(device_problem, "DEVICE").show_default();
+  add_option(command, "--threads", threads, group).show_default();
   add_option(command, "--gpu-memory", gpu_memory_mb, group);
   add_option(command, "--batch-width", batch_width, group);
   add_option(command, "--cuda-module", cuda_module, group);

@@ -1,11 +1,11 @@
 // The options of every command that computes.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "apps/command.h"
 #include "apps/environment.h"
 #include "engine/device.h"
 
@@ -19,7 +19,7 @@ struct DeviceFlags {
 
   // Declares them; what is not given comes from ECHO_DEVICE, ECHO_CUDA_MODULE, ECHO_GPU_MEMORY_MB
   // and ECHO_BATCH_WIDTH.
-  void add_to(CLI::App& command, const Environment& variables, const std::string& group = "Device");
+  void add_to(Command& command, const Environment& variables, const std::string& group = "Device");
   // The notice why "auto" took the CPU goes to standard error unless it is replaced. Errors:
   // kInvalidArgument for a variable.
   DeviceOptions options() const;

@@ -71,7 +71,7 @@ int download(const Environment& environment, bool if_missing) {
 void add_download(CommandLine& line) {
   const Environment& environment = line.environment();
   auto if_missing = std::make_shared<bool>(false);
-  CLI::App& command = line.add(
+  Command command = line.add(
       "download", "Fetch the published checkpoints into the hub's cache",
       "  HF_TOKEN=... echo-tts download\n"
       "Variables: HF_TOKEN, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,\n"
@@ -86,10 +86,9 @@ void add_download(CommandLine& line) {
           return interrupt_exit_code();
         }
       });
-  command.add_flag(
-      "--if-missing", *if_missing,
-      "Ask the hub only for what the worker would not find: neither in ECHO_MODEL_DIR, "
-      "nor in a cache");
+  command.flag("--if-missing", *if_missing,
+               "Ask the hub only for what the worker would not find: neither in ECHO_MODEL_DIR, "
+               "nor in a cache");
 }
 
 }  // namespace echo::apps

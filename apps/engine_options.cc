@@ -17,7 +17,7 @@ Precision precision_of(const std::string& name, const char* variable) {
 
 }  // namespace
 
-void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
+void EngineFlags::add_to(Command& command, const Environment& environment) {
   source = model_source_of(environment);
   variables = environment;
   voice_store = environment.text("ECHO_VOICE_CACHE");
@@ -26,17 +26,12 @@ void EngineFlags::add_to(CLI::App& command, const Environment& environment) {
   const std::string group = "Engine";
   add_option(command, "-m,--model", source.directory, group);
   device.add_to(command, environment, group);
-  add_option(command, "--precision", precision, group)
-      ->check(CLI::IsMember(precision_names()))
-      ->capture_default_str();
-  add_option(command, "--unquantized-blocks,--wide-blocks", wide_blocks, group)
-      ->capture_default_str();
+  add_option(command, "--precision", precision, group).one_of(precision_names()).show_default();
+  add_option(command, "--unquantized-blocks,--wide-blocks", wide_blocks, group).show_default();
   add_option(command, "--codec-precision", codec_precision, group)
-      ->check(CLI::IsMember({"auto", "float32", "bf16"}))
-      ->capture_default_str();
-  add_option(command, "--noise", noise, group)
-      ->check(CLI::IsMember({"cuda", "cpu"}))
-      ->capture_default_str();
+      .one_of({"auto", "float32", "bf16"})
+      .show_default();
+  add_option(command, "--noise", noise, group).one_of({"cuda", "cpu"}).show_default();
   add_option(command, "--voice-cache", voice_store, group);
   add_option(command, "--memory", memory_mb, group);
   add_option(command, "--voice-cache-mb", voice_cache_mb, group);

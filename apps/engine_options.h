@@ -1,10 +1,10 @@
 // The options that every command with an engine has.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
+#include "apps/command.h"
 #include "apps/device_options.h"
 #include "apps/model_source.h"
 #include "engine/engine.h"
@@ -23,7 +23,7 @@ struct EngineFlags {
   // Declares them; what is not given comes from ECHO_MODEL_DIR, ECHO_PRECISION,
   // ECHO_CODEC_PRECISION, ECHO_VOICE_CACHE, ECHO_MEMORY_MB, ECHO_VOICE_CACHE_MB,
   // ECHO_SCHEDULE_CACHE_MB, and those of DeviceFlags.
-  void add_to(CLI::App& command, const Environment& environment);
+  void add_to(Command& command, const Environment& environment);
   // Everything but the model's files. Errors: kInvalidArgument for a variable.
   EngineOptions options() const;
 };

@@ -14,35 +14,11 @@
 
 namespace echo::apps {
 
-CLI::App& CommandLine::add_group(const std::string& name, const std::string& help) {
-  CLI::App& group = *app_.add_subcommand(name, help);
-  group.require_subcommand(1);
-  return group;
-}
-
-CLI::App& CommandLine::add(CLI::App& parent, const std::string& name, const std::string& help,
-                           const std::string& examples, Action action) {
-  CLI::App& command = *parent.add_subcommand(name, help);
-  if (!examples.empty()) command.footer("Examples:\n" + examples);
-  command.callback([this, action = std::move(action)] { chosen_ = action; });
-  return command;
-}
-
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app{"Echo-TTS: text and a reference voice become speech.", "echo-tts"};
-  app.set_version_flag("--version", std::string("echo-tts ") + ECHO_VERSION);
-  app.require_subcommand(1);
-  app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-    return "echo-tts: " + visible_text(error.what()) + "; `" + "echo-tts" +
-           (failed->get_parent() ? " " + failed->get_name() : "") + " --help` tells more\n";
-  });
-  app.footer(
-      "`echo-tts COMMAND --help` tells more. The published weights, and the audio they make, "
-      "are CC-BY-NC-SA 4.0.");
   const Environment environment;
-  CommandLine line(app, environment);
+  CommandLine line(environment);
   add_say(line);
   add_voices(line);
   add_seams(line);
@@ -55,19 +31,7 @@ int run(int argc, char** argv) {
   add_doctor(line);
   add_pack(line);
   add_options(line);
-  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
-    std::fprintf(stderr,
-                 "echo-tts: found \"%s\", expected a command: `echo-tts --help` lists them\n",
-                 visible_text(argv[1]).c_str());
-    return kUsage;
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kSuccess : kUsage;
-  }
-  return line.run();
+  return line.run(argc, argv);
 }
 
 // A mapped file that shrinks, or a disk that fails under the map, cannot be answered otherwise.

@@ -11,12 +11,12 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct MakeModelOptions {
   std::string size = "tiny", folder;
   RandomCheckpointOptions checkpoint;
 };
 
-int make_model(Options& options) {
+int make_model(MakeModelOptions& options) {
   catch_interrupts();
   options.checkpoint.size = *parse_model_size(options.size);
   ProgressLine line(false);
@@ -35,22 +35,20 @@ int make_model(Options& options) {
 }  // namespace
 
 void add_make_model(CommandLine& line) {
-  auto options = std::make_shared<Options>();
-  CLI::App& command = line.add(
+  auto options = std::make_shared<MakeModelOptions>();
+  Command command = line.add(
       "make-model",
       "Write a checkpoint of random weights in the published layout (it makes noise, not "
       "speech), for trials, tests and benchmarks",
       "  echo-tts make-model --size tiny /tmp/model\n", [options] { return make_model(*options); });
-  command.add_option("folder", options->folder, "Directory to write into")->required();
+  command.option("folder", options->folder, "Directory to write into").required();
   command
-      .add_option(
-          "--size", options->size,
-          "tiny (15 MB), full (the published sizes, 7.5 GB) or real-slice (real widths, one "
-          "layer)")
-      ->check(CLI::IsMember({"tiny", "full", "real-slice"}))
-      ->capture_default_str();
-  command.add_option("--seed", options->checkpoint.seed, "Another seed, other weights")
-      ->capture_default_str();
+      .option("--size", options->size,
+              "tiny (15 MB), full (the published sizes, 7.5 GB) or real-slice (real widths, one "
+              "layer)")
+      .one_of({"tiny", "full", "real-slice"})
+      .show_default();
+  command.option("--seed", options->checkpoint.seed, "Another seed, other weights").show_default();
 }
 
 }  // namespace echo::apps

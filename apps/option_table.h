@@ -2,7 +2,6 @@
 // given, and the table of docs/deploy.md are made of it (`echo-tts options` prints that table).
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "apps/command.h"
 #include "apps/environment.h"
 
 namespace echo::apps {
@@ -38,12 +38,12 @@ std::string option_markdown();
 
 // Declares the option of a row: its help, its limits.
 template <class Value>
-CLI::Option* add_option(CLI::App& command, std::string_view flag, Value& value,
-                        const std::string& group = "") {
+Option add_option(Command& command, std::string_view flag, Value& value,
+                  const std::string& group = "") {
   const OptionRow& row = option_row(flag);
-  CLI::Option* option = command.add_option(std::string(row.flag), value, option_help(row));
-  if (row.minimum != kAnyText) option->check(CLI::Range(row.minimum, row.maximum));
-  if (!group.empty()) option->group(group);
+  Option option = command.option(std::string(row.flag), value, option_help(row));
+  if (row.minimum != kAnyText) option.between(row.minimum, row.maximum);
+  if (!group.empty()) option.in_group(group);
   return option;
 }
 

@@ -13,14 +13,14 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct PackOptions {
   std::string folder, file, layout = "plain", codec_precision = "auto", precision = "auto",
                             device = "auto";
   int64_t wide_blocks = ModelPackOptions().wide_blocks;
-  bool blockwise = true;
+  bool blockwise = true, voices = true;
 };
 
-int pack(const Options& options) {
+int pack(const PackOptions& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
@@ -32,6 +32,7 @@ int pack(const Options& options) {
   if (options.precision == "int8") pack.precision = Precision::kInt8;
   pack.wide_blocks = options.wide_blocks;
   pack.blockwise = options.blockwise;
+  pack.voices = options.voices;
   pack.device.name = options.device;
   pack.progress = [&](uint64_t done, uint64_t total) {
     if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
@@ -46,6 +47,7 @@ int pack(const Options& options) {
   if (result.matrices > 0) {
     std::fprintf(stderr, ", %zu matrices in this machine's layout", result.matrices);
   }
+  if (result.voices > 0) std::fprintf(stderr, ", %zu sample voices", result.voices);
   std::fprintf(stderr, "\n");
   return kSuccess;
 }
@@ -53,8 +55,8 @@ int pack(const Options& options) {
 }  // namespace
 
 void add_pack(CommandLine& line) {
-  auto options = std::make_shared<Options>();
-  CLI::App& command =
+  auto options = std::make_shared<PackOptions>();
+  Command command =
       line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
                "  echo-tts pack --layout native --codec-precision bf16 /models model.echo\n"
@@ -63,32 +65,32 @@ void add_pack(CommandLine& line) {
                "on other\n"
                "machines too, where it is packed again like any other.\n",
                [options] { return pack(*options); });
-  command.add_option("folder", options->folder, "Directory of the checkpoints, or small")
-      ->required();
-  command.add_option("file", options->file, "File to write")->required();
+  command.option("folder", options->folder, "Directory of the checkpoints, or small").required();
+  command.option("file", options->file, "File to write").required();
   command
-      .add_option("--layout", options->layout,
-                  "plain: for any machine; native: as this machine's device multiplies")
-      ->check(CLI::IsMember({"plain", "native"}))
-      ->capture_default_str();
+      .option("--layout", options->layout,
+              "plain: for any machine; native: as this machine's device multiplies")
+      .one_of({"plain", "native"})
+      .show_default();
   command
-      .add_option("--codec-precision", options->codec_precision,
-                  "Of the autoencoder's large matrices; auto: as stored")
-      ->check(CLI::IsMember({"auto", "bf16"}))
-      ->capture_default_str();
+      .option("--codec-precision", options->codec_precision,
+              "Of the autoencoder's large matrices; auto: as stored")
+      .one_of({"auto", "bf16"})
+      .show_default();
   command
-      .add_option("--precision", options->precision,
-                  "Of the transformer's large matrices: as stored, or int8 for a native file on a "
-                  "CPU, which is then loaded so")
-      ->check(CLI::IsMember({"auto", "int8"}))
-      ->capture_default_str();
+      .option("--precision", options->precision,
+              "Of the transformer's large matrices: as stored, or int8 for a native file on a CPU, "
+              "which is then loaded so")
+      .one_of({"auto", "int8"})
+      .show_default();
   command
-      .add_option("--wide-blocks", options->wide_blocks,
-                  "How many of the transformer's last blocks stay as stored with int8")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  command.add_option("--device", options->device, "Whose layout is native")->capture_default_str();
-  command.add_flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+      .option("--wide-blocks", options->wide_blocks,
+              "How many of the transformer's last blocks stay as stored with int8")
+      .between(0, 1000)
+      .show_default();
+  command.option("--device", options->device, "Whose layout is native").show_default();
+  command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+  command.flag("!--no-voices", options->voices, "Leave out the recordings in the model's voices/");
 }
 
 }  // namespace echo::apps

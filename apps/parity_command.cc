@@ -9,7 +9,7 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct ParityOptions {
   std::string folder;
   DeviceFlags device;
   parity::ParityOptions parity;
@@ -18,8 +18,8 @@ struct Options {
 }  // namespace
 
 void add_parity(CommandLine& line) {
-  auto options = std::make_shared<Options>();
-  CLI::App& command =
+  auto options = std::make_shared<ParityOptions>();
+  Command command =
       line.add("parity", "Compare every stage with recorded runs of the published code",
                "  echo-tts parity tests/golden/tiny\n"
                "  echo-tts parity tests/golden/tiny --group sampler\n"
@@ -31,9 +31,9 @@ void add_parity(CommandLine& line) {
                  std::printf("%s", report.table().c_str());
                  return static_cast<int>(report.passed() ? kSuccess : kFailure);
                });
-  command.add_option("folder", options->folder, "A folder of recorded data")->required();
-  command.add_option("--group", options->parity.groups,
-                     "Only these groups of stages, such as text, encoders, sampler, codec");
+  command.option("folder", options->folder, "A folder of recorded data").required();
+  command.option("--group", options->parity.groups,
+                 "Only these groups of stages, such as text, encoders, sampler, codec");
   options->device.add_to(command, line.environment());
 }
 

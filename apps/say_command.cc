@@ -38,7 +38,7 @@ constexpr size_t kMaxTextBytes = size_t{16} << 20;
 constexpr int64_t kLongestText = 2'000'000;
 constexpr int64_t kMostCharsEver = 1'000'000'000;
 
-struct Options {
+struct SayOptions {
   std::optional<std::string> text;
   std::string text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
@@ -74,7 +74,7 @@ std::string input_path(const std::string& name) {
   return path.is_absolute() ? (folder / *equal).string() : std::string(*equal);
 }
 
-std::string text_of(const Options& options) {
+std::string text_of(const SayOptions& options) {
   const std::string& file = options.text_file;
   if (options.text && !file.empty()) {
     throw_invalid("text: given on the command line and with --file; expected one of them");
@@ -93,7 +93,7 @@ std::string text_of(const Options& options) {
   return read_text(in, file);
 }
 
-EncodeOptions encoding_of(const Options& options) {
+EncodeOptions encoding_of(const SayOptions& options) {
   EncodeOptions encoding;
   if (!options.format.empty()) {
     encoding.format = parse_audio_format(options.format);
@@ -108,7 +108,7 @@ EncodeOptions encoding_of(const Options& options) {
   return validate(encoding);
 }
 
-SpeechParameters parameters_of(const Options& options, const SpeechParameters& defaults) {
+SpeechParameters parameters_of(const SayOptions& options, const SpeechParameters& defaults) {
   SpeechParameters parameters = defaults;
   // What depends on the profile, and then everything else, wherever they stand.
   const auto profile = options.parameters.find("profile");
@@ -127,15 +127,14 @@ std::string voice_file(const std::string& voice, const LocatedModel& model) {
   if (voice.find('/') != voice.npos || std::filesystem::exists(input_path(voice), error)) {
     return voice;
   }
-  if (const auto sample = find_sample_voice(model, voice)) return *sample;
-  const std::string names = sample_voice_names(model);
-  if (names.empty()) return voice;
+  if (const auto sample = model.voices.find(voice)) return *sample;
+  if (model.voices.empty()) return voice;
   throw_not_found("voice " + voice + ": there is no such file; " + model.name +
-                  " has sample voices of its own: " + names);
+                  " has sample voices of its own: " + model.voices.list());
 }
 
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
-std::optional<VoiceReference> voice_of(const Options& options, const LocatedModel& model,
+std::optional<VoiceReference> voice_of(const SayOptions& options, const LocatedModel& model,
                                        std::vector<std::string>& warnings) {
   if (options.voice.empty()) return {};
   DecodeOptions decode;
@@ -148,7 +147,7 @@ std::optional<VoiceReference> voice_of(const Options& options, const LocatedMode
 }
 
 // What a job's metadata tells, and where the speech lies.
-Json json_of(const Options& options, const JobInput& input, const SpokenAudioSummary& spoken,
+Json json_of(const SayOptions& options, const JobInput& input, const SpokenAudioSummary& spoken,
              const EngineInfo& info, const std::string& model) {
   JobReport report;
   fill_report(spoken, report);
@@ -162,7 +161,7 @@ Json json_of(const Options& options, const JobInput& input, const SpokenAudioSum
   return document;
 }
 
-LocatedModel model_of(const Options& options, HttpClient& http) {
+LocatedModel model_of(const SayOptions& options, HttpClient& http) {
   try {
     return locate_model(options.engine.source, http, {.small_voice = true});
   } catch (const Error&) {
@@ -174,7 +173,7 @@ LocatedModel model_of(const Options& options, HttpClient& http) {
   }
 }
 
-int say(const Options& options, const Environment& environment) {
+int say(const SayOptions& options, const Environment& environment) {
   catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
@@ -222,8 +221,7 @@ int say(const Options& options, const Environment& environment) {
   }
   std::vector<std::string> warnings;
   if (options.quiet || options.json) engine_options.device.notice = {};
-  engine_options.blockwise = options.output == "-" ||
-                             request.parameters.block_sizes.size() > 1 ||
+  engine_options.blockwise = options.output == "-" || request.parameters.block_sizes.size() > 1 ||
                              request.parameters.sequence_length == kAutoFrames ||
                              request.parameters.continuity != Continuity::kNone;
   engine_options.files = model.files;
@@ -245,8 +243,7 @@ int say(const Options& options, const Environment& environment) {
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
     if (options.json) {
       const Json document = json_of(options, input, *spoken, engine->info(), model.name);
-      const std::string text =
-          document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+      const std::string text = document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
       (file ? std::cout : std::cerr) << text << std::flush;
       return kSuccess;
     }
@@ -272,60 +269,58 @@ int say(const Options& options, const Environment& environment) {
 }  // namespace
 
 void add_say(CommandLine& line) {
-  auto options = std::make_shared<Options>();
-  CLI::App& command = line.add(
+  auto options = std::make_shared<SayOptions>();
+  Command command = line.add(
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"
       "  echo-tts say --file story.txt -o story.flac --preset Independent-High-Speaker-CFG\n"
       "  echo hello | echo-tts say - -o - | aplay\n"
       "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options, &environment = line.environment()] { return say(*options, environment); });
-  command.add_option("text", options->text, "What to say; - or nothing reads standard input");
-  command.add_option("-f,--file", options->text_file,
-                     "Read the text from a file (- for standard input)");
-  command.add_option(
-      "-v,--voice", options->voice,
-      "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
-      "name of one of the model's sample voices: rms, slt, awb of the small one");
+  command.option("text", options->text, "What to say; - or nothing reads standard input");
+  command.option("-f,--file", options->text_file,
+                 "Read the text from a file (- for standard input)");
+  command.option("-v,--voice", options->voice,
+                 "Recording of the voice to imitate: wav mp3 m4a ogg flac webm aac opus; or the "
+                 "name of one of the model's sample voices: rms, slt, awb of the small one");
   command
-      .add_option(
+      .option(
           "-o,--output", options->output,
           "The file to write, its format told by its suffix; - for standard output, while it is "
           "spoken, as wav")
-      ->capture_default_str();
-  command.add_option("--format", options->format,
-                     "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
-  command.add_option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
-  command.add_option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
+      .show_default();
+  command.option("--format", options->format,
+                 "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
+  command.option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
+  command.option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
   options->engine.add_to(command, line.environment());
   command
-      .add_option(
+      .option(
           "--max_text_chars", options->max_text_chars,
           "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
-      ->check(CLI::Range(int64_t{1}, kMostCharsEver));
-  command.add_option("--subtitles", options->subtitles,
-                     "Write subtitles, too: a file .srt or .vtt");
-  command.add_flag("--dry-run", options->dry_run,
-                   "Speak nothing: show what would be spoken, in which chunks, with which changes");
-  command.add_flag("--json", options->json,
-                   "Print the result as JSON (on standard error with -o -) and nothing else");
-  command.add_flag("-q,--quiet", options->quiet, "Show no progress and no summary");
+      .between(1, kMostCharsEver);
+  command.option("--subtitles", options->subtitles, "Write subtitles, too: a file .srt or .vtt");
+  command.flag("--dry-run", options->dry_run,
+               "Speak nothing: show what would be spoken, in which chunks, with which changes");
+  command.flag("--json", options->json,
+               "Print the result as JSON (on standard error with -o -) and nothing else");
+  command.flag("-q,--quiet", options->quiet, "Show no progress and no summary");
 
   std::string presets;
   for (const SamplerPreset& preset : sampler_presets()) {
     presets += (presets.empty() ? "" : ", ") + std::string(preset.name);
   }
-  command.add_option("--preset", options->preset, "Sampler settings by name: " + presets)
-      ->group("Parameters");
+  command.option("--preset", options->preset, "Sampler settings by name: " + presets)
+      .in_group("Parameters");
   for (const ParameterInfo& info : parameter_table()) {
     const std::string name(info.name);
     command
-        .add_option_function<std::string>(
+        .option_to(
             "--" + name,
             [options, name](const std::string& value) { options->parameters[name] = value; },
             std::string(info.help) + ": " + expected_value(info) + " (default " +
                 default_value(info) + ")")
-        ->group("Parameters");
+        .in_group("Parameters");
   }
 }
 

@@ -87,20 +87,20 @@ int lifecycle(const Environment& environment, const LifecycleOptions& options) {
 
 void add_storage(CommandLine& line) {
   const Environment& environment = line.environment();
-  CLI::App& storage = line.add_group(
+  Command storage = line.add_group(
       "storage", "The object store: S3_ENDPOINT_URL, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, ...");
   line.add(storage, "check", "Put, link, fetch and delete a probe, and report each step",
            "  echo-tts storage check\n", [&environment] { return check(environment); });
   auto options = std::make_shared<LifecycleOptions>();
-  CLI::App& rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
-                            "  echo-tts storage lifecycle --days 7\n",
-                            [&environment, options] { return lifecycle(environment, *options); });
-  rule.add_option("--days", options->days, "Objects below S3_KEY_PREFIX vanish after so many days")
-      ->check(CLI::Range(1, 36500));
-  rule.add_flag("--whole-bucket", options->whole_bucket,
-                "With --days: all objects of the bucket, where S3_KEY_PREFIX is not set");
-  rule.add_flag("--show", options->show, "Print the bucket's rules");
-  rule.add_flag("--off", options->off, "Remove our rule");
+  Command rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
+                          "  echo-tts storage lifecycle --days 7\n",
+                          [&environment, options] { return lifecycle(environment, *options); });
+  rule.option("--days", options->days, "Objects below S3_KEY_PREFIX vanish after so many days")
+      .between(1, 36500);
+  rule.flag("--whole-bucket", options->whole_bucket,
+            "With --days: all objects of the bucket, where S3_KEY_PREFIX is not set");
+  rule.flag("--show", options->show, "Print the bucket's rules");
+  rule.flag("--off", options->off, "Remove our rule");
 }
 
 }  // namespace echo::apps

@@ -69,12 +69,11 @@ int list_voices(const std::string& given, const Environment& environment) {
 void add_voices(CommandLine& line) {
   const Environment& environment = line.environment();
   auto folder = std::make_shared<std::string>();
-  CLI::App& command =
-      line.add("voices", "List the recordings below a directory that can be voices",
-               "  echo-tts voices /runpod-volume/echo-tts/audio_voices\n",
-               [folder, &environment] { return list_voices(*folder, environment); });
-  command.add_option("folder", *folder,
-                     "The directory; without it AUDIO_VOICES_DIR, or the small voice's own");
+  Command command = line.add("voices", "List the recordings below a directory that can be voices",
+                             "  echo-tts voices /runpod-volume/echo-tts/audio_voices\n",
+                             [folder, &environment] { return list_voices(*folder, environment); });
+  command.option("folder", *folder,
+                 "The directory; without it AUDIO_VOICES_DIR, or the small voice's own");
 }
 
 }  // namespace echo::apps

@@ -33,7 +33,7 @@ struct Options {
   std::string metrics_host = "127.0.0.1";
   bool warm_up = false;
   std::string start_report;  // with warm_up: a file for the stages of the start
-  CLI::App* command = nullptr;
+  std::optional<Command> command;
 };
 
 // What a worker process is made of before it knows its mode.
@@ -259,36 +259,36 @@ int run_worker(const Options& options, const Environment& environment) {
 void add_worker(CommandLine& line) {
   const Environment& environment = line.environment();
   auto options = std::make_shared<Options>();
-  CLI::App& command =
+  Command command =
       line.add("worker", "Serve jobs: of RunPod's queue, over HTTP, or one job from a file",
                "  echo-tts worker --rp_serve_api --model DIR\n"
                "  echo-tts worker --test_input '{\"input\": {\"text\": \"Hello.\"}}' --model DIR\n"
                "RunPod's own options:\n" +
                    runpod::command_line_help(),
                [options, &environment] { return run_worker(*options, environment); });
-  command.allow_extras();
-  options->command = &command;
+  command.allow_others();
+  options->command = command;
   options->engine.add_to(command, environment);
   options->mode = environment.text("ECHO_WORKER_MODE", "auto");
   options->metrics_host = environment.text("ECHO_METRICS_HOST", "127.0.0.1");
-  command.add_option("--storage", options->storage_directory,
-                     "Put results into this folder instead of a bucket");
+  command.option("--storage", options->storage_directory,
+                 "Put results into this folder instead of a bucket");
   add_option(command, "--mode", options->mode)
-      ->check(CLI::IsMember({"auto", "queue", "load-balancer", "api", "local"}))
-      ->capture_default_str();
+      .one_of({"auto", "queue", "load-balancer", "api", "local"})
+      .show_default();
   command
-      .add_option_function<std::string>(
+      .option_to(
           "--profile",
           [options](const std::string& name) {
             options->engine.source.profile = parse_profile(name, "--profile");
           },
           option_help(option_row("--profile")))
-      ->check(CLI::IsMember({"natural", "published"}));
+      .one_of({"natural", "published"});
   add_option(command, "--metrics-port", options->metrics_port);
-  add_option(command, "--metrics-host", options->metrics_host)->capture_default_str();
-  command.add_flag("--warmup", options->warm_up,
-                   "Find or download the model, load it, speak once, and exit");
-  command.add_option("--start-report", options->start_report)->group("");  // for bench
+  add_option(command, "--metrics-host", options->metrics_host).show_default();
+  command.flag("--warmup", options->warm_up,
+               "Find or download the model, load it, speak once, and exit");
+  command.option("--start-report", options->start_report).in_group("");  // for bench
 }
 
 }  // namespace echo::apps

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <optional>
 
 #include "base/utf8.h"
@@ -24,6 +26,22 @@ const std::map<std::u32string, Abbreviation, std::less<>>& abbreviations() {
   }();
   return map;
 }
+
+// Which lengths abbreviations have that begin with two characters like these, a bit each: few words
+// of a text need be looked up.
+class Lengths {
+ public:
+  Lengths() {
+    for (const auto& [word, known] : abbreviations()) {
+      if (word.size() >= 2) bits_[place(word[0], word[1])] |= uint16_t{1} << word.size();
+    }
+  }
+  unsigned of(char32_t first, char32_t second) const { return bits_[place(first, second)]; }
+
+ private:
+  static size_t place(char32_t first, char32_t second) { return (first & 31) << 5 | (second & 31); }
+  std::array<uint16_t, 1024> bits_{};
+};
 
 const WordSet& starters() {
   static const WordSet set = table_words(table_sentence_starters);
@@ -57,13 +75,15 @@ class AbbreviationReader {
 
  private:
   std::optional<size_t> read_at(size_t at) {
-    for (size_t size = kLongestAbbreviation; size >= 2; --size) {
-      if (at + size > text_.size()) continue;
+    static const Lengths lengths;
+    const unsigned possible = lengths.of(text_[at], draft_.at(at + 1));
+    for (size_t size = std::min(kLongestAbbreviation, text_.size() - at); size >= 2; --size) {
+      if ((possible >> size & 1) == 0) continue;
+      if (text_[at + size - 1] != U'.' && is_word_character(draft_.at(at + size))) continue;
       const auto found = abbreviations().find(std::u32string_view(text_).substr(at, size));
       if (found == abbreviations().end()) continue;
       const size_t end = at + size;
       const char32_t last = text_[end - 1];
-      if (last != U'.' && is_word_character(draft_.at(end))) continue;
       if (last == U'.' && is_word_character(draft_.at(end))) {
         // "U.S." inside "U.S.A.", "No.5" though is a number.
         if (!is_digit(draft_.at(end)) || found->second.kind != U"number") continue;

@@ -15,21 +15,18 @@ utf8proc_category_t category(char32_t c) {
 
 }  // namespace
 
-bool is_letter(char32_t c) {
-  if (c < 128) return is_ascii_letter(c);
+bool is_other_letter(char32_t c) {
   if (c > 0x10FFFF) return false;
   const utf8proc_category_t kind = category(c);
   return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_LO;
 }
 
-bool is_upper(char32_t c) {
-  if (c < 128) return c >= U'A' && c <= U'Z';
+bool is_other_upper(char32_t c) {
   if (c > 0x10FFFF) return false;
   return category(c) == UTF8PROC_CATEGORY_LU || category(c) == UTF8PROC_CATEGORY_LT;
 }
 
-bool is_lower(char32_t c) {
-  if (c < 128) return c >= U'a' && c <= U'z';
+bool is_other_lower(char32_t c) {
   return c <= 0x10FFFF && category(c) == UTF8PROC_CATEGORY_LL;
 }
 

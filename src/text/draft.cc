@@ -97,15 +97,13 @@ Draft::Origin Draft::origin_of(size_t begin, size_t end) const {
 
 void Draft::commit() {
   if (edits_.empty()) return;
-  std::u32string text;
-  std::vector<Origin> origins;
-  text.reserve(text_.size() + 16);
-  origins.reserve(text_.size() + 16);
+  next_text_.clear();
+  next_origins_.clear();
   size_t at = 0;
   const auto keep_until = [&](size_t end) {
-    text.append(text_, at, end - at);
-    origins.insert(origins.end(), origins_.begin() + static_cast<ptrdiff_t>(at),
-                   origins_.begin() + static_cast<ptrdiff_t>(end));
+    next_text_.append(text_, at, end - at);
+    next_origins_.insert(next_origins_.end(), origins_.begin() + static_cast<ptrdiff_t>(at),
+                         origins_.begin() + static_cast<ptrdiff_t>(end));
     at = end;
   };
   for (const Edit& edit : edits_) {
@@ -113,13 +111,13 @@ void Draft::commit() {
     Origin origin = origin_of(edit.begin, edit.end);
     origin.rules |= 1U << static_cast<unsigned>(edit.rule);
     if (edit.by.empty()) removed_.push_back(origin);
-    text += edit.by;
-    origins.insert(origins.end(), edit.by.size(), origin);
+    next_text_ += edit.by;
+    next_origins_.insert(next_origins_.end(), edit.by.size(), origin);
     at = edit.end;
   }
   keep_until(text_.size());
-  text_ = std::move(text);
-  origins_ = std::move(origins);
+  text_.swap(next_text_);
+  origins_.swap(next_origins_);
   edits_.clear();
 }
 

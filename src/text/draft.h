@@ -86,6 +86,9 @@ class Draft {
   std::vector<Origin> origins_;
   std::vector<Origin> removed_;
   std::vector<Edit> edits_;
+  // What commit() writes into, kept so that every rule need not ask for as much memory again.
+  std::u32string next_text_;
+  std::vector<Origin> next_origins_;
 };
 
 // As it is written: "[pause:1.5s]", "[S2]", line breaks, or the character itself.

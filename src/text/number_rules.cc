@@ -17,6 +17,10 @@ constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"
     U"\u2156\u2157\u2158\u2159\u215A\u215B\u215C\u215D\u215E";
 
+bool is_currency_sign(char32_t c) {
+  return c < 128 ? c == U'$' : is_one_of(c, kCurrencySigns);
+}
+
 class NumberReader {
  public:
   NumberReader(Draft& draft, const TextOptions& options)
@@ -55,20 +59,22 @@ class NumberReader {
   bool begins_number(size_t at) const {
     const char32_t c = text_.at(at), next = text_.at(at + 1);
     const char32_t before = at > 0 ? text_.at(at - 1) : U' ';
-    const bool free = !is_word_character(before) && !is_one_of(before, U"_@\\");
+    if (is_ascii_letter(c)) {
+      const bool price = is_currency_sign(next) || is_currency_sign(text_.at(at + 2));
+      if (!price && !(c == U'v' && is_digit(next))) return false;
+      return !is_word_character(before) && !is_one_of(before, U"_@\\");
+    }
     if (is_digit(c)) return !is_word_character(before) || is_one_of(before, kVulgar);
-    if (is_one_of(c, kCurrencySigns)) return true;
-    if (is_one_of(c, kVulgar)) return true;
+    if (is_currency_sign(c)) return true;
+    if (c >= 128) return is_one_of(c, kVulgar);
+    if (!is_one_of(c, U"-+.('")) return false;
     const bool spaced =
         at == 0 || is_white_space(before) || is_one_of(before, U"([\"'") || before > 0x10FFFF;
     if (is_one_of(c, U"-+.") && is_digit(next)) return spaced;
     if (is_one_of(c, U"-+") && next == U'.' && is_digit(text_.at(at + 2))) return spaced;
-    if (c == U'-' && is_one_of(next, kCurrencySigns)) return spaced;
+    if (c == U'-' && is_currency_sign(next)) return spaced;
     if (c == U'(' && is_digit(next)) return true;
-    if (c == U'\'' && is_digit(next)) return spaced;
-    if (c == U'v' && is_digit(next)) return free;
-    return is_ascii_letter(c) && free &&
-           (is_one_of(next, kCurrencySigns) || is_one_of(text_.at(at + 2), kCurrencySigns));
+    return c == U'\'' && is_digit(next) && spaced;
   }
 
   std::optional<Reading> read_at(size_t at) const {
@@ -152,7 +158,7 @@ class NumberReader {
   size_t put(size_t at, const Reading& reading) {
     std::u32string words = reading.words;
     // "$0.02/1K", "100 g/3.5 oz"
-    const bool price = is_one_of(text_.at(at), kCurrencySigns);
+    const bool price = is_currency_sign(text_.at(at));
     if (text_.at(reading.end) == U'/' && is_digit(text_.at(reading.end + 1)) &&
         (price || !is_digit(text_.at(reading.end - 1)))) {
       after_slash_ = reading.end + 1;

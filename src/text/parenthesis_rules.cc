@@ -31,6 +31,7 @@ class ParenthesisReader {
       : draft_(draft), text_(draft.text()), options_(options) {}
 
   void read() {
+    if (text_.find_first_of(U"()[]{}") == text_.npos) return;
     find_partners();
     for (size_t at = 0; at < text_.size(); ++at) {
       const char32_t c = text_[at];

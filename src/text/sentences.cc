@@ -49,6 +49,7 @@ const Words& words() {
 }
 
 bool is_end(char32_t c) {
+  if (c < 128) return is_one_of(c, U".?!");
   return is_one_of(c, kLatinEnds) || is_one_of(c, kWideEnds) || is_one_of(c, kOtherEnds);
 }
 

@@ -152,7 +152,7 @@ TEST(FrontEnd, RefusesATextThatWouldGrowTooMuch) {
 }
 
 // Every kind of character that a rule looks for, and pieces that rules take apart.
-std::string random_text(std::mt19937& random) {
+std::string random_pieces(std::mt19937& random) {
   static const std::vector<std::string> pieces = {" ",
                                                   " ",
                                                   " ",
@@ -287,7 +287,7 @@ std::string random_text(std::mt19937& random) {
 TEST(FrontEnd, SurvivesAnyTextAndReadsItsOwnReadingAsItIs) {
   std::mt19937 random(5);
   for (int round = 0; round < 2000; ++round) {
-    const std::string text = random_text(random);
+    const std::string text = random_pieces(random);
     PlannedText plan;
     try {
       plan = plan_text(text);
