@@ -261,7 +261,7 @@ TEST_F(Int8Pack, DamagedFilesAreRefusedByName) {
   EXPECT_THAT(refusal(changed("\"wide blocks\":\"1\"", "\"wide blocks\":\"x\"")),
               HasSubstr("expected a number"));
   EXPECT_THAT(refusal(changed("\"int8 ", "\"intx ")), HasSubstr("layout of a packed"));
-  EXPECT_THAT(refusal(changed(" blocks i16,o16,i4", " blocks i32,o16,i4")),
+  EXPECT_THAT(refusal(changed(" blocks i16,o16,i4", " blocks i16,o64,i4")),
               HasSubstr("expected what the layout"));
 }
 
