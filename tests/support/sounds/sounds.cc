@@ -220,15 +220,4 @@ void write_file(const std::filesystem::path& path, const std::string& bytes) {
   require(file.good(), "cannot write a file");
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = std::filesystem::temp_directory_path() / "echo_audio_XXXXXX";
-  require(::mkdtemp(name.data()) != nullptr, "no folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace echo
