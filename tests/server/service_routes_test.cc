@@ -468,31 +468,6 @@ TEST(ServiceRoutes, OpenApiDescribesEveryRouteAndNothingElse) {
   }
 }
 
-// What /docs shows in its forms is something that the route takes.
-TEST(ServiceRoutes, EveryBodyHasAnExampleThatIsTaken) {
-  TestServer::Setup setup;
-  setup.options.routes.endpoint_id = "local";
-  TestServer server(std::move(setup));
-  server.handler().release();
-  int bodies = 0;
-  for (const auto& [pattern, operations] : server.get("/openapi.json").json()["paths"].items()) {
-    for (const auto& [method, operation] : operations.items()) {
-      if (!operation.contains("requestBody")) continue;
-      const Json& content = operation["requestBody"]["content"];
-      if (!content.contains("application/json")) continue;
-      std::string path = pattern;
-      const size_t place = path.find("{endpoint}");
-      if (place != std::string::npos) path.replace(place, 10, "local");
-      const Answer answer = server.post(path, content["application/json"].value("example", Json()));
-      // The model of the tests is never there, which the speech routes say once the body is right.
-      const bool speech = path.ends_with("/audio/speech");
-      EXPECT_EQ(answer.status, speech ? 503 : 200) << path << answer.body;
-      ++bodies;
-    }
-  }
-  EXPECT_EQ(bodies, 11) << "five of jobs, six of OpenAI's";
-}
-
 TEST(ServiceRoutes, TheDocsPageLoadsNothingElse) {
   TestServer server;
   const Answer page = server.get("/docs");

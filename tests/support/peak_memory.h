@@ -21,12 +21,6 @@ class PeakMemory {
     if (marks) before_ = field("VmRSS:");
   }
 
-  // Bytes that have been asked for and not been given back, of all threads; 0 with a sanitizer.
-  static int64_t allocated() {
-    const struct mallinfo2 info = ::mallinfo2();
-    return static_cast<int64_t>(info.uordblks + info.hblkhd);
-  }
-
   // Bytes at the peak beyond those of the beginning. Nothing where the kernel does not let a
   // process ask, or a sanitizer's own memory would be counted.
   std::optional<int64_t> grown() const {
