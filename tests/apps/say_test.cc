@@ -131,7 +131,7 @@ TEST_F(Say, EndsWithItsPlayer) {
   for (int i = 0; i < 200; ++i) text += "This is one of many sentences. ";
   const ProcessResult result = run_process(
       {"/bin/sh", "-c", R"({ "$@"; echo "status $?" >&2; } | head -c 20000 > /dev/null)", "sh",
-       kProgram, "say", "--model", model(), "--num_steps", "20", "--sequence_length", "64",
+       program_path(), "say", "--model", model(), "--num_steps", "20", "--sequence_length", "64",
        "--max_chars_per_chunk", "40", text, "-o", "-"},
       {.environment = {"ECHO_PROFILE=published"}});
   EXPECT_NE(result.err.find("status 0\n"), std::string::npos) << result.err;
