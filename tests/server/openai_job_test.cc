@@ -42,12 +42,14 @@ class OpenAiJobTest : public ::testing::Test {
     EXPECT_TRUE(is_openai_job(job));
     return settled(run_openai_job(speech_, job, context_, options_));
   }
-  Json speak(Json body) {
-    body["input"] = body.value("input", "Hello there.");
-    const JobOutcome outcome =
-        run({{"openai_route", "/v1/audio/speech"}, {"openai_input", std::move(body)}});
+  Json output_of(const Json& input) {
+    const JobOutcome outcome = run(input);
     EXPECT_FALSE(outcome.failed());
     return outcome.result() ? outcome.result()->output.value_or(Json()) : Json();
+  }
+  Json speak(Json body) {
+    body["input"] = body.value("input", "Hello there.");
+    return output_of({{"openai_route", "/v1/audio/speech"}, {"openai_input", std::move(body)}});
   }
 
   TempDir dir_;
@@ -129,9 +131,9 @@ TEST_F(OpenAiJobTest, ABrokenDeviceAndAStoppedJobFail) {
 }
 
 TEST_F(OpenAiJobTest, ListsAreTheOutput) {
-  EXPECT_EQ(run({{"openai_route", "/v1/models"}}).output->at("object"), "list");
-  EXPECT_EQ(run({{"route", "/v1/models/tts-1"}, {"method", "GET"}}).output->at("id"), "tts-1");
-  EXPECT_EQ(run({{"route", "/openai/v1/audio/voices"}}).output->at("voices")[0]["id"], "default");
+  EXPECT_EQ(output_of({{"openai_route", "/v1/models"}}).at("object"), "list");
+  EXPECT_EQ(output_of({{"route", "/v1/models/tts-1"}, {"method", "GET"}}).at("id"), "tts-1");
+  EXPECT_EQ(output_of({{"route", "/openai/v1/audio/voices"}}).at("voices")[0]["id"], "default");
 }
 
 TEST_F(OpenAiJobTest, EventsAreThePieces) {
