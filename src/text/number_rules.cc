@@ -108,8 +108,18 @@ class NumberReader {
       if (!literal || !text_.ends_at(literal->end)) return std::nullopt;
       reading = Reading{literal->end, styled_number(text_, *literal)};
     }
-    reading->words.insert(0, text_.at(at) == U'-' ? U"minus " : U"plus ");
+    if (text_.at(at) == U'-') {
+      reading->words.insert(0, U"minus ");
+    } else if (!rises(at)) {
+      reading->words.insert(0, U"plus ");
+    }
     return reading;
+  }
+
+  // "up +1.35" has said it.
+  bool rises(size_t at) const {
+    return at >= 3 && text_.text.substr(at - 3, 3) == U"up " &&
+           (at == 3 || !is_word_character(text_.at(at - 4)));
   }
 
   std::optional<Reading> read_plain(size_t at) const {
