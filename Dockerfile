@@ -28,9 +28,8 @@ ARG ECHO_CUDA=AUTO
 ARG ECHO_CUDA_ARCHITECTURES="80-real;86-real;89-real;90-real;100-real;120"
 ENV LANG=C.UTF-8 CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1 CCACHE_DIR=/var/cache/ccache \
     CMAKE_CXX_COMPILER_LAUNCHER=ccache
-# Precompiled headers would keep the compiler's cache from knowing the commands again.
 RUN --mount=type=cache,target=/var/cache/ccache \
-    cmake --preset release -DECHO_TESTS=OFF -DECHO_BENCHMARKS=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
+    cmake --preset release -DECHO_TESTS=OFF -DECHO_BENCHMARKS=OFF \
       -DECHO_CUDA="${ECHO_CUDA}" -DECHO_CUDA_ARCHITECTURES="${ECHO_CUDA_ARCHITECTURES}" && \
     cmake --build --preset release && \
     docker/stage build/release /stage

@@ -19,7 +19,7 @@ namespace {
 
 using Progress = std::function<void(const std::string&)>;
 
-struct Options {
+struct BenchOptions {
   std::string model, precision = "auto", codec_precision = "auto";
   DeviceFlags device;
   int64_t wide_blocks = bench::GpuBenchOptions().wide_blocks;
@@ -65,7 +65,7 @@ bench::Report read_report(const std::string& path) {
 }
 
 // What was asked for beside the tables.
-void hand_out(const Options& options, const bench::Report& report) {
+void hand_out(const BenchOptions& options, const bench::Report& report) {
   if (!options.json.empty()) write(options.json, report.json().dump(2) + "\n");
   if (!options.html.empty()) write(options.html, report.html());
   if (!options.compare.empty()) {
@@ -73,7 +73,7 @@ void hand_out(const Options& options, const bench::Report& report) {
   }
 }
 
-int cold_start(const Options& options, const Progress& progress) {
+int cold_start(const BenchOptions& options, const Progress& progress) {
   bench::ColdStartOptions bench;
   bench.program = std::filesystem::read_symlink("/proc/self/exe");
   bench.arguments = {"--model",           options.model,
@@ -88,7 +88,7 @@ int cold_start(const Options& options, const Progress& progress) {
   return kSuccess;
 }
 
-int gpu(const Options& options, const DeviceOptions& device, const Progress& progress) {
+int gpu(const BenchOptions& options, const DeviceOptions& device, const Progress& progress) {
   bench::GpuBenchOptions bench;
   bench.model = options.model;
   bench.device = device;
@@ -103,7 +103,7 @@ int gpu(const Options& options, const DeviceOptions& device, const Progress& pro
   return result.problems.empty() ? kSuccess : kFailure;
 }
 
-int cpu(const Options& options, const DeviceOptions& device, const Progress& progress) {
+int cpu(const BenchOptions& options, const DeviceOptions& device, const Progress& progress) {
   if (options.precision == "fp8") {
     throw_invalid("--precision: found fp8, expected auto, float32, bf16 or int8 on the CPU");
   }
@@ -141,7 +141,7 @@ int cpu(const Options& options, const DeviceOptions& device, const Progress& pro
   return kSuccess;
 }
 
-int run(Options& options) {
+int run(BenchOptions& options) {
   if (options.compare.size() == 2) {
     std::printf("%s",
                 bench::comparison(read_report(options.compare[0]), read_report(options.compare[1]))
@@ -170,7 +170,7 @@ int run(Options& options) {
 }  // namespace
 
 void add_bench(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOptions>();
   options->model = line.environment().text("ECHO_MODEL_DIR");
   Command command =
       line.add("bench", "Measure speed and memory on this machine",

@@ -25,7 +25,7 @@ constexpr uint64_t kPublishedBytes = uint64_t{7'500'000'000};  // of the checkpo
 constexpr uint64_t kResultBytes = uint64_t{256} << 20;         // room for results
 constexpr std::chrono::minutes kHashing{10};
 
-struct Options {
+struct DoctorOptions {
   EngineFlags engine;
   bool json = false;
   bool hashes = true;
@@ -94,7 +94,7 @@ Finding examine_weights(const Patient& patient) {
                   : "run `echo-tts download`, or name the directory with --model"};
 }
 
-std::vector<Examination> examinations_of(const Patient& patient, const Options& options,
+std::vector<Examination> examinations_of(const Patient& patient, const DoctorOptions& options,
                                          HttpClient& http) {
   const SpeechSystemOptions& system = patient.system;
   const ModelSource& source = system.engine.source;
@@ -177,7 +177,7 @@ std::vector<Examination> examinations_of(const Patient& patient, const Options& 
   return all;
 }
 
-int examine_all(const Options& options, const Environment& environment) {
+int examine_all(const DoctorOptions& options, const Environment& environment) {
   const std::unique_ptr<HttpClient> http = http_client_of(environment);
   Patient patient;
   patient.system = speech_system_options(options.engine, environment);
@@ -210,7 +210,7 @@ int examine_all(const Options& options, const Environment& environment) {
 
 void add_doctor(CommandLine& line) {
   const Environment& environment = line.environment();
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorOptions>();
   Command command = line.add(
       "doctor", "Examine everything that a failing endpoint may suffer from, with remedies",
       "  echo-tts doctor\n"

@@ -11,12 +11,12 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct MakeModelOptions {
   std::string size = "tiny", folder;
   RandomCheckpointOptions checkpoint;
 };
 
-int make_model(Options& options) {
+int make_model(MakeModelOptions& options) {
   catch_interrupts();
   options.checkpoint.size = *parse_model_size(options.size);
   ProgressLine line(false);
@@ -35,7 +35,7 @@ int make_model(Options& options) {
 }  // namespace
 
 void add_make_model(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<MakeModelOptions>();
   Command command = line.add(
       "make-model",
       "Write a checkpoint of random weights in the published layout (it makes noise, not "

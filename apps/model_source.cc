@@ -1,9 +1,6 @@
 #include "apps/model_source.h"
 
-#include <set>
-
 #include "apps/small_model.h"
-#include "audio/decode.h"
 #include "base/error.h"
 #include "engine/model_defaults.h"
 
@@ -18,9 +15,7 @@ constexpr const char* kNotice =
 
 LocatedModel located(ModelFiles files, std::string name) {
   LocatedModel model;
-  const fs::path folder = files.dit.parent_path();
-  std::error_code error;
-  if (fs::is_directory(folder / "voices", error)) model.voices = folder / "voices";
+  model.voices = SampleVoices(files);
   model.files = std::move(files);
   model.name = std::move(name);
   return model;
@@ -30,17 +25,6 @@ LocatedModel in_directory(const fs::path& directory) {
   fs::path name = directory.lexically_normal();
   if (name.filename().empty()) name = name.parent_path();
   return located(find_model_files(directory), name.filename().string());
-}
-
-// The recordings, by name.
-std::set<fs::path> sample_voices(const LocatedModel& model) {
-  std::set<fs::path> found;
-  std::error_code error;
-  for (fs::directory_iterator it(model.voices, error), end; !error && it != end;
-       it.increment(error)) {
-    if (has_audio_suffix(it->path().filename().string())) found.insert(it->path());
-  }
-  return found;
 }
 
 HubRepository repository_of(const Environment& environment, const std::string& variable,
@@ -120,21 +104,6 @@ LocatedModel locate_model(const ModelSource& source, HttpClient& http,
   LocatedModel model = find_model(source, http, fallbacks);
   model.defaults = model_defaults(model.files, source.profile);
   return model;
-}
-
-std::optional<fs::path> find_sample_voice(const LocatedModel& model, const std::string& name) {
-  for (const fs::path& voice : sample_voices(model)) {
-    if (voice.filename() == name || voice.stem() == name) return voice;
-  }
-  return {};
-}
-
-std::string sample_voice_names(const LocatedModel& model) {
-  std::string names;
-  for (const fs::path& voice : sample_voices(model)) {
-    names += (names.empty() ? "" : ", ") + voice.stem().string();
-  }
-  return names;
 }
 
 }  // namespace echo::apps

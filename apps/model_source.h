@@ -6,6 +6,7 @@
 
 #include "apps/environment.h"
 #include "checkpoint/model_files.h"
+#include "engine/sample_voices.h"
 #include "engine/speech_parameters.h"
 #include "net/cached_model.h"
 #include "net/hub_options.h"
@@ -26,10 +27,10 @@ ModelSource model_source_of(const Environment& environment);
 
 struct LocatedModel {
   ModelFiles files;
-  std::string name;              // for results: "echo-tts-base", or the directory's name
-  std::string notice;            // a line for the user when the small voice stands in; else empty
-  SpeechParameters defaults;     // the profile's and the model's own, see model_defaults()
-  std::filesystem::path voices;  // its sample voices, by the names of their files; empty: none
+  std::string name;           // for results: "echo-tts-base", or the directory's name
+  std::string notice;         // a line for the user when the small voice stands in; else empty
+  SpeechParameters defaults;  // the profile's and the model's own, see model_defaults()
+  SampleVoices voices;        // to be imitated without a recording of one's own
 };
 
 // What may take the place of a model that is in no cache, in this order.
@@ -45,13 +46,5 @@ struct ModelFallbacks {
 // what to do.
 LocatedModel locate_model(const ModelSource& source, HttpClient& http,
                           const ModelFallbacks& fallbacks);
-
-// The recording among the model's sample voices of that name, with or without its suffix; nothing
-// when there is none.
-std::optional<std::filesystem::path> find_sample_voice(const LocatedModel& model,
-                                                       const std::string& name);
-
-// "awb, rms, slt"; empty when the model has none.
-std::string sample_voice_names(const LocatedModel& model);
 
 }  // namespace echo::apps

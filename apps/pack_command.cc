@@ -13,12 +13,12 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct PackOptions {
   std::string folder, file, layout = "plain", codec_precision = "auto", device = "auto";
-  bool blockwise = true;
+  bool blockwise = true, voices = true;
 };
 
-int pack(const Options& options) {
+int pack(const PackOptions& options) {
   catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
@@ -28,6 +28,7 @@ int pack(const Options& options) {
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
   pack.blockwise = options.blockwise;
+  pack.voices = options.voices;
   pack.device.name = options.device;
   pack.progress = [&](uint64_t done, uint64_t total) {
     if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
@@ -42,6 +43,7 @@ int pack(const Options& options) {
   if (result.matrices > 0) {
     std::fprintf(stderr, ", %zu matrices in this machine's layout", result.matrices);
   }
+  if (result.voices > 0) std::fprintf(stderr, ", %zu sample voices", result.voices);
   std::fprintf(stderr, "\n");
   return kSuccess;
 }
@@ -49,7 +51,7 @@ int pack(const Options& options) {
 }  // namespace
 
 void add_pack(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PackOptions>();
   Command command =
       line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
@@ -72,6 +74,7 @@ void add_pack(CommandLine& line) {
       .show_default();
   command.option("--device", options->device, "Whose layout is native").show_default();
   command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
+  command.flag("!--no-voices", options->voices, "Leave out the recordings in the model's voices/");
 }
 
 }  // namespace echo::apps

@@ -9,7 +9,7 @@
 namespace echo::apps {
 namespace {
 
-struct Options {
+struct ParityOptions {
   std::string folder;
   DeviceFlags device;
   parity::ParityOptions parity;
@@ -18,7 +18,7 @@ struct Options {
 }  // namespace
 
 void add_parity(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ParityOptions>();
   Command command =
       line.add("parity", "Compare every stage with recorded runs of the published code",
                "  echo-tts parity tests/golden/tiny\n"

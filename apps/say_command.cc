@@ -38,7 +38,7 @@ constexpr size_t kMaxTextBytes = size_t{16} << 20;
 constexpr int64_t kLongestText = 2'000'000;
 constexpr int64_t kMostCharsEver = 1'000'000'000;
 
-struct Options {
+struct SayOptions {
   std::optional<std::string> text;
   std::string text_file, voice, output = "speech.ogg", format, preset, subtitles;
   int sample_rate = 0, bitrate = 0;
@@ -74,7 +74,7 @@ std::string input_path(const std::string& name) {
   return path.is_absolute() ? (folder / *equal).string() : std::string(*equal);
 }
 
-std::string text_of(const Options& options) {
+std::string text_of(const SayOptions& options) {
   const std::string& file = options.text_file;
   if (options.text && !file.empty()) {
     throw_invalid("text: given on the command line and with --file; expected one of them");
@@ -93,7 +93,7 @@ std::string text_of(const Options& options) {
   return read_text(in, file);
 }
 
-EncodeOptions encoding_of(const Options& options) {
+EncodeOptions encoding_of(const SayOptions& options) {
   EncodeOptions encoding;
   if (!options.format.empty()) {
     encoding.format = parse_audio_format(options.format);
@@ -108,7 +108,7 @@ EncodeOptions encoding_of(const Options& options) {
   return validate(encoding);
 }
 
-SpeechParameters parameters_of(const Options& options, const SpeechParameters& defaults) {
+SpeechParameters parameters_of(const SayOptions& options, const SpeechParameters& defaults) {
   SpeechParameters parameters = defaults;
   // What depends on the profile, and then everything else, wherever they stand.
   const auto profile = options.parameters.find("profile");
@@ -127,15 +127,14 @@ std::string voice_file(const std::string& voice, const LocatedModel& model) {
   if (voice.find('/') != voice.npos || std::filesystem::exists(input_path(voice), error)) {
     return voice;
   }
-  if (const auto sample = find_sample_voice(model, voice)) return *sample;
-  const std::string names = sample_voice_names(model);
-  if (names.empty()) return voice;
+  if (const auto sample = model.voices.find(voice)) return *sample;
+  if (model.voices.empty()) return voice;
   throw_not_found("voice " + voice + ": there is no such file; " + model.name +
-                  " has sample voices of its own: " + names);
+                  " has sample voices of its own: " + model.voices.list());
 }
 
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
-std::optional<VoiceReference> voice_of(const Options& options, const LocatedModel& model,
+std::optional<VoiceReference> voice_of(const SayOptions& options, const LocatedModel& model,
                                        std::vector<std::string>& warnings) {
   if (options.voice.empty()) return {};
   DecodeOptions decode;
@@ -148,7 +147,7 @@ std::optional<VoiceReference> voice_of(const Options& options, const LocatedMode
 }
 
 // What a job's metadata tells, and where the speech lies.
-Json json_of(const Options& options, const JobInput& input, const SpokenAudioSummary& spoken,
+Json json_of(const SayOptions& options, const JobInput& input, const SpokenAudioSummary& spoken,
              const EngineInfo& info, const std::string& model) {
   JobReport report;
   fill_report(spoken, report);
@@ -162,7 +161,7 @@ Json json_of(const Options& options, const JobInput& input, const SpokenAudioSum
   return document;
 }
 
-LocatedModel model_of(const Options& options, HttpClient& http) {
+LocatedModel model_of(const SayOptions& options, HttpClient& http) {
   try {
     return locate_model(options.engine.source, http, {.small_voice = true});
   } catch (const Error&) {
@@ -174,7 +173,7 @@ LocatedModel model_of(const Options& options, HttpClient& http) {
   }
 }
 
-int say(const Options& options, const Environment& environment) {
+int say(const SayOptions& options, const Environment& environment) {
   catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
@@ -270,7 +269,7 @@ int say(const Options& options, const Environment& environment) {
 }  // namespace
 
 void add_say(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SayOptions>();
   Command command = line.add(
       "say", "Speak a text into a file",
       "  echo-tts say \"Hello.\" -o hello.ogg --voice anna.wav\n"

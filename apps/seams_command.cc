@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct SeamsOptions {
   std::string file, metadata;
   bool json = false;
 };
@@ -115,7 +115,7 @@ void print_row(const std::string& name, const Json& row) {
               cell(row["click"]).c_str(), cell(row["timbre"]).c_str());
 }
 
-int seams(const Options& options) {
+int seams(const SeamsOptions& options) {
   const DecodedAudio audio = decode_audio_file(options.file);
   const std::vector<SeamPlace> pauses = find_pauses(audio.samples, audio.sample_rate);
   // Of somebody else's file nobody knows the joints: every pause may be one.
@@ -149,7 +149,7 @@ int seams(const Options& options) {
 }  // namespace
 
 void add_seams(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SeamsOptions>();
   Command command = line.add("seams", "Measure how smoothly a recording's chunks meet",
                              "  echo-tts say --file story.txt -o story.wav --json > story.json\n"
                              "  echo-tts seams story.wav story.json\n",

@@ -165,9 +165,13 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
     if (model.voices.empty()) {
       logger_.warn("There are no voices. | " + missing);
     } else {
-      voices = model.voices;
-      logger_.info("The voices are the model's own, " + sample_voice_names(model) + ". | " +
-                   missing);
+      try {
+        sample_voices_ = model.voices;
+        voices = sample_voices_.folder();
+        logger_.info("The voices are the model's own, " + sample_voices_.list() + ". | " + missing);
+      } catch (const Error& problem) {
+        logger_.warn(std::string("There are no voices. | ") + problem.what());
+      }
     }
   }
   voice_directory_ = std::make_unique<VoiceDirectory>(voices, real_clock(), uploads);

@@ -85,6 +85,7 @@ class SpeechSystem {
   ColdStart* cold_start_;
   int concurrency_ = 1;
   std::unique_ptr<Engine> engine_;
+  SampleVoices sample_voices_;  // where no others are
   std::unique_ptr<VoiceDirectory> voice_directory_;
   std::unique_ptr<VoiceLibrary> voices_;
   std::unique_ptr<VoiceUploads> uploads_;

@@ -14,10 +14,10 @@
 namespace echo::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
 
 class RequestBench {
@@ -50,7 +50,7 @@ class RequestBench {
     options.precision = options_.precision;
     options.codec_precision = options_.codec_precision;
     options.wide_blocks = options_.wide_blocks;
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     engine_ = Engine::load(options);
     result_.load_seconds = seconds_since(begin);
     result_.precision = engine_->info().precision;
@@ -66,7 +66,7 @@ class RequestBench {
     // The first encodes the voice, and builds and chooses what later ones find.
     for (int i = -std::min(options_.warm_ups, 1); i < options_.repetitions; ++i) {
       SpeechRequest next = request(static_cast<uint64_t>(i + 1));
-      const auto begin = Clock::now();
+      const auto begin = SteadyClock::now();
       engine_->speak(std::move(next));
       if (i >= 0) seconds.push_back(seconds_since(begin));
     }
@@ -91,7 +91,7 @@ class RequestBench {
         requests.push_back(request(static_cast<uint64_t>(n)));
       }
       std::vector<SpeechStream> streams;
-      const auto begin = Clock::now();
+      const auto begin = SteadyClock::now();
       for (SpeechRequest& next : requests) streams.push_back(engine_->start(std::move(next)));
       for (SpeechStream& stream : streams) stream.collect();
       if (i >= 0) seconds.push_back(seconds_since(begin));
@@ -109,7 +109,7 @@ class RequestBench {
     SpeechRequest blocks = request(seed);
     blocks.parameters.block_sizes = options_.first_blocks;
     blocks.delivery = SpeechDelivery::kInOrder;
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     SpeechStream stream = engine_->start(std::move(blocks));
     const auto samples = stream.next();
     const double seconds = seconds_since(begin);

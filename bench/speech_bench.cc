@@ -13,12 +13,12 @@
 namespace echo::bench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr double kCharsPerSecond = 14;
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
 
 // The most memory that the process has held, in GB.
@@ -45,7 +45,7 @@ class SpeechBench {
 
   void run() {
     progress_("loading an engine");
-    auto begin = Clock::now();
+    auto begin = SteadyClock::now();
     engine_ = Engine::load(options_.engine);
     const double start = seconds_since(begin);
     const EngineInfo& info = engine_->info();
@@ -54,7 +54,7 @@ class SpeechBench {
                        parameter_text(options_.parameters, "solver") + ", guidance in every " +
                        std::to_string(options_.parameters.cfg_interval) + ". evaluation";
     progress_("the first request");
-    begin = Clock::now();
+    begin = SteadyClock::now();
     SpeechRequest first = request(1);
     first.parameters.num_steps = 1;
     engine_->speak(std::move(first));
@@ -71,7 +71,7 @@ class SpeechBench {
  private:
   void speak(const std::string& name, double seconds) {
     progress_(name);
-    const auto begin = Clock::now();
+    const auto begin = SteadyClock::now();
     const SpeechResult result = engine_->speak(request(seconds));
     const double spent = seconds_since(begin);
     add({name, "s of speech in a second", result.seconds() / spent, true});
@@ -89,7 +89,7 @@ class SpeechBench {
     for (const bool measured : {false, true}) {
       SpeechRequest asked = blocks;
       if (!measured) asked.parameters.num_steps = 1;
-      const auto begin = Clock::now();
+      const auto begin = SteadyClock::now();
       SpeechStream stream = engine_->start(std::move(asked));
       stream.next();
       const double spent = seconds_since(begin);

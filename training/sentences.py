@@ -2,7 +2,8 @@
 
 Training texts are WordNet's glosses and examples, sentences put together from everyday words, numbers in words and in digits, questions,
 replies of one to three words, and paragraphs of up to 20 seconds; some are dressed in quotes, brackets and capitals, so that every sign that
-can reach the model has been seen. The judging texts (everyday.txt, replies.txt beside this file, and 120 WordNet texts) are never among them."""
+can reach the model has been seen. The judging texts (everyday.txt, wordnet.txt and replies.txt beside this file) are never among them, nor, but for the
+replies, inside longer ones. wordnet.txt has 60 of the short texts with rarer words than those that are learnt from, and 60 of more than 72 characters."""
 import os
 import random
 import re
@@ -184,27 +185,31 @@ def paragraph(pool, rng):
         text = (text + " " + more).strip()
 
 
+def held_out(texts):
+    """Those that no judging text is, or lies in."""
+    said = lambda text: " ".join(words(text))
+    replies = {said(t) for t in lines(f"{HERE}/replies.txt")}
+    whole = [said(t) for name in ("everyday", "wordnet") for t in lines(f"{HERE}/{name}.txt")]
+    learnt = [(t, said(t)) for t in texts]
+    return [t for t, plain in learnt if plain not in replies and not any(w in plain for w in whole)]
+
+
 def main(out):
     rng = random.Random(10)
     os.makedirs(out, exist_ok=True)
     texts = wordnet()
     short, long = [t for t in texts if len(t) <= 72], [t for t in texts if 72 < len(t) <= 110]
     common = short[:36000]
-    # judged by: words rarer than any text before, and texts longer than any before
-    fresh = [t for t in short[36000:44000] if len(words(t)) >= 5]
-    test = rng.sample(fresh, 60) + rng.sample([t for t in long[:6000] if not t.startswith("The ")], 60)
-    judged = {t.lower() for t in test + lines(f"{HERE}/everyday.txt") + lines(f"{HERE}/replies.txt")}
     train = rng.sample(common, 9000) + rng.sample(short[36000:60000], 2500) + rng.sample(long[:12000], 1500)
     plain = {everyday(rng) for _ in range(4500)}
     train += sorted(plain) + [number(rng) for _ in range(2200)] + REPLIES * 4
     train += [dressed(t, rng) for t in rng.sample(train, 2600) + REPLIES]
     pool = [t for t in train if len(t) > 12]
     train += [p for p in (paragraph(pool, rng) for _ in range(2200)) if p]
-    train = [" ".join(normalised(t).split()) for t in train if t.lower() not in judged]
+    train = [" ".join(normalised(t).split()) for t in held_out(train)]
     rng.shuffle(train)
-    for name, those in (("train", train), ("wordnet", test)):
-        with open(f"{out}/{name}.txt", "w") as f:
-            f.write("\n".join(those) + "\n")
+    with open(f"{out}/train.txt", "w") as f:
+        f.write("\n".join(train) + "\n")
     print(len(train), "texts to learn from, mean length", sum(map(len, train)) // len(train))
 
 

@@ -15,8 +15,8 @@
 #include "audio/silence.h"
 #include "audio/truncation.h"
 #include "audio/wav_header.h"
+#include "base/ascii.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 
 namespace echo {
 namespace {

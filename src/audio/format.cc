@@ -4,8 +4,8 @@
 #include <cctype>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 
 namespace echo {
 namespace {

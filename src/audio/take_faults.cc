@@ -13,10 +13,10 @@ constexpr double kShortestWord = 0.15;  // seconds of any speech
 constexpr double kShortShare = 0.35, kLongShare = 2.2, kLongSlack = 1;
 constexpr size_t kLongestPause = 100;  // hops inside speech
 constexpr size_t kLatestStart = 80;    // hops
-constexpr double kClippedShare = 0.001;
+constexpr double kClippedTakeShare = 0.001;
 constexpr float kQuiet = -45;  // dB of full scale
 constexpr double kNoiseFlatness = 0.5, kNoiseShare = 0.5;
-constexpr size_t kSpectrum = 512;
+constexpr size_t kFaultSpectrum = 512;
 constexpr double kLowest = 100, kHighest = 8000;  // Hz in which a voice is told from noise
 
 constexpr double kEmptyScore = 100, kNoEndScore = 30, kLengthScore = 20, kPauseScore = 5,
@@ -33,15 +33,15 @@ double hops_to_seconds(size_t hops) { return static_cast<double>(hops) / kHopsPe
 // The share of the speech's hops whose spectrum is as flat as noise.
 double noise_share(std::span<const float> samples, int sample_rate,
                    const SpeechActivity& activity) {
-  PowerSpectrum spectrum(kSpectrum);
-  const double bin = static_cast<double>(sample_rate) / kSpectrum;
+  PowerSpectrum spectrum(kFaultSpectrum);
+  const double bin = static_cast<double>(sample_rate) / kFaultSpectrum;
   const auto low = static_cast<size_t>(kLowest / bin) + 1;
-  const auto high = std::min(static_cast<size_t>(kHighest / bin), kSpectrum / 2);
+  const auto high = std::min(static_cast<size_t>(kHighest / bin), kFaultSpectrum / 2);
   size_t flat = 0, all = 0;
   for (size_t hop = activity.begin; hop < activity.end; hop += 2) {
     if (!activity.speech[hop]) continue;
     const size_t first = hop * activity.hop;
-    const size_t count = std::min(kSpectrum, samples.size() - first);
+    const size_t count = std::min(kFaultSpectrum, samples.size() - first);
     const auto powers = spectrum(samples.subspan(first, count)).subspan(low, high - low);
     flat += spectral_flatness(powers) > kNoiseFlatness ? 1 : 0;
     ++all;
@@ -85,7 +85,7 @@ class Examination {
     const auto clipped = std::count_if(samples_.begin(), samples_.end(),
                                        [](float sample) { return std::abs(sample) > 1.0F; });
     const double share = static_cast<double>(clipped) / static_cast<double>(samples_.size());
-    if (share > kClippedShare) {
+    if (share > kClippedTakeShare) {
       add("clipped", kOtherScore,
           "the audio is clipped: " + decimals(100 * share, "%.1f") +
               " % of its samples were beyond full scale");

@@ -16,7 +16,7 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // One open file that renames itself when it is full.
 class RotatingFile {
@@ -101,14 +101,14 @@ class LogFileSink::Writer {
       : options_(std::move(options)), console_(std::move(console)), file_(options_) {}
 
   void write(std::string_view line) {
-    if (failing_ && Clock::now() < next_try_) return;
+    if (failing_ && SteadyClock::now() < next_try_) return;
     const std::optional<std::string> problem = file_.append(line);
     if (problem && !failing_) {
       console_->write(own_line("Log file " + options_.path.string() + ": " + *problem +
                                "; the log goes on here alone"));
     }
     failing_ = problem.has_value();
-    if (failing_) next_try_ = Clock::now() + options_.retry;
+    if (failing_) next_try_ = SteadyClock::now() + options_.retry;
   }
 
  private:
@@ -122,7 +122,7 @@ class LogFileSink::Writer {
   const std::shared_ptr<LogSink> console_;
   RotatingFile file_;
   bool failing_ = false;
-  Clock::time_point next_try_{};
+  SteadyClock::time_point next_try_{};
 };
 
 namespace {

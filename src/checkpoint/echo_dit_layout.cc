@@ -3,7 +3,7 @@
 namespace echo {
 namespace {
 
-class LayoutBuilder {
+class EchoDitLayoutBuilder {
  public:
   void add(std::string name, std::vector<int64_t> shape) {
     specs_.push_back(TensorSpec{std::move(name), std::move(shape), WeightNorm::kNone});
@@ -132,7 +132,7 @@ EchoDitConfig infer_echo_dit_config(const Weights& root) {
 }
 
 std::vector<TensorSpec> echo_dit_layout(const EchoDitConfig& config) {
-  LayoutBuilder layout;
+  EchoDitLayoutBuilder layout;
   layout.add("text_encoder.text_embedding.weight",
              {config.text_vocab_size, config.text.model_size});
   layout.encoder("text_encoder.", config.text);

@@ -23,7 +23,7 @@ int64_t product(const std::vector<int64_t>& values) {
   return result;
 }
 
-class LayoutBuilder {
+class S1DacLayoutBuilder {
  public:
   void add(std::string name, std::vector<int64_t> shape, WeightNorm norm = WeightNorm::kNone) {
     specs_.push_back(TensorSpec{std::move(name), std::move(shape), norm});
@@ -242,7 +242,7 @@ S1DacConfig infer_s1_dac_config(const Weights& root) {
 }
 
 std::vector<TensorSpec> s1_dac_layout(const S1DacConfig& config) {
-  LayoutBuilder layout;
+  S1DacLayoutBuilder layout;
   layout.encoder(config);
   layout.quantizer(config);
   layout.decoder(config);

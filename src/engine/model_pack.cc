@@ -7,10 +7,12 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/file_io.h"
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_defaults.h"
 #include "engine/model_identity.h"
+#include "engine/sample_voices.h"
 #include "models/pca_state.h"
 #include "nn/safetensors_writer.h"
 #include "tensor/blocked_layout.h"
@@ -85,6 +87,7 @@ class Packer {
     add_dit();
     add_codec();
     add_pca();
+    if (options_.voices) add_voices();
     arrange();
     write();
     for (const fs::path& file :
@@ -167,6 +170,33 @@ class Packer {
     read_pca_state(model_.pca);
     for (const char* name : {"pca_components", "pca_mean", "latent_scale"}) {
       add_stored(std::string(kPcaScope), model_.pca, {name, {}, WeightNorm::kNone}, false);
+    }
+  }
+
+  void add_voices() {
+    const SampleVoices voices(options_.files);
+    if (voices.empty()) return;
+    const fs::path folder = voices.folder();
+    const auto refuse = [&](const fs::path& place, const std::string& found, uint64_t most) {
+      throw_invalid(place.string() + ": found " + found + ", expected at most " +
+                    std::to_string(most) + " in a packed file, which can be had without voices");
+    };
+    result_.voices = voices.names().size();
+    if (result_.voices > SampleVoices::kMostPacked) {
+      refuse(folder, std::to_string(result_.voices) + " recordings", SampleVoices::kMostPacked);
+    }
+    for (const std::string& name : voices.names()) {
+      const fs::path file = folder / name;
+      const uint64_t size = fs::file_size(file);
+      if (size > SampleVoices::kLargestPacked) {
+        refuse(file, std::to_string(size) + " bytes", SampleVoices::kLargestPacked);
+      }
+      const std::vector<std::byte> words = packed_recording(read_file(file));
+      entries_.push_back({{std::string(kVoicesScope) + "." + name,
+                           FileDType::kInt32,
+                           {static_cast<int64_t>(words.size() / 4)}},
+                          {},
+                          [words] { return words; }});
     }
   }
 

@@ -23,6 +23,7 @@ struct ModelPackOptions {
   // multiplied so. The transformer's weights stay as they are stored.
   Precision codec_precision = Precision::kAuto;
   bool blockwise = true;  // with what block_sizes needs, where the checkpoint has it
+  bool voices = true;     // with the model's sample voices
   DeviceOptions device;   // for kNative
   // Called now and then with bytes written and bytes in all. What it throws ends the packing and
   // leaves no file.
@@ -33,14 +34,16 @@ struct ModelPackResult {
   uint64_t source_bytes = 0;  // of the files
   uint64_t bytes = 0;         // of the packed file
   size_t matrices = 0;        // stored in a native layout
+  size_t voices = 0;          // recordings in it
 };
 
 // Writes a safetensors file with the three parts under "dit.", "codec." and "pca.", only what a
 // model reads: weight norms are folded, buffers left out, tensors in the order of their use. The
-// model's defaults.json goes into the metadata. A matrix in a native layout is read by any other
+// model's sample voices lie under "voices.", its defaults.json goes into the metadata. A matrix in a native layout is read by any other
 // machine too, but has to be packed again there. The file appears whole, is on the disk when this
 // returns, and has the hash of its data. Loading it gives exactly the same model. Errors: as
-// open_model and model_defaults_text; kInvalidArgument for a model that is packed already;
+// open_model and model_defaults_text; kInvalidArgument for a model that is packed already, and for more or
+// larger recordings than SampleVoices takes from a packed file;
 // kUnavailable when the file cannot be written or the disk has not enough room.
 ModelPackResult pack_model(const ModelPackOptions& options);
 

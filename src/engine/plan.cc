@@ -80,7 +80,7 @@ const char* name_of(Precision precision) {
   return "auto";
 }
 
-uint64_t elements(const std::vector<int64_t>& shape) {
+uint64_t value_count(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
   return static_cast<uint64_t>(count);
@@ -181,16 +181,16 @@ PlanModel plan_model(const EchoDitConfig& dit, const S1DacConfig& codec, int64_t
     return std::stoll(name.substr(7)) >= dit.num_layers - wide_blocks;
   };
   for (const TensorSpec& spec : echo_dit_layout(base)) {
-    const uint64_t count = elements(spec.shape);
+    const uint64_t count = value_count(spec.shape);
     model.dit_values += count;
     if (is_wide(spec.name)) model.dit_wide_values += count;
   }
   if (dit.blockwise) {
     for (const TensorSpec& spec : echo_dit_layout(dit))
-      model.blockwise_values += elements(spec.shape);
+      model.blockwise_values += value_count(spec.shape);
     model.blockwise_values -= model.dit_values;
   }
-  for (const TensorSpec& spec : s1_dac_layout(codec)) model.codec_values += elements(spec.shape);
+  for (const TensorSpec& spec : s1_dac_layout(codec)) model.codec_values += value_count(spec.shape);
 
   // Three sequences of the longest window: residual stream in float32, about eight rows of the
   // model's width and three of the inner one in bfloat16; keys and values of text and voice for

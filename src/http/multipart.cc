@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/ascii.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 
 namespace echo::http {
 namespace {

@@ -10,7 +10,7 @@
 namespace echo {
 namespace {
 
-constexpr float kRotaryTheta = 10000.0f;
+constexpr float kDacRotaryTheta = 10000.0f;
 
 // The rows of `earlier` (which may be empty), then those of x.
 Tensor append(const Tensor& earlier, const Tensor& x) {
@@ -45,7 +45,8 @@ WindowTransformer::WindowTransformer(const LayerContext& context, const Weights&
                                      const Shape& shape)
     : shape_(shape),
       norm_(load_vector(context, w.tensor("norm.weight"))),
-      freqs_cis_(rotary_table(context.backend, shape.positions, kDacHeadDim, kRotaryTheta, true)) {
+      freqs_cis_(
+          rotary_table(context.backend, shape.positions, kDacHeadDim, kDacRotaryTheta, true)) {
   for (int64_t i = 0; i < w["layers"].count(); ++i) layers_.emplace_back(context, w["layers"][i]);
   heads_ = layers_.at(0).wo.in() / kDacHeadDim;
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 #include "net/url.h"
 
 namespace echo {

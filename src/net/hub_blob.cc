@@ -110,17 +110,20 @@ std::string IncompleteBlob::git_sha1() const {
   return hex(sha1.finish());
 }
 
+bool IncompleteBlob::is_hash(const std::string& etag) {
+  return (etag.size() == 64 || etag.size() == 40) && is_hex(etag);
+}
+
 std::optional<std::string> IncompleteBlob::defect() {
+  if (!is_hash(etag_)) return std::nullopt;
   std::string kind, found;
-  if (etag_.size() == 64 && is_hex(etag_)) {
+  if (etag_.size() == 64) {
     kind = "SHA-256";
     Digest sha256 = std::exchange(sha256_, Digest(DigestKind::kSha256));
     found = hex(sha256.finish());
-  } else if (etag_.size() == 40 && is_hex(etag_)) {
+  } else {
     kind = "git SHA-1";
     found = git_sha1();
-  } else {
-    return std::nullopt;
   }
   if (found == etag_) return std::nullopt;
   return kind + " is " + found + ", expected " + etag_;

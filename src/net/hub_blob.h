@@ -33,6 +33,8 @@ class IncompleteBlob {
   void append(std::string_view bytes);
   void restart();
 
+  // Whether the bytes can be told by the ETag.
+  static bool is_hash(const std::string& etag);
   // What is wrong with the whole, or nothing.
   std::optional<std::string> defect();
   // Gives the file its final name, once the bytes are on the disk. Killed before, the next to

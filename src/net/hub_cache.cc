@@ -10,19 +10,21 @@
 #include <fstream>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/file_io.h"
-#include "base/letter_case.h"
 
 namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kBlock = size_t{1} << 20;
+constexpr size_t kReadBlock = size_t{1} << 20;
 constexpr std::string_view kIncomplete = ".incomplete";
 constexpr std::chrono::hours kStale{7 * 24};
+// Who writes without a lock, as on a disk that knows none, writes oftener than this.
+constexpr std::chrono::minutes kAtRest{1};
 
 bool is_name_byte(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
@@ -56,11 +58,9 @@ fs::path existing_folder(const fs::path& root, const std::string& name) {
   return root / (others.empty() ? name : others.front());
 }
 
-std::string trimmed(std::string text) {
-  const char* const kSpaces = " \t\r\n";
-  text.erase(text.find_last_not_of(kSpaces) + 1);
-  text.erase(0, text.find_first_not_of(kSpaces));
-  return text;
+// ETAG.incomplete, or ETAG.RANDOM.incomplete.
+bool is_leftover_of(const fs::path& path, const std::string& etag) {
+  return path.extension() == kIncomplete && path.filename().string().starts_with(etag + ".");
 }
 
 void make_folders(const fs::path& folder) {
@@ -74,7 +74,7 @@ int copy_file_atomically(const fs::path& from, const fs::path& to) {
   AtomicFile copy;
   if (const int error = copy.create(to)) return error;
   std::ifstream file(from, std::ios::binary);
-  std::string block(kBlock, '\0');
+  std::string block(kReadBlock, '\0');
   while (file) {
     file.read(block.data(), static_cast<std::streamsize>(block.size()));
     const auto got = static_cast<size_t>(file.gcount());
@@ -146,7 +146,7 @@ std::optional<std::string> HubCache::commit_of(const std::string& revision) cons
   check_relative_name("revision", revision);
   std::error_code error;
   if (fs::is_regular_file(folder_ / "refs" / revision, error)) {
-    const std::string commit = trimmed(read_file(folder_ / "refs" / revision));
+    const std::string commit(trimmed(read_file(folder_ / "refs" / revision)));
     if (!commit.empty() && commit.size() <= 64 &&
         std::all_of(commit.begin(), commit.end(), is_name_byte) && commit.front() != '.') {
       return commit;
@@ -169,6 +169,23 @@ std::optional<fs::path> HubCache::find(const std::string& revision,
   return snapshot(*commit);
 }
 
+void HubCache::take_over(const std::string& etag) const {
+  std::error_code error;
+  if (fs::exists(incomplete(etag), error)) return;
+  const auto now = fs::file_time_type::clock::now();
+  std::pair<std::uintmax_t, fs::path> longest;
+  for (fs::directory_iterator it(folder_ / "blobs", error), end; !error && it != end;
+       it.increment(error)) {
+    const fs::path path = it->path();
+    if (!is_leftover_of(path, etag) || path == incomplete(etag)) continue;
+    std::error_code gone;
+    const auto written = fs::last_write_time(path, gone);
+    const std::uintmax_t size = gone ? 0 : fs::file_size(path, gone);
+    if (!gone && now - written >= kAtRest) longest = std::max(longest, {size, path});
+  }
+  if (longest.first > 0) fs::rename(longest.second, incomplete(etag), error);
+}
+
 void HubCache::remove_stale(const std::string& etag) const {
   std::error_code error;
   remove_abandoned(folder_ / "blobs");
@@ -177,11 +194,12 @@ void HubCache::remove_stale(const std::string& etag) const {
        it.increment(error)) {
     const fs::path path = it->path();
     std::error_code gone;
-    if (path.extension() != kIncomplete || path.stem() == etag ||
+    if (path.extension() != kIncomplete || is_leftover_of(path, etag) ||
         now - fs::last_write_time(path, gone) < kStale || gone) {
       continue;
     }
-    const int owner = ::open(lock(path.stem()).c_str(), O_RDWR | O_CLOEXEC);
+    const std::string name = path.filename();
+    const int owner = ::open(lock(name.substr(0, name.find('.'))).c_str(), O_RDWR | O_CLOEXEC);
     const bool held = owner >= 0 && ::flock(owner, LOCK_EX | LOCK_NB) != 0;
     if (!held) fs::remove(path, gone);
     if (owner >= 0) ::close(owner);

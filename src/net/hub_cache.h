@@ -38,6 +38,10 @@ class HubCache {
   std::optional<std::filesystem::path> find(const std::string& revision,
                                             const std::vector<std::string>& files) const;
 
+  // Gives what huggingface_hub's client left of a file, ETAG.RANDOM.incomplete, the name that
+  // incomplete() has, unless that is there; the longest, and none that was written to within a
+  // minute. To be called with the file's lock held, for content whose ETag is its hash.
+  void take_over(const std::string& etag) const;
   // Removes what downloads left that nobody will go on with: of other files than this, not written
   // to for a week, and locked by nobody.
   void remove_stale(const std::string& etag) const;

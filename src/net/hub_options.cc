@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file_io.h"
 
@@ -10,13 +11,6 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string trimmed(std::string text) {
-  const char* const kSpaces = " \t\r\n";
-  text.erase(text.find_last_not_of(kSpaces) + 1);
-  text.erase(0, text.find_first_not_of(kSpaces));
-  return text;
-}
 
 bool is_true(std::string text) {
   for (char& c : text) {
@@ -39,12 +33,14 @@ fs::path hf_home(const HubVariables& variables) {
 }
 
 std::string token_of(const HubVariables& variables, const fs::path& home) {
-  if (const std::string token = trimmed(variables.hf_token); !token.empty()) return token;
+  if (const std::string_view token = trimmed(variables.hf_token); !token.empty()) {
+    return std::string(token);
+  }
   const fs::path path = variables.hf_token_path.empty()
                             ? home / "token"
                             : expanded(variables.hf_token_path, variables.home);
   std::error_code error;
-  return fs::is_regular_file(path, error) ? trimmed(read_file(path)) : "";
+  return fs::is_regular_file(path, error) ? std::string(trimmed(read_file(path))) : "";
 }
 
 std::chrono::milliseconds seconds_of(const std::string& text) {
@@ -67,8 +63,8 @@ HubOptions hub_options(const HubVariables& variables) {
   options.token = token_of(variables, home);
   options.cache = variables.hf_hub_cache.empty() ? home / "hub"
                                                  : expanded(variables.hf_hub_cache, variables.home);
-  options.offline = is_true(trimmed(variables.hf_hub_offline));
-  if (const std::string timeout = trimmed(variables.hf_hub_download_timeout); !timeout.empty()) {
+  options.offline = is_true(std::string(trimmed(variables.hf_hub_offline)));
+  if (const std::string timeout(trimmed(variables.hf_hub_download_timeout)); !timeout.empty()) {
     options.download_timeout = seconds_of(timeout);
   }
   return options;

@@ -218,6 +218,7 @@ void ModelHub::fetch(const HubRepository& repository, const std::string& file, c
   // Another process may have finished it meanwhile.
   if (fs::is_regular_file(cache.blob(info.etag), error)) return;
   cache.remove_stale(info.etag);
+  if (lock.held() && IncompleteBlob::is_hash(info.etag)) cache.take_over(info.etag);
   // Where nothing can be locked, nobody else may write to the same file.
   const fs::path whole = cache.blob(info.etag);
   IncompleteBlob blob(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "net/s3_services.h"
 #include "net/url.h"
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::chrono::seconds kLongestLink{604'800};  // seven days: the limit of the signature
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 
 // What may stand before ".s3.amazonaws.com" and match its certificate.

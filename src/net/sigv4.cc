@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/ascii.h"
 #include "base/digest.h"
-#include "base/letter_case.h"
 #include "net/url.h"
 
 namespace echo {

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 
 namespace echo {
 namespace {
@@ -13,7 +13,6 @@ namespace {
 constexpr std::string_view kHex = "0123456789ABCDEF";
 
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_unreserved(char c) {
   return is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kFile = "autoencoder/";
+constexpr const char* kCodecGroup = "autoencoder/";
 constexpr const char* kEncodeRow = "autoencoder: encoding";
 constexpr const char* kDecodeRow = "autoencoder: decoding";
 constexpr const char* kCodeRow = "autoencoder: codes";
@@ -66,7 +66,7 @@ class StageRecorder {
 void compare_stages(const Comparison& run, const char* row, const std::string& prefix,
                     const StageRecorder& recorder,
                     const std::function<bool(const std::string&)>& wanted) {
-  const std::string start = prefix.substr(std::string_view(kFile).size());
+  const std::string start = prefix.substr(std::string_view(kCodecGroup).size());
   for (const TensorView& tensor : run.set.file("autoencoder")->tensors()) {
     if (!tensor.name.starts_with(start)) continue;
     const std::string stage = tensor.name.substr(start.size());
@@ -81,7 +81,7 @@ void compare_stages(const Comparison& run, const char* row, const std::string& p
 
 // A recording without stored samples is silence, or made of three parts of another.
 std::vector<float> audio_of(const GoldenSet& set, const std::string& name, int64_t frame_samples) {
-  const std::string prefix = kFile + ("enc." + name) + ".";
+  const std::string prefix = kCodecGroup + ("enc." + name) + ".";
   if (set.has(prefix + "audio")) return finite_floats(set, prefix + "audio");
   if (name == "silence") {
     return std::vector<float>(static_cast<size_t>(axis(set, prefix + "codes", 2) * frame_samples));
@@ -145,7 +145,7 @@ void excuse(const GoldenSet& set, const std::string& prefix, const std::vector<s
 }
 
 void check_encoded(const Comparison& run, const Codec& codec, const std::string& name) {
-  const std::string prefix = kFile + ("enc." + name) + ".";
+  const std::string prefix = kCodecGroup + ("enc." + name) + ".";
   StageRecorder recorder;
   const Codec::Encoding encoding =
       codec.encode(audio_of(run.set, name, codec.samples_per_frame()), recorder.hooks());
@@ -212,13 +212,14 @@ bool is_decoder_stage(const std::string& stage) {
 
 void check_encoding(const Comparison& run, const Codec& codec) {
   for (const std::string& name : cases_of(run.set, "autoencoder", "enc.", ".codes")) {
-    run.attempt(kEncodeRow, kFile + ("enc." + name), [&] { check_encoded(run, codec, name); });
+    run.attempt(kEncodeRow, kCodecGroup + ("enc." + name),
+                [&] { check_encoded(run, codec, name); });
   }
 }
 
 void check_decoding(const Comparison& run, const Codec& codec) {
   for (const std::string& name : cases_of(run.set, "autoencoder", "dec.", ".latent")) {
-    const std::string prefix = kFile + ("dec." + name) + ".";
+    const std::string prefix = kCodecGroup + ("dec." + name) + ".";
     run.attempt(kDecodeRow, prefix + "audio", [&] {
       StageRecorder recorder;
       const std::vector<float> audio =
@@ -228,7 +229,7 @@ void check_decoding(const Comparison& run, const Codec& codec) {
     });
   }
   for (const std::string& name : cases_of(run.set, "autoencoder", "dec_zq.", ".z_q")) {
-    const std::string prefix = kFile + ("dec_zq." + name) + ".";
+    const std::string prefix = kCodecGroup + ("dec_zq." + name) + ".";
     run.attempt(kDecodeRow, prefix + "audio", [&] {
       const Tensor z_q = turned_latent_of(run.set, prefix + "z_q", codec.backend());
       StageRecorder recorder;
@@ -237,7 +238,7 @@ void check_decoding(const Comparison& run, const Codec& codec) {
       compare_stages(run, kDecodeRow, prefix, recorder, is_decoder_stage);
       compare_audio(run, prefix, name, audio);
 
-      const std::string out = kFile + ("pre_module_" + name) + ".out";
+      const std::string out = kCodecGroup + ("pre_module_" + name) + ".out";
       if (!run.set.has(out)) return;
       WindowTransformer::State start;
       const std::vector<float> rows = codec.quantizer().pre_module()(z_q, start).to_host();

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kFile = "conditioning/";
+constexpr const char* kConditioningGroup = "conditioning/";
 constexpr const char* kTokenRow = "text: tokens";
 
 // "12" of "text12"; nothing for other names.
@@ -45,7 +45,7 @@ void check_padded_text(const Comparison& run, const std::string& prefix, const E
 }
 
 void check_text(const Comparison& run, const std::string& name, const EchoDit& dit) {
-  const std::string prefix = kFile + name + ".";
+  const std::string prefix = kConditioningGroup + name + ".";
   if (run.set.has(prefix + "mask")) {
     check_padded_text(run, prefix, dit);
     return;
@@ -91,10 +91,10 @@ void check_sizes(const json& config, const Weights& checkpoint, Report& report) 
 void check_conditioning(const Comparison& run, const EchoDit& dit) {
   DitSession session(dit);
   for (const std::string& name : cases_of(run.set, "conditioning", "", ".ids")) {
-    run.attempt("text encoder", kFile + name, [&] { check_text(run, name, dit); });
+    run.attempt("text encoder", kConditioningGroup + name, [&] { check_text(run, name, dit); });
   }
   for (const std::string& name : cases_of(run.set, "conditioning", "speaker_", ".latent")) {
-    const std::string prefix = kFile + ("speaker_" + name) + ".";
+    const std::string prefix = kConditioningGroup + ("speaker_" + name) + ".";
     run.attempt("speaker encoder", prefix + "latent", [&] {
       const Tensor latent = latent_of(run.set, prefix + "latent", dit.backend());
       // All rows, masked ones too: they were recorded.
@@ -104,7 +104,7 @@ void check_conditioning(const Comparison& run, const EchoDit& dit) {
     });
   }
   for (const std::string& name : cases_of(run.set, "conditioning", "latent", ".latent")) {
-    const std::string prefix = kFile + ("latent" + name) + ".";
+    const std::string prefix = kConditioningGroup + ("latent" + name) + ".";
     run.attempt("latent encoder", prefix + "latent", [&] {
       const KeyValueCache cache =
           session.encode_latent_prefix(latent_of(run.set, prefix + "latent", dit.backend()),
@@ -115,7 +115,7 @@ void check_conditioning(const Comparison& run, const EchoDit& dit) {
 }
 
 void check_timestep(const Comparison& run, const EchoDit& dit) {
-  const std::string prefix = kFile + std::string("timestep.");
+  const std::string prefix = kConditioningGroup + std::string("timestep.");
   run.attempt("timestep", prefix + "t", [&] {
     dit.modulation(finite_floats(run.set, prefix + "t"), run.probe("timestep", prefix));
   });

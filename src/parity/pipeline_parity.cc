@@ -18,7 +18,7 @@ using nlohmann::json;
 
 constexpr const char* kCaseRow = "pipeline: generations";
 constexpr const char* kJobRow = "pipeline: requests in chunks";
-constexpr const char* kChunkRow = "pipeline: chunks and seeds";
+constexpr const char* kPlanRow = "pipeline: chunks and seeds";
 // The handler's jobs name a file; it held this recording.
 constexpr const char* kJobVoice = "ragged";
 constexpr uint64_t kSeedStep = 1000;  // between the chunks of a job
@@ -59,7 +59,7 @@ VoiceReference recorded_voice(const GoldenSet& set, const std::string& name) {
 // a text that is too long, here such a text is refused.
 std::optional<std::string> refused(const std::string& text, size_t max_tokens) {
   try {
-    check_text(text);
+    echo::check_text(text);
   } catch (const Error& error) {
     return std::string("refused: ") + error.what();
   }
@@ -138,7 +138,7 @@ void check_job(const GoldenSet& set, Engine& engine, const json& entry, const st
   chunking.target_duration_seconds = parameters.target_duration_seconds;
   std::vector<std::string> planned;
   for (const TextChunk& chunk : plan_chunks(request.text, chunking)) planned.push_back(chunk.text);
-  report.add(kChunkRow, name + ": texts", planned == recorded);
+  report.add(kPlanRow, name + ": texts", planned == recorded);
 
   const SpeechResult result = engine.speak(std::move(request));
   report.compare(kJobRow, set, name + ".audio", result.samples);
@@ -146,7 +146,7 @@ void check_job(const GoldenSet& set, Engine& engine, const json& entry, const st
   for (size_t i = 0; i < result.chunks.size(); ++i) {
     seeds = seeds && result.chunks[i].seed == parameters.seed + kSeedStep * i;
   }
-  report.add(kChunkRow, name + ": seeds", seeds);
+  report.add(kPlanRow, name + ": seeds", seeds);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kRow = "trajectories";
+constexpr const char* kTrajectoryRow = "trajectories";
 constexpr const char* kBlockRow = "blockwise trajectories";
 constexpr const char* kStateRow = "trajectories: x at each step";
 constexpr const char* kLaneRow = "trajectories: v of the lanes";
@@ -26,7 +26,9 @@ struct RecordedTrajectory {
   // prefix: of the result's and the steps' tensors. noise: the tensor, or for a trajectory of
   // several blocks the tensors without their numbers.
   RecordedTrajectory(std::string tensors, std::string noise, bool in_blocks)
-      : row(in_blocks ? kBlockRow : kRow), prefix(std::move(tensors)), noises{std::move(noise)} {}
+      : row(in_blocks ? kBlockRow : kTrajectoryRow),
+        prefix(std::move(tensors)),
+        noises{std::move(noise)} {}
 
   // Lengths of blocks of a trajectory in blocks.
   void set_blocks(const json& sizes) {
@@ -152,7 +154,7 @@ void check_real_slice_trajectories(const Comparison& precision, const EchoDit& d
   const std::string file = "real_slice/";
   ModulationCache modulations(dit, round);
   Conditions conditions;
-  run.attempt(kRow, file + "speaker.latent", [&] {
+  run.attempt(kTrajectoryRow, file + "speaker.latent", [&] {
     const auto text = set.manifest().at("text").get<std::string>();
     conditions = {
         text_cache(text, kMaxTextTokens, dit), speaker_cache(set, file + "speaker.", dit), {}};
@@ -183,7 +185,7 @@ void check_bf16_trajectories(const Comparison& run, const EchoDit& dit) {
   const GoldenSet& set = run.set;
   const json& manifest = set.manifest();
   std::shared_ptr<const KeyValueCache> speaker;
-  run.attempt(kRow, "outputs/speaker.latent", [&] {
+  run.attempt(kTrajectoryRow, "outputs/speaker.latent", [&] {
     const Tensor voice = latent_of(set, "outputs/speaker.latent", dit.backend());
     speaker = std::make_shared<KeyValueCache>(dit.encode_speaker(voice, voice.rows()));
   });

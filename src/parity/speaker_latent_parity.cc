@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kRow = "speaker latents";
+constexpr const char* kLatentRow = "speaker latents";
 constexpr const char* kMaskRow = "speaker latents: valid frames";
 constexpr int64_t kMaxSpeakerSamples = int64_t{1} << 30;
 
@@ -24,7 +24,7 @@ void check_speaker_latents(const GoldenSet& set, const Codec& codec, Report& rep
   for (const auto& item : set.manifest().at("speaker_latent").items()) {
     const std::string prefix = "speaker_latent/" + item.key() + ".";
     const json& entry = item.value();
-    report.attempt(kRow, prefix + "latent", [&] {
+    report.attempt(kLatentRow, prefix + "latent", [&] {
       const json& arguments = entry.at("kwargs");
       const int64_t chunk = integer_of(arguments, "audio_chunk_size", 1, kMaxSpeakerSamples);
       if (chunk % hop != 0) {
@@ -57,7 +57,7 @@ void check_speaker_latents(const GoldenSet& set, const Codec& codec, Report& rep
       if (padded) {
         values.resize(std::max(values.size(), static_cast<size_t>(max_frames * latent.cols())));
       }
-      report.compare(kRow, set, prefix + "latent", values);
+      report.compare(kLatentRow, set, prefix + "latent", values);
       const int64_t recorded = valid_frames(set, prefix + "mask");
       report.add(kMaskRow, prefix + "mask",
                  recorded == (padded ? frames : whole_patches) &&

@@ -5,13 +5,13 @@
 namespace echo::runpod {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 bool posts_nothing(CancelReason reason) {
   return reason == CancelReason::kStopped || reason == CancelReason::kShutdown;
 }
 
-Clock::rep now_ticks() { return Clock::now().time_since_epoch().count(); }
+SteadyClock::rep now_ticks() { return SteadyClock::now().time_since_epoch().count(); }
 
 }  // namespace
 
@@ -19,7 +19,7 @@ ActiveJob::ActiveJob(Job job_in, std::chrono::milliseconds limit_in)
     : job(std::move(job_in)),
       scope{job.id(), job.batch_id()},
       limit(limit_in),
-      deadline_(Clock::time_point::max().time_since_epoch().count()) {}
+      deadline_(SteadyClock::time_point::max().time_since_epoch().count()) {}
 
 void ActiveJob::cancel(CancelReason reason) {
   CancelReason before = reason_;
@@ -33,18 +33,18 @@ void ActiveJob::cancel(CancelReason reason) {
 
 void ActiveJob::start() {
   sign_of_life();
-  if (limit.count() > 0) deadline_ = (Clock::now() + limit).time_since_epoch().count();
+  if (limit.count() > 0) deadline_ = (SteadyClock::now() + limit).time_since_epoch().count();
   running_ = true;
 }
 
-Clock::time_point ActiveJob::deadline() const {
-  return Clock::time_point(Clock::duration(deadline_.load()));
+SteadyClock::time_point ActiveJob::deadline() const {
+  return SteadyClock::time_point(SteadyClock::duration(deadline_.load()));
 }
 
 void ActiveJob::sign_of_life() { last_sign_ = now_ticks(); }
 
-Clock::duration ActiveJob::silent_for(Clock::time_point now) const {
-  return now - Clock::time_point(Clock::duration(last_sign_.load()));
+SteadyClock::duration ActiveJob::silent_for(SteadyClock::time_point now) const {
+  return now - SteadyClock::time_point(SteadyClock::duration(last_sign_.load()));
 }
 
 bool JobTable::add(std::shared_ptr<ActiveJob> job) {

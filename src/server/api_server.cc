@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/letter_case.h"
 #include "base/uuid.h"
 #include "net/url.h"
 #include "server/answers.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/letter_case.h"
+#include "base/ascii.h"
 #include "http/multipart.h"
 #include "http/responses.h"
 #include "server/file_answer.h"

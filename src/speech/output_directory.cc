@@ -18,7 +18,7 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
-using Time = std::chrono::system_clock::time_point;
+using FileTime = std::chrono::system_clock::time_point;
 
 constexpr int kMostNames = 1000;
 
@@ -33,9 +33,9 @@ bool is_result_name(std::string_view name) {
                      [&](std::string_view suffix) { return name.ends_with(suffix); });
 }
 
-Time time_of(const timespec& time) {
-  return Time(std::chrono::duration_cast<Time::duration>(std::chrono::seconds(time.tv_sec) +
-                                                         std::chrono::nanoseconds(time.tv_nsec)));
+FileTime time_of(const timespec& time) {
+  return FileTime(std::chrono::duration_cast<FileTime::duration>(
+      std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec)));
 }
 
 std::string reason(int code) {
@@ -50,7 +50,7 @@ std::string reason(int code) {
 struct OutputDirectory::KeptFile {
   std::string name;
   uint64_t size;
-  Time modified;
+  FileTime modified;
 };
 
 OutputDirectory::OutputDirectory(OutputDirectoryOptions options, Clock& clock)
@@ -129,7 +129,7 @@ std::string OutputDirectory::save(const std::string& name, std::string_view byte
 
 // Removes old files until `wanted` more bytes fit.
 uint64_t OutputDirectory::make_room(uint64_t wanted) const {
-  const Time now = clock_.wall_now();
+  const FileTime now = clock_.wall_now();
   uint64_t removed = remove_abandoned(folder_);
   marks_.clean();
   const std::vector<KeptFile> files = kept_files();

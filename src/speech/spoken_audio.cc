@@ -12,12 +12,11 @@
 namespace echo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
-
 
 AudioEncoder encoder_for(const SpokenAudioOptions& options) {
   if (options.file >= 0) return AudioEncoder(options.encoding, options.file, kModelRate);
@@ -38,9 +37,9 @@ class Encoding {
     const size_t bad = find_non_finite(samples);
     if (bad < samples.size()) {
       // Parameters at the ends of their ranges may do this to a device in perfect health.
-      throw JobError(job_kind::kAudioRejected, ErrorCode::kUnavailable,
-                     "sample " + std::to_string(pushed_ + bad) +
-                         " of the audio is not a finite number");
+      throw JobError(
+          job_kind::kAudioRejected, ErrorCode::kUnavailable,
+          "sample " + std::to_string(pushed_ + bad) + " of the audio is not a finite number");
     }
     const double now = seconds_since(begin_);
     if (pushed_ == 0) summary_.first_audio_seconds = now;
@@ -56,7 +55,7 @@ class Encoding {
       throw JobError(job_kind::kNoSpeech, ErrorCode::kUnavailable, "the audio has no samples");
     }
     encode([&](std::vector<float>& out) { stretch_.finish(out); });
-    const Clock::time_point begin = Clock::now();
+    const SteadyClock::time_point begin = SteadyClock::now();
     encoder_.finish();
     summary_.encode_seconds += seconds_since(begin);
     summary_.bytes += encoder_.file_bytes();
@@ -70,7 +69,7 @@ class Encoding {
   double given_seconds() const { return static_cast<double>(given_) / kModelRate; }
 
   void encode(const std::function<void(std::vector<float>&)>& stretch) {
-    const Clock::time_point begin = Clock::now();
+    const SteadyClock::time_point begin = SteadyClock::now();
     std::vector<float> samples;
     stretch(samples);
     given_ += samples.size();
@@ -92,7 +91,7 @@ class Encoding {
   const std::function<void(double)>& pushed_seconds_;
   TimeStretch stretch_;
   AudioEncoder encoder_;
-  const Clock::time_point begin_ = Clock::now();
+  const SteadyClock::time_point begin_ = SteadyClock::now();
   size_t pushed_ = 0;  // samples of the stream
   size_t given_ = 0;   // samples after the change of speed
   SpokenAudioSummary summary_;

@@ -23,8 +23,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = program_path();
-
 class PastedSettings : public testing::Test {
  protected:
   using Variables = std::map<std::string, std::string>;
@@ -37,7 +35,7 @@ class PastedSettings : public testing::Test {
       command.insert(command.end(), {"-u", name, "-u", lower(name)});
     }
     for (const auto& [name, value] : variables) command.push_back(name + "=" + value);
-    command.push_back(kProgram);
+    command.push_back(program_path());
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run_process(command, options);
   }
@@ -141,7 +139,7 @@ TEST_F(PastedSettings, NamesOfFilesDoNotCommandTheTerminal) {
 TEST_F(PastedSettings, ASignalEndsAServersDownload) {
   HttpPeer hub([](const PeerRequest&) { return PeerReply{.delay = 1h}; });
   ChildProcess server(
-      {kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage",
+      {program_path(), "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage",
        (dir_ / "results").string()},
       {"HF_ENDPOINT=" + hub.url(), "HF_HOME=" + (dir_ / "hub").string(),
        "HF_HUB_DOWNLOAD_TIMEOUT=3600", "ECHO_MODEL_DIR=", "ECHO_MODEL=jordand/echo-tts-base",

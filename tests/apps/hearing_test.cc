@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <random>
@@ -25,7 +26,6 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kProgram = program_path();
 const std::filesystem::path kSmall = std::filesystem::path(source_path()) / "models/echo-small";
 
 // Of what is said. A recogniser is no perfect listener, and single words differ between processors.
@@ -47,8 +47,8 @@ class Hearing : public ::testing::Test {
   DecodedAudio say(const std::string& text, std::vector<std::string> arguments,
                    const std::string& name = "said.wav") const {
     const std::string file = dir_ / name;
-    std::vector<std::string> command = {kProgram,  "say", text, "--model",     "small",
-                                        "--quiet", "-o",  file, "--num_steps", kSteps};
+    std::vector<std::string> command = {program_path(), "say", text, "--model",     "small",
+                                        "--quiet",      "-o",  file, "--num_steps", kSteps};
     command.insert(command.end(), arguments.begin(), arguments.end());
     const ProcessResult result = run_process(command);
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -77,32 +77,40 @@ TEST_F(Hearing, EveryFormatAndRateSpeaks) {
   expect_heard(kSentences, sounds);
 }
 
-TEST_F(Hearing, ThreeVoicesSpeakEachAsItsReference) {
-  std::vector<std::string> said;
-  std::vector<DecodedAudio> sounds;
-  std::map<std::string, double> pitches;
-  for (const std::string voice : {"awb", "rms", "slt"}) {
-    const double expected = pitch_of(decode_audio_file(kSmall / "voices" / (voice + ".flac")));
-    said.push_back(kSentences[said.size()]);
-    sounds.push_back(say(said.back(), {"--voice", voice}));
-    pitches[voice] = pitch_of(sounds.back());
-    EXPECT_NEAR(pitches[voice], expected, kPitchStep + 0.1 * expected) << voice;
-  }
-  EXPECT_GT(pitches["slt"], 1.15 * std::max(pitches["rms"], pitches["awb"]));
-  expect_heard(said, sounds);
+// Higher and faster, as when a tape runs too fast.
+DecodedAudio raised(DecodedAudio sound, double factor) {
+  sound.sample_rate = static_cast<int>(std::lround(sound.sample_rate * factor));
+  return sound;
 }
 
-TEST_F(Hearing, ARecordingInAnotherFormatIsTheSameVoice) {
-  const DecodedAudio reference = decode_audio_file(kSmall / "voices/slt.flac");
-  EncodeOptions options;
-  options.format = AudioFormat::kMp3;
-  options.sample_rate = 24000;
+TEST_F(Hearing, ThreeVoicesSpeakEachAsItsReference) {
+  std::map<std::string, DecodedAudio> references;
+  for (const std::string voice : {"awb", "rms", "slt"}) {
+    references[voice] = decode_audio_file(kSmall / "voices" / (voice + ".flac"));
+  }
+  // One is a recording in another format.
+  EncodeOptions other_format;
+  other_format.format = AudioFormat::kMp3;
+  other_format.sample_rate = 24000;
   const std::string clone = dir_ / "clone.mp3";
   std::ofstream(clone, std::ios::binary)
-      << encode_audio(load_voice(kSmall / "voices/slt.flac").samples, options);
-  const DecodedAudio sound = say(kSentences[3], {"--voice", clone});
-  expect_heard({kSentences[3]}, {sound});
-  EXPECT_NEAR(pitch_of(sound), pitch_of(reference), kPitchStep);
+      << encode_audio(load_voice(kSmall / "voices/slt.flac").samples, other_format);
+
+  std::vector<std::string> said;
+  std::vector<DecodedAudio> sounds;
+  for (const auto& [voice, reference] : references) {
+    // Two sentences: one alone tells too little of a voice.
+    said.push_back(kSentences[said.size()] + " " + kSentences[said.size() + 3]);
+    sounds.push_back(say(said.back(), {"--voice", voice == "slt" ? clone : voice,
+                                       "--max_chars_per_chunk", "50"}));
+    // A whole step away it would be another voice: of rms a step leads to awb.
+    EXPECT_NEAR(pitch_of(sounds.back()), pitch_of(reference), 0.75 * kPitchStep) << voice;
+    EXPECT_EQ(nearest_voice(sounds.back(), references), voice);
+  }
+  expect_heard(said, sounds);
+  // What is judged by could fail: with the pitch of another it is not taken for rms any more.
+  const double step = pitch_of(references["awb"]) / pitch_of(references["rms"]);
+  EXPECT_NE(nearest_voice(raised(sounds[1], step), references), "rms");
 }
 
 TEST_F(Hearing, ALongTextIsSaidOnceAndInOrder) {
@@ -142,11 +150,9 @@ TEST_F(Hearing, BothPrecisionsSpeak) {
 TEST_F(Hearing, BlocksSayWhatOneWindowSays) {
   ASSERT_TRUE(SafetensorsFile::open(kSmall / "dit.safetensors")->find("latent_norm.weight"))
       << "the small voice has no blockwise part";
-  std::vector<DecodedAudio> sounds;
-  for (const std::string& text : kSentences) {
-    sounds.push_back(say(text, {"--block_sizes", "32,64,96"}));
-  }
-  expect_heard(kSentences, sounds);
+  const std::string text = kSentences[0] + " " + kSentences[4] + " " + kSentences[5];
+  const auto sound = say(text, {"--block_sizes", "32,64,96", "--max_chars_per_chunk", "50"});
+  expect_heard({text}, {sound});
 }
 
 TEST_F(Hearing, NoiseAndReversedSpeechAreNotUnderstood) {
@@ -192,7 +198,7 @@ TEST_F(NetHearing, AJobThroughPlatformAndBucketSpeaks) {
                                           "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()};
   for (const auto& [name, value] : platform.environment())
     environment.push_back(name + "=" + value);
-  ChildProcess worker({kProgram, "worker"}, environment);
+  ChildProcess worker({program_path(), "worker"}, environment);
   platform.add_job("a", job_input(kSentences[0], nullptr));
   platform.add_job("b", job_input(kSentences[1], "rms.flac"));
   ASSERT_TRUE(platform.wait_for_results(2, std::chrono::minutes(2)));
@@ -207,7 +213,7 @@ TEST_F(NetHearing, AJobThroughPlatformAndBucketSpeaks) {
 }
 
 TEST_F(NetHearing, TheLocalApiSpeaks) {
-  ChildProcess server({kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--model",
+  ChildProcess server({program_path(), "worker", "--rp_serve_api", "--rp_api_port", "0", "--model",
                        "small", "--storage", dir_ / "results"},
                       {"AUDIO_VOICES_DIR=" + (dir_ / "none").string(),
                        "OUTPUT_AUDIO_DIR=" + (dir_ / "output").string()});

@@ -20,13 +20,11 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = program_path();
-
 class Operator : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempDir;
-    const ProcessResult made = run_process({kProgram, "make-model", model()});
+    const ProcessResult made = run_process({program_path(), "make-model", model()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
   static void TearDownTestSuite() { delete folder_; }
@@ -39,7 +37,7 @@ class Operator : public ::testing::Test {
     variables.emplace("OUTPUT_AUDIO_DIR", (dir_ / "output").string());
     ProcessOptions options;
     for (const auto& [name, value] : variables) options.environment.push_back(name + "=" + value);
-    std::vector<std::string> command{kProgram};
+    std::vector<std::string> command{program_path()};
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run_process(command, options);
   }
@@ -77,9 +75,9 @@ TEST_F(Operator, PackExplainsWhatItRefuses) {
   const ProcessResult missing = run({"pack", dir_ / "nothing", dir_ / "file"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, HasSubstr("nothing: No such file or directory"));
-  const ProcessResult wrong = run({"say", "a", "--model", kProgram, "-o", dir_ / "a.wav"});
+  const ProcessResult wrong = run({"say", "a", "--model", program_path(), "-o", dir_ / "a.wav"});
   EXPECT_NE(wrong.exit_code, 0);
-  EXPECT_THAT(wrong.err, HasSubstr(kProgram));
+  EXPECT_THAT(wrong.err, HasSubstr(program_path()));
 }
 
 TEST_F(Operator, AVariableOfTheWorkerStopsTheWorkerAlone) {

@@ -23,8 +23,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::string kProgram = program_path();
-
 std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -34,7 +32,7 @@ class Output : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempDir;
-    const ProcessResult made = run_process({kProgram, "make-model", model()});
+    const ProcessResult made = run_process({program_path(), "make-model", model()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
   static void TearDownTestSuite() { delete folder_; }
@@ -44,9 +42,9 @@ class Output : public ::testing::Test {
 
   // What makes one short file as fast as can be.
   static std::vector<std::string> say(std::vector<std::string> more) {
-    std::vector<std::string> command = {kProgram, "say",         "Hi.", "--model",
-                                        model(),  "--num_steps", "1",   "--sequence_length",
-                                        "16",     "--threads",   "1"};
+    std::vector<std::string> command = {program_path(), "say",         "Hi.", "--model",
+                                        model(),        "--num_steps", "1",   "--sequence_length",
+                                        "16",           "--threads",   "1"};
     command.insert(command.end(), more.begin(), more.end());
     return command;
   }
@@ -84,10 +82,10 @@ TEST_F(Output, ClosedStreamsDoNotEndInFiles) {
 TEST_F(Output, WhatCouldNotBeWrittenIsAFailure) {
   fs::create_directory(dir_ / "voices");
   const std::vector<std::vector<std::string>> commands = {
-      {kProgram, "--version"},
-      {kProgram, "say", "--help"},
-      {kProgram, "parity", golden_path("/randn")},
-      {kProgram, "doctor", "--model", model()},
+      {program_path(), "--version"},
+      {program_path(), "say", "--help"},
+      {program_path(), "parity", golden_path("/randn")},
+      {program_path(), "doctor", "--model", model()},
       say({"--json", "-o", at("a.ogg")}),
   };
   for (const std::vector<std::string>& command : commands) {
@@ -113,7 +111,7 @@ TEST_F(Output, IsNeverAnInputByWhateverName) {
   }
   EXPECT_EQ(content(voice), before);
   expect_refusal(
-      {kProgram, "say", "--file", text, "--model", model(), "--format", "ogg", "-o", text},
+      {program_path(), "say", "--file", text, "--model", model(), "--format", "ogg", "-o", text},
       "is the text as well");
   EXPECT_EQ(content(text), "Hello.");
 
@@ -123,7 +121,7 @@ TEST_F(Output, IsNeverAnInputByWhateverName) {
     const std::string file = model() + "/" + name;
     const auto size = fs::file_size(file);
     expect_refusal(say({"--format", "ogg", "-o", file}), "as well");
-    expect_refusal({kProgram, "pack", model(), file}, "as well");
+    expect_refusal({program_path(), "pack", model(), file}, "as well");
     EXPECT_EQ(fs::file_size(file), size) << name;
   }
 }
@@ -145,7 +143,7 @@ TEST_F(Output, GoesWhereASymbolicLinkLeads) {
   expect_refusal(say({"-o", at("loop.ogg")}), "lead in a circle");
 
   fs::create_symlink("packed.echo", dir_ / "pack");
-  ASSERT_EQ(run_process({kProgram, "pack", model(), at("pack")}).exit_code, 0);
+  ASSERT_EQ(run_process({program_path(), "pack", model(), at("pack")}).exit_code, 0);
   EXPECT_TRUE(fs::is_symlink(dir_ / "pack"));
   EXPECT_GT(fs::file_size(dir_ / "packed.echo"), 1000U);
 }
@@ -167,7 +165,7 @@ TEST_F(Output, AFileThatMayNotGrowIsAnError) {
 
   const ProcessResult job = shell(
       "ulimit -f 1;",
-      {kProgram, "worker", "--storage", at("storage"), "--model", model(), "--test_input",
+      {program_path(), "worker", "--storage", at("storage"), "--model", model(), "--test_input",
        R"({"input": {"text": "Hi.", "parameters": {"num_steps": 1, "sequence_length": 16}}})"},
       "2>&1 | cat");
   EXPECT_THAT(job.out, HasSubstr("storage_unavailable")) << "the job is answered";
@@ -203,7 +201,7 @@ TEST_F(Output, FoldersOfInputsAndOfResultsAreApart) {
     ProcessOptions options;
     options.environment = {"AUDIO_VOICES_DIR=" + at("voices"), "OUTPUT_AUDIO_DIR=/nonexistent/o"};
     const ProcessResult result = run_process(
-        {kProgram, "worker", "--storage", storage, "--model", model(), "--test_input", "{}"},
+        {program_path(), "worker", "--storage", storage, "--model", model(), "--test_input", "{}"},
         options);
     EXPECT_EQ(result.exit_code, 1) << storage;
     EXPECT_THAT(result.out + result.err,
@@ -212,7 +210,8 @@ TEST_F(Output, FoldersOfInputsAndOfResultsAreApart) {
   }
   ProcessOptions options;
   options.environment = {"ECHO_LOG_FILE=" + at("anna.wav")};
-  const ProcessResult result = run_process({kProgram, "worker", "--test_input", "{}"}, options);
+  const ProcessResult result =
+      run_process({program_path(), "worker", "--test_input", "{}"}, options);
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("ECHO_LOG_FILE: " + at("anna.wav")));
 }
@@ -227,7 +226,7 @@ TEST_F(Output, AWholeBucketVanishesOnlyWhenThatIsSaid) {
     options.environment = {"S3_ENDPOINT_URL=" + bucket.url(), "S3_ACCESS_KEY_ID=AKIDEXAMPLE",
                            "S3_SECRET_ACCESS_KEY=secret", "S3_BUCKET_NAME=tts",
                            "S3_KEY_PREFIX=" + prefix};
-    arguments.insert(arguments.begin(), {kProgram, "storage", "lifecycle"});
+    arguments.insert(arguments.begin(), {program_path(), "storage", "lifecycle"});
     return run_process(arguments, options);
   };
   const ProcessResult refused = lifecycle({"--days", "1"}, "");

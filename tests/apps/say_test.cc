@@ -17,14 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kProgram = program_path();
-
 // One tiny model and one voice for all tests.
 class Say : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TempDir;
-    const ProcessResult made = run_process({kProgram, "make-model", "--size", "tiny", model()});
+    const ProcessResult made =
+        run_process({program_path(), "make-model", "--size", "tiny", model()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
     const ProcessResult voice = run({"A voice.", "-o", file("voice.wav")});
     ASSERT_EQ(voice.exit_code, 0) << voice.err;
@@ -36,7 +35,7 @@ class Say : public ::testing::Test {
 
   // `say` with the tiny model and a short window.
   static ProcessResult run(std::vector<std::string> arguments, const ProcessOptions& options = {}) {
-    std::vector<std::string> all = {kProgram, "say", "--model", model()};
+    std::vector<std::string> all = {program_path(), "say", "--model", model()};
     if (std::find(arguments.begin(), arguments.end(), "--num_steps") == arguments.end()) {
       all.insert(all.end(), {"--num_steps", "2"});
     }
@@ -226,7 +225,7 @@ TEST_F(Say, NamesWhatAModelLacks) {
   const std::string broken = file("broken");
   const auto refuse = [&](const std::string& expected) {
     const ProcessResult result =
-        run_process({kProgram, "say", "a", "--model", broken, "-o", file("refused.ogg")});
+        run_process({program_path(), "say", "a", "--model", broken, "-o", file("refused.ogg")});
     EXPECT_EQ(result.exit_code, 1);
     EXPECT_NE(result.err.find(expected), std::string::npos) << result.err;
     EXPECT_TRUE(leftovers().empty());
@@ -256,13 +255,13 @@ TEST_F(Say, StopsAtAnInterruptAndLeavesNoFile) {
 }
 
 TEST(Program, ExplainsWrongUse) {
-  EXPECT_EQ(run_process({kProgram}).exit_code, 2);
-  EXPECT_EQ(run_process({kProgram, "speak"}).exit_code, 2);
-  EXPECT_EQ(run_process({kProgram, "say", "--no-such-option"}).exit_code, 2);
-  const ProcessResult version = run_process({kProgram, "--version"});
+  EXPECT_EQ(run_process({program_path()}).exit_code, 2);
+  EXPECT_EQ(run_process({program_path(), "speak"}).exit_code, 2);
+  EXPECT_EQ(run_process({program_path(), "say", "--no-such-option"}).exit_code, 2);
+  const ProcessResult version = run_process({program_path(), "--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out.rfind("echo-tts ", 0), 0U) << version.out;
-  const ProcessResult help = run_process({kProgram, "say", "--help"});
+  const ProcessResult help = run_process({program_path(), "say", "--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_NE(help.out.find("Examples:"), std::string::npos);
   EXPECT_NE(help.out.find("--cfg_scale_speaker"), std::string::npos);

@@ -26,9 +26,8 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = program_path();
-const json kShort = {{"text", "Words of the user."},
-                     {"parameters", {{"num_steps", 2}, {"sequence_length", 32}}}};
+const json kShortJob = {{"text", "Words of the user."},
+                        {"parameters", {{"num_steps", 2}, {"sequence_length", 32}}}};
 
 // A port that nobody else takes meanwhile: below those that the system gives to whoever asks for
 // any, and where no other test process looks first.
@@ -52,7 +51,8 @@ class Serving : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     model_ = std::make_unique<TempDir>();
-    const ProcessResult made = run_process({kProgram, "make-model", (*model_ / "tiny").string()});
+    const ProcessResult made =
+        run_process({program_path(), "make-model", (*model_ / "tiny").string()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
   }
   static void TearDownTestSuite() { model_.reset(); }
@@ -60,9 +60,9 @@ class Serving : public testing::Test {
   Serving() { std::filesystem::create_directories(dir_ / "voices"); }
 
   std::vector<std::string> command(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words = {kProgram,    "worker",
-                                      "--model",   (*model_ / "tiny").string(),
-                                      "--storage", (dir_ / "results").string()};
+    std::vector<std::string> words = {program_path(), "worker",
+                                      "--model",      (*model_ / "tiny").string(),
+                                      "--storage",    (dir_ / "results").string()};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -122,7 +122,7 @@ TEST_F(Serving, AQueueWorkerShowsItsNumbersOnAPortOfItsOwn) {
   ChildProcess worker(command({"--metrics-port", monitor.substr(monitor.rfind(':') + 1)}),
                       queue_environment());
   EXPECT_EQ(ask_until(monitor + "/ping", 200).status, 200);
-  platform_.add_job("a", kShort);
+  platform_.add_job("a", kShortJob);
   platform_.add_job("b", {{"text", ""}});
   ASSERT_TRUE(platform_.wait_for_results(2, 2min));
   // The platform has a result before it is counted.
@@ -165,7 +165,7 @@ TEST_F(Serving, TheLocalApiSpeaksAndHandsOutTheFile) {
   ChildProcess server(command({"--rp_serve_api", "--rp_api_port", "0"}), environment());
   const std::string url = listening_address(server);
   ASSERT_FALSE(url.empty());
-  const json job = json::parse(ask(url + "/runsync", {{"input", kShort}}).body);
+  const json job = json::parse(ask(url + "/runsync", {{"input", kShortJob}}).body);
   ASSERT_EQ(job.at("status"), "COMPLETED") << job.dump();
   const HttpResponse file = ask(job.at("output").at("url").get<std::string>());
   ASSERT_EQ(file.status, 200);
@@ -189,7 +189,7 @@ TEST_F(Serving, M52ALoadBalancersWorkerIsReadyWhenItsModelIs) {
   ChildProcess server(command(), environment({"PORT=" + port, "RUNPOD_ENDPOINT_ID=ep1",
                                               "HEALTH_CHECK_PATH=/alive"}));
   EXPECT_EQ(ask_until(url + "/alive", 200).status, 200);
-  const json job = json::parse(ask(url + "/runsync", {{"input", kShort}}).body);
+  const json job = json::parse(ask(url + "/runsync", {{"input", kShortJob}}).body);
   EXPECT_EQ(job.at("status"), "COMPLETED") << job.dump();
   server.signal(SIGTERM);
   EXPECT_EQ(server.wait(), 0);
@@ -200,7 +200,7 @@ TEST_F(Serving, M52ALoadBalancersWorkerIsReadyWhenItsModelIs) {
 
 TEST_F(Serving, TheModeMayBeGivenByName) {
   // The environment of a queue worker, and still one job and the end.
-  ChildProcess one(command({"--mode", "local", "--test_input", json{{"input", kShort}}.dump()}),
+  ChildProcess one(command({"--mode", "local", "--test_input", json{{"input", kShortJob}}.dump()}),
                    queue_environment());
   EXPECT_EQ(one.wait(), 0);
   EXPECT_THAT(one.read_all(), HasSubstr("Job local_test completed successfully."));
@@ -221,12 +221,12 @@ TEST_F(Serving, AFlagGivesTheProfileOfWhatAsksForNone) {
 }
 
 TEST_F(Serving, M39ATestJobEndsTheProcessWithItsFate) {
-  ChildProcess good(command({"--test_input", json{{"input", kShort}}.dump()}), environment());
+  ChildProcess good(command({"--test_input", json{{"input", kShortJob}}.dump()}), environment());
   EXPECT_EQ(good.wait(), 0);
   const std::string log = good.read_all();
   EXPECT_THAT(log, HasSubstr("{\"event\":\"job\",\"id\":\"local_test\""));
   EXPECT_THAT(log, HasSubstr("Job result: {\"output\":"));
-  ChildProcess bad(command({"--test_input", json{{"input", kShort}}.dump()}),
+  ChildProcess bad(command({"--test_input", json{{"input", kShortJob}}.dump()}),
                    environment({"MAX_TEXT_CHARS=5"}));
   EXPECT_EQ(bad.wait(), 1);
   EXPECT_THAT(bad.read_all(), HasSubstr("Job local_test failed with error: invalid_input: text: "
@@ -244,7 +244,7 @@ TEST_F(Serving, WarmUpSpeaksOnceAndEnds) {
 }
 
 TEST_F(Serving, AHalfDescribedBucketIsToldOf) {
-  std::vector<std::string> words = command({"--test_input", json{{"input", kShort}}.dump()});
+  std::vector<std::string> words = command({"--test_input", json{{"input", kShortJob}}.dump()});
   words.erase(words.begin() + 4, words.begin() + 6);  // --storage
   const ProcessResult result = [&] {
     std::vector<std::string> variables = environment({"S3_BUCKET_NAME=tts"});

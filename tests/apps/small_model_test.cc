@@ -22,9 +22,8 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kProgram = program_path();
 const std::string kFetches = "`echo-tts download` fetches the real ones";
-const std::vector<std::string> kShort = {"--num_steps", "2", "--sequence_length", "32"};
+const std::vector<std::string> kShortFlags = {"--num_steps", "2", "--sequence_length", "32"};
 
 class SmallModel : public ::testing::Test {
  protected:
@@ -36,16 +35,16 @@ class SmallModel : public ::testing::Test {
     return more;
   }
   ProcessResult run(std::vector<std::string> arguments, std::vector<std::string> more = {},
-                    const std::string& program = kProgram) const {
+                    const std::string& program = program_path()) const {
     ProcessOptions options;
     options.environment = environment(std::move(more));
     arguments.insert(arguments.begin(), program);
     return run_process(arguments, options);
   }
   ProcessResult say(std::vector<std::string> arguments, std::vector<std::string> more = {},
-                    const std::string& program = kProgram) const {
+                    const std::string& program = program_path()) const {
     std::vector<std::string> all = {"say", "Hello.", "-o", dir_ / "said.wav"};
-    all.insert(all.end(), kShort.begin(), kShort.end());
+    all.insert(all.end(), kShortFlags.begin(), kShortFlags.end());
     all.insert(all.end(), arguments.begin(), arguments.end());
     return run(all, std::move(more), program);
   }
@@ -115,9 +114,9 @@ TEST_F(SmallModel, TestInputAndTheLocalApiSpeakWithItAndItsVoices) {
   EXPECT_THAT(job.out, HasSubstr("\"model\":\"echo-small\""));
   EXPECT_THAT(job.out, HasSubstr("The voices are the model's own, awb, rms, slt."));
 
-  ChildProcess server(
-      {kProgram, "worker", "--rp_serve_api", "--rp_api_port", "0", "--storage", dir_ / "results"},
-      environment());
+  ChildProcess server({program_path(), "worker", "--rp_serve_api", "--rp_api_port", "0",
+                       "--storage", dir_ / "results"},
+                      environment());
   std::string log;
   while (const auto line = server.read_line(std::chrono::seconds(60))) {
     log += *line + "\n";
@@ -134,7 +133,8 @@ TEST_F(SmallModel, NoWorkerOfThePlatformSpeaksWithItUnasked) {
   std::vector<std::string> queue = environment({"RUNPOD_ENDPOINT_ID=ep1"});
   for (const auto& [name, value] : platform.environment()) queue.push_back(name + "=" + value);
   platform.add_job("a", json::parse(job_).at("input"));
-  const std::vector<std::string> command = {kProgram, "worker", "--storage", dir_ / "results"};
+  const std::vector<std::string> command = {program_path(), "worker", "--storage",
+                                            dir_ / "results"};
   {
     ChildProcess worker(command, queue);
     EXPECT_EQ(worker.wait(), 1);
@@ -145,8 +145,8 @@ TEST_F(SmallModel, NoWorkerOfThePlatformSpeaksWithItUnasked) {
   {
     FakePlatform other;
     other.close();  // its port is free now
-    ChildProcess balanced(command, environment({"RUNPOD_ENDPOINT_ID=ep1",
-                                                "PORT=" + std::to_string(other.port())}));
+    ChildProcess balanced(
+        command, environment({"RUNPOD_ENDPOINT_ID=ep1", "PORT=" + std::to_string(other.port())}));
     EXPECT_EQ(balanced.wait(), 1);
     const std::string log = balanced.read_all();
     EXPECT_THAT(log, HasSubstr("jordand/echo-tts-base: not in a cache"));
@@ -163,7 +163,7 @@ TEST_F(SmallModel, NoWorkerOfThePlatformSpeaksWithItUnasked) {
 TEST_F(SmallModel, IsFoundWhereItIsInstalled) {
   const fs::path program = dir_ / "prefix/bin/echo-tts";
   fs::create_directories(program.parent_path());
-  fs::copy_file(kProgram, program);
+  fs::copy_file(program_path(), program);
   const ProcessResult alone = say({"--model", "small"}, {}, program);
   EXPECT_EQ(alone.exit_code, 1);
   EXPECT_THAT(alone.err, HasSubstr(dir_ / "prefix/bin/echo-small"));
@@ -173,8 +173,8 @@ TEST_F(SmallModel, IsFoundWhereItIsInstalled) {
   EXPECT_THAT(without.err, HasSubstr("not in a cache"));
 
   fs::create_directories(dir_ / "prefix/share/echo-tts");
-  fs::copy(fs::path(source_path()) / "models/echo-small",
-           dir_ / "prefix/share/echo-tts/echo-small", fs::copy_options::recursive);
+  fs::copy(fs::path(source_path()) / "models/echo-small", dir_ / "prefix/share/echo-tts/echo-small",
+           fs::copy_options::recursive);
   const ProcessResult installed = say({"--model", "small", "--voice", "rms"}, {}, program);
   EXPECT_EQ(installed.exit_code, 0) << installed.err;
   // `cmake --install` puts it there.
@@ -188,7 +188,11 @@ TEST_F(SmallModel, IsFoundWhereItIsInstalled) {
 TEST_F(SmallModel, OtherCommandsKnowItsName) {
   const ProcessResult packed = run({"pack", "small", dir_ / "small.echo"});
   EXPECT_EQ(packed.exit_code, 0) << packed.err;
-  EXPECT_EQ(say({"--model", dir_ / "small.echo"}).exit_code, 0);
+  EXPECT_THAT(packed.err, HasSubstr("3 sample voices"));
+  const ProcessResult said = say({"--model", dir_ / "small.echo", "--voice", "rms"});
+  EXPECT_EQ(said.exit_code, 0) << said.err;
+  EXPECT_THAT(say({"--model", dir_ / "small.echo", "--voice", "nobody"}).err,
+              HasSubstr("sample voices of its own: awb, rms, slt"));
   const ProcessResult doctor = run({"doctor", "--json", "--model", "small"});
   EXPECT_THAT(doctor.out, HasSubstr("the small voice, not the published model"));
   EXPECT_THAT(doctor.out, HasSubstr("the small voice said two words"));

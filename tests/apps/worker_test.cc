@@ -18,7 +18,6 @@
 namespace echo {
 namespace {
 
-const std::string kProgram = program_path();
 // Must be in no log: the user's words and the store's secret.
 const std::string kCanaryText = "Canary words that belong to the user.";
 const std::string kCanarySecret = "S3RVER";
@@ -53,7 +52,8 @@ class NetWorkerProcess : public ::testing::Test {
         "node", source_path("/tests/js/s3_server.js"), (dir_ / "bucket").string(), "tts"});
     const auto port = bucket_server_->read_line(std::chrono::minutes(4));
     ASSERT_TRUE(port) << "the S3 server did not start; run scripts/test-clients";
-    const ProcessResult made = run_process({kProgram, "make-model", (dir_ / "model").string()});
+    const ProcessResult made =
+        run_process({program_path(), "make-model", (dir_ / "model").string()});
     ASSERT_EQ(made.exit_code, 0) << made.err;
     std::filesystem::create_directories(dir_ / "voices");
     std::ofstream(dir_ / "voices/anna.wav", std::ios::binary) << voice_file();
@@ -69,7 +69,7 @@ class NetWorkerProcess : public ::testing::Test {
   }
 
   std::vector<std::string> command() const {
-    return {kProgram, "worker", "--model", (dir_ / "model").string()};
+    return {program_path(), "worker", "--model", (dir_ / "model").string()};
   }
 
   TempDir dir_;
@@ -130,7 +130,7 @@ TEST_F(NetWorkerProcess, JobBecomesAPlayableFileBehindALink) {
 TEST_F(NetWorkerProcess, StorageCheckReportsEachStep) {
   ProcessOptions options;
   options.environment = environment_;
-  const ProcessResult good = run_process({kProgram, "storage", "check"}, options);
+  const ProcessResult good = run_process({program_path(), "storage", "check"}, options);
   EXPECT_EQ(good.exit_code, 0) << good.out << good.err;
   for (const char* step : {"put", "link", "fetch", "delete"}) {
     EXPECT_NE(good.out.find(step), good.out.npos) << good.out;
@@ -139,13 +139,13 @@ TEST_F(NetWorkerProcess, StorageCheckReportsEachStep) {
   EXPECT_EQ(good.out.find("FAIL"), good.out.npos);
 
   options.environment.insert(options.environment.begin(), "S3_SECRET_ACCESS_KEY=another-secret");
-  const ProcessResult bad = run_process({kProgram, "storage", "check"}, options);
+  const ProcessResult bad = run_process({program_path(), "storage", "check"}, options);
   EXPECT_EQ(bad.exit_code, 1);
   EXPECT_NE(bad.out.find("put      FAIL"), bad.out.npos) << bad.out;
   EXPECT_EQ((bad.out + bad.err).find("another-secret"), std::string::npos);
 
   options.environment = {"S3_BUCKET_NAME=tts"};
-  const ProcessResult incomplete = run_process({kProgram, "storage", "check"}, options);
+  const ProcessResult incomplete = run_process({program_path(), "storage", "check"}, options);
   EXPECT_EQ(incomplete.exit_code, 2);
   EXPECT_NE(incomplete.err.find("S3_ENDPOINT_URL"), incomplete.err.npos) << incomplete.err;
 }

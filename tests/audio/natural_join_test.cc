@@ -1,5 +1,6 @@
 // Pauses from speech to speech, and the ends of a recording.
 #include "audio/natural_join.h"
+#include "audio/voice.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,6 @@
 namespace echo {
 namespace {
 
-constexpr int kRate = 44100;
 constexpr size_t kHop = 441;
 
 // Hops of speech and of a room in which nobody speaks, in a row.
@@ -39,7 +39,7 @@ struct Joined {
   std::vector<NaturalJoiner::Place> places;
 
   double gap(size_t i) const {
-    return static_cast<double>(places[i + 1].begin - places[i].end) / kRate;
+    return static_cast<double>(places[i + 1].begin - places[i].end) / kModelRate;
   }
 };
 
@@ -137,14 +137,14 @@ TEST(NaturalJoin, InsertsSilenceThatIsAskedForToTheSample) {
   std::vector<Chunk> chunks = two(10, 15, 0);
   chunks[0].boundary.pause_seconds = 1.5;
   const Joined result = joined(chunks);
-  EXPECT_NEAR(static_cast<double>(longest_zeros(result.samples)), 1.5 * kRate, 1);
+  EXPECT_NEAR(static_cast<double>(longest_zeros(result.samples)), 1.5 * kModelRate, 1);
   chunks[1].boundary.pause_seconds = 0.5;
   const Joined ended = joined(chunks, {.leading_pause_seconds = 0.25});
   const auto zeros = [](auto begin, auto end) {
     return std::find_if(begin, end, [](float x) { return x != 0; }) - begin;
   };
-  EXPECT_NEAR(zeros(ended.samples.begin(), ended.samples.end()), 0.25 * kRate, 1);
-  EXPECT_NEAR(zeros(ended.samples.rbegin(), ended.samples.rend()), 0.5 * kRate, 1);
+  EXPECT_NEAR(zeros(ended.samples.begin(), ended.samples.end()), 0.25 * kModelRate, 1);
+  EXPECT_NEAR(zeros(ended.samples.rbegin(), ended.samples.rend()), 0.5 * kModelRate, 1);
 }
 
 TEST(NaturalJoin, ShortensALongBeginningAndLeavesAShortOne) {
@@ -157,7 +157,7 @@ TEST(NaturalJoin, ShortensALongBeginningAndLeavesAShortOne) {
 double end_after_speech(const Sound& sound, ChunkBoundary boundary = {},
                         const NaturalJoinOptions& options = {}) {
   const Joined result = joined({{sound.samples(), boundary}}, options);
-  return static_cast<double>(result.samples.size() - result.places[0].end) / kRate;
+  return static_cast<double>(result.samples.size() - result.places[0].end) / kModelRate;
 }
 
 TEST(NaturalJoin, ShortensTheEndAndFadesIt) {
@@ -198,7 +198,7 @@ TEST(NaturalJoin, AFadeOutInNoiseIsCutWhereTheNoiseRemains) {
     samples.push_back(gain * 0.3F * std::sin(0.05F * static_cast<float>(i)) + noise(random));
   }
   const Joined result = joined({{samples, {}}});
-  const double kept = static_cast<double>(result.samples.size()) / kRate;
+  const double kept = static_cast<double>(result.samples.size()) / kModelRate;
   EXPECT_GT(kept, 0.6 + 0.3);
   EXPECT_LT(kept, 0.6 + 0.9);
 }

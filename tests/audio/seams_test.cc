@@ -6,22 +6,22 @@
 #include <cmath>
 #include <random>
 
+#include "audio/voice.h"
 #include "audio/voice_features.h"
 
 namespace echo {
 namespace {
 
-constexpr int kRate = 44100;
 using Samples = std::vector<float>;
 
-struct Voice {
+struct Hum {
   double pitch = 120, gain = 0.1;
   int harmonics = 20;
 };
 
-void speak(Samples& samples, double seconds, Voice voice = {}) {
-  for (size_t n = static_cast<size_t>(seconds * kRate), i = 0; i < n; ++i) {
-    const double t = static_cast<double>(i) / kRate;
+void speak(Samples& samples, double seconds, Hum voice = {}) {
+  for (size_t n = static_cast<size_t>(seconds * kModelRate), i = 0; i < n; ++i) {
+    const double t = static_cast<double>(i) / kModelRate;
     double x = 0;
     for (int k = 1; k <= voice.harmonics; ++k) x += std::sin(2 * M_PI * voice.pitch * k * t) / k;
     samples.push_back(static_cast<float>(voice.gain * x));
@@ -31,13 +31,13 @@ void speak(Samples& samples, double seconds, Voice voice = {}) {
 void rest(Samples& samples, double seconds, float level = 1e-4F) {
   static std::mt19937 random(9);
   std::normal_distribution<float> noise(0, level);
-  for (size_t n = static_cast<size_t>(seconds * kRate), i = 0; i < n; ++i) {
+  for (size_t n = static_cast<size_t>(seconds * kModelRate), i = 0; i < n; ++i) {
     samples.push_back(noise(random));
   }
 }
 
 struct Change {
-  Voice voice = {};
+  Hum voice = {};
   double pause = 0.4;
   float click = 0;
   float floor = 1e-4F;
@@ -51,7 +51,7 @@ Seam seam_with(const Change& change) {
   rest(samples, change.pause / 2, change.floor);
   speak(samples, 1.5, change.voice);
   const SeamPlace place{1.5, 1.5 + change.pause};
-  return measure_seams(samples, kRate, std::span(&place, 1)).at(0);
+  return measure_seams(samples, kModelRate, std::span(&place, 1)).at(0);
 }
 
 void expect_smooth(const Seam& seam) {
@@ -109,7 +109,7 @@ TEST(Seams, FindPausesOfAnyRecording) {
   speak(samples, 0.5);
   rest(samples, 0.05);
   speak(samples, 0.5);
-  const std::vector<SeamPlace> pauses = find_pauses(samples, kRate);
+  const std::vector<SeamPlace> pauses = find_pauses(samples, kModelRate);
   ASSERT_EQ(pauses.size(), 1u);
   EXPECT_NEAR(pauses[0].end, 1.3, 0.02);
   EXPECT_NEAR(pauses[0].begin, 1.55, 0.02);
@@ -120,28 +120,28 @@ TEST(Seams, DriftIsFoundOverTime) {
   speak(same, 4);
   speak(other, 2);
   speak(other, 2, {.gain = 0.2});
-  EXPECT_LT(*measure_drift(same, kRate, 2), 0.5);
-  EXPECT_NEAR(*measure_drift(other, kRate, 2), 6, 0.7);
-  EXPECT_FALSE(measure_drift(same, kRate, 60));
+  EXPECT_LT(*measure_drift(same, kModelRate, 2), 0.5);
+  EXPECT_NEAR(*measure_drift(other, kModelRate, 2), 6, 0.7);
+  EXPECT_FALSE(measure_drift(same, kModelRate, 60));
 }
 
 TEST(VoiceFeatures, PitchIsFoundOverItsRange) {
   for (const double pitch : {70.0, 110.0, 220.0, 440.0}) {
     Samples samples;
     speak(samples, 1, {.pitch = pitch});
-    ASSERT_TRUE(median_pitch(samples, kRate));
-    EXPECT_NEAR(*median_pitch(samples, kRate), pitch, pitch * 0.01);
+    ASSERT_TRUE(median_pitch(samples, kModelRate));
+    EXPECT_NEAR(*median_pitch(samples, kModelRate), pitch, pitch * 0.01);
   }
   Samples silence;
   rest(silence, 1, 0.05F);
-  EXPECT_FALSE(median_pitch(silence, kRate)) << "noise has none";
+  EXPECT_FALSE(median_pitch(silence, kModelRate)) << "noise has none";
   // A voice in as much breath has one, as rough voices have.
   Samples rough, breath;
   speak(rough, 1, {.pitch = 150});
   rest(breath, 1, 0.05F);
   for (size_t i = 0; i < rough.size(); ++i) rough[i] += breath[i];
-  ASSERT_TRUE(median_pitch(rough, kRate, 0.5));
-  EXPECT_NEAR(*median_pitch(rough, kRate), 150, 3);
+  ASSERT_TRUE(median_pitch(rough, kModelRate, 0.5));
+  EXPECT_NEAR(*median_pitch(rough, kModelRate), 150, 3);
 }
 
 }  // namespace

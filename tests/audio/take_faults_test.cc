@@ -7,18 +7,18 @@
 #include <random>
 
 #include "audio/spectrum.h"
+#include "audio/voice.h"
 
 namespace echo {
 namespace {
 
-constexpr int kRate = 44100;
 using Samples = std::vector<float>;
 
 // A voice: a pulse train's harmonics, `seconds` long; noise: a hiss; room: nearly nothing.
 Samples voice(double seconds, float level = 0.1F, double pitch = 120, int harmonics = 20) {
-  Samples samples(static_cast<size_t>(seconds * kRate));
+  Samples samples(static_cast<size_t>(seconds * kModelRate));
   for (size_t i = 0; i < samples.size(); ++i) {
-    const double t = static_cast<double>(i) / kRate;
+    const double t = static_cast<double>(i) / kModelRate;
     double x = 0;
     for (int k = 1; k <= harmonics; ++k) x += std::sin(2 * M_PI * pitch * k * t) / k;
     samples[i] = level * static_cast<float>(x);
@@ -27,7 +27,7 @@ Samples voice(double seconds, float level = 0.1F, double pitch = 120, int harmon
 }
 
 Samples noise(double seconds, float level) {
-  Samples samples(static_cast<size_t>(seconds * kRate));
+  Samples samples(static_cast<size_t>(seconds * kModelRate));
   std::mt19937 random(5);
   std::normal_distribution<float> normal(0, level);
   for (float& x : samples) x = normal(random);
@@ -42,7 +42,7 @@ Samples operator+(Samples a, const Samples& b) {
 
 std::vector<std::string> reasons(const Samples& samples, TakeExpectation expectation = {}) {
   std::vector<std::string> result;
-  for (const TakeFault& fault : find_take_faults(samples, kRate, expectation)) {
+  for (const TakeFault& fault : find_take_faults(samples, kModelRate, expectation)) {
     EXPECT_GT(fault.score, 0);
     EXPECT_FALSE(fault.warning.empty());
     result.emplace_back(fault.reason);
@@ -61,7 +61,7 @@ TEST(TakeFaults, Empty) {
   EXPECT_EQ(reasons({}), Reasons{"empty"});
   EXPECT_EQ(reasons(room(3)), Reasons{"empty"});
   EXPECT_EQ(reasons(room(1) + voice(0.02) + room(1)), Reasons{"empty"}) << "a click";
-  EXPECT_EQ(find_take_faults(room(3), kRate, {}).at(0).score, 100);
+  EXPECT_EQ(find_take_faults(room(3), kModelRate, {}).at(0).score, 100);
 }
 
 TEST(TakeFaults, Short) {
@@ -116,7 +116,7 @@ TEST(TakeFaults, Noise) {
 }
 
 TEST(TakeFaults, AnotherVoice) {
-  const std::optional<VoicePrint> reference = voice_print(voice(3), kRate);
+  const std::optional<VoicePrint> reference = voice_print(voice(3), kModelRate);
   ASSERT_TRUE(reference);
   TakeExpectation expectation;
   expectation.voice = &*reference;
@@ -133,8 +133,8 @@ TEST(TakeFaults, AnotherVoice) {
 }
 
 TEST(VoicePrint, IsPlainNumbersAndNeedsASecondOfSpeech) {
-  EXPECT_FALSE(voice_print(room(2) + voice(0.9), kRate));
-  const VoicePrint print = voice_print(room(0.5) + voice(1.5) + room(0.5), kRate).value();
+  EXPECT_FALSE(voice_print(room(2) + voice(0.9), kModelRate));
+  const VoicePrint print = voice_print(room(0.5) + voice(1.5) + room(0.5), kModelRate).value();
   EXPECT_NEAR(print.pitch, 120, 1);
   const VoicePrint again = print_of(values_of(print));
   EXPECT_NEAR(again.pitch, print.pitch, 1e-3);

@@ -13,12 +13,12 @@
 namespace echo::cpu {
 namespace {
 
-struct Size {
+struct Bfloat16Size {
   int64_t rows, out, in;
 };
-const Size kSizes[] = {{1, 2, 1},     {5, 17, 63},   {16, 16, 32},  {17, 33, 31},
-                       {33, 31, 64},  {40, 100, 65}, {7, 80, 2048}, {300, 48, 1001},
-                       {32, 5, 2047}, {31, 16, 5888}};
+const Bfloat16Size kBfloat16Sizes[] = {{1, 2, 1},     {5, 17, 63},   {16, 16, 32},  {17, 33, 31},
+                                       {33, 31, 64},  {40, 100, 65}, {7, 80, 2048}, {300, 48, 1001},
+                                       {32, 5, 2047}, {31, 16, 5888}};
 
 // Small whole numbers: every product and every sum of them is exact.
 std::vector<float> whole_numbers(int64_t n, uint32_t seed) {
@@ -53,7 +53,7 @@ class Bfloat16Tiles : public testing::Test {
 TEST_F(Bfloat16Tiles, SumsOfWholeNumbersAreExact) {
   for (const int threads : {1, 3}) {
     const auto device = backend(threads);
-    for (const Size& size : kSizes) {
+    for (const Bfloat16Size& size : kBfloat16Sizes) {
       SCOPED_TRACE(std::to_string(size.rows) + " x " + std::to_string(size.in) + " to " +
                    std::to_string(size.out));
       const std::vector<float> x = whole_numbers(size.rows * size.in, 1);

@@ -49,16 +49,16 @@ Codes codes_of(const Matrix& x, int64_t row) {
   return result;
 }
 
-struct Size {
+struct Int8Size {
   int64_t rows, out, in;
 };
-const Size kSizes[] = {{1, 1, 1},     {5, 17, 63},   {33, 31, 64},   {32, 32, 128},
-                       {40, 100, 65}, {7, 80, 2048}, {300, 48, 1001}};
+const Int8Size kInt8Sizes[] = {{1, 1, 1},     {5, 17, 63},   {33, 31, 64},   {32, 32, 128},
+                               {40, 100, 65}, {7, 80, 2048}, {300, 48, 1001}};
 
 TEST_P(Int8Matmul, SumsOfCodesAreExact) {
   for (const int threads : {1, 3}) {
     const auto device = backend(threads);
-    for (const Size& size : kSizes) {
+    for (const Int8Size& size : kInt8Sizes) {
       SCOPED_TRACE(std::to_string(size.rows) + " x " + std::to_string(size.in) + " to " +
                    std::to_string(size.out));
       const Matrix x = random_matrix(size.rows, size.in, 1, 1, DType::kBFloat16);

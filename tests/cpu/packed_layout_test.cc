@@ -11,11 +11,11 @@
 namespace echo::cpu {
 namespace {
 
-struct Shape {
+struct LayoutShape {
   int64_t out, in;
 };
 
-class PackedLayout : public ::testing::TestWithParam<Shape> {
+class PackedLayout : public ::testing::TestWithParam<LayoutShape> {
  protected:
   std::vector<float> values() const {
     std::vector<float> v(static_cast<size_t>(GetParam().out * GetParam().in));
@@ -75,8 +75,8 @@ TEST_P(PackedLayout, AnotherLayoutIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PackedLayout,
-                         ::testing::Values(Shape{128, 64}, Shape{80, 256}, Shape{250, 33},
-                                           Shape{1280, 320}),
+                         ::testing::Values(LayoutShape{128, 64}, LayoutShape{80, 256},
+                                           LayoutShape{250, 33}, LayoutShape{1280, 320}),
                          [](const auto& test) {
                            return std::to_string(test.param.out) + "x" +
                                   std::to_string(test.param.in);

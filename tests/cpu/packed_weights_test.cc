@@ -13,11 +13,11 @@ namespace {
 using ::testing::Not;
 using ::testing::StartsWith;
 
-struct Shape {
+struct WeightShape {
   int64_t out, in, taps, stride, dilation;
 };
 
-std::string name_of(const Shape& shape, DType dtype, int64_t rows) {
+std::string name_of(const WeightShape& shape, DType dtype, int64_t rows) {
   return std::to_string(shape.in) + " to " + std::to_string(shape.out) + ", " +
          std::to_string(shape.taps) + " taps, stride " + std::to_string(shape.stride) +
          ", dilation " + std::to_string(shape.dilation) + ", " + std::string(dtype_name(dtype)) +
@@ -32,7 +32,7 @@ class PackedWeightsTest : public testing::Test {
     if (has_fast_bfloat16()) result.push_back(DType::kBFloat16);
     return result;
   }
-  std::shared_ptr<PackedWeights> pack(const Shape& shape, DType dtype) {
+  std::shared_ptr<PackedWeights> pack(const WeightShape& shape, DType dtype) {
     // A sequence that does not repeat within a row.
     std::vector<float> w(static_cast<size_t>(shape.out * shape.in * shape.taps));
     uint32_t state = 1;
@@ -46,19 +46,19 @@ class PackedWeightsTest : public testing::Test {
                ? pack_matrix(host, dtype, arena_)
                : backend_->pack(host, shape.stride, shape.dilation, dtype);
   }
-  static int64_t input_rows(const Shape& shape, int64_t rows) {
+  static int64_t input_rows(const WeightShape& shape, int64_t rows) {
     return (rows - 1) * shape.stride + shape.dilation * (shape.taps - 1) + 1;
   }
   std::unique_ptr<Backend> backend_;
   WeightArena arena_;
 };
 
-const std::vector<Shape> kMatrices = {
+const std::vector<WeightShape> kMatrices = {
     {2048, 2048, 1, 1, 1}, {2048, 5888, 1, 1, 1}, {256, 2048, 1, 1, 1}, {2048, 256, 1, 1, 1},
     {2048, 80, 1, 1, 1},   {80, 2048, 1, 1, 1},   {1280, 320, 1, 1, 1}, {3328, 1280, 1, 1, 1},
     {1024, 8, 1, 1, 1},    {8, 1024, 1, 1, 1},    {1024, 80, 1, 1, 1},
 };
-const std::vector<Shape> kConvolutions = {
+const std::vector<WeightShape> kConvolutions = {
     {64, 1, 7, 1, 1},      {64, 64, 7, 1, 9},     {128, 64, 4, 2, 1},    {256, 128, 8, 4, 1},
     {512, 256, 16, 8, 1},  {1024, 512, 16, 8, 1}, {1024, 1024, 3, 1, 1}, {1024, 1024, 2, 2, 1},
     {1536, 1024, 7, 1, 1}, {768, 768, 7, 1, 3},   {768, 1536, 2, 1, 1},  {384, 384, 7, 1, 9},
@@ -67,9 +67,9 @@ const std::vector<Shape> kConvolutions = {
 
 TEST_F(PackedWeightsTest, NoCallRunsReferenceCode) {
   const std::vector<int64_t> row_counts = {1, 2, 3, 5, 8, 16, 17, 33, 54, 122, 640, 1920};
-  std::vector<Shape> shapes = kMatrices;
+  std::vector<WeightShape> shapes = kMatrices;
   shapes.insert(shapes.end(), kConvolutions.begin(), kConvolutions.end());
-  for (const Shape& shape : shapes) {
+  for (const WeightShape& shape : shapes) {
     for (const DType dtype : types()) {
       const auto w = pack(shape, dtype);
       const Tensor bias = zeros(*backend_, 1, shape.out, DType::kFloat32);
@@ -100,7 +100,7 @@ testing::Matcher<std::string> same_order_for_all_rows() {
 TEST_F(PackedWeightsTest, ARowOfALinearDoesNotDependOnTheOtherRows) {
   for (const int threads : {1, 2, 5}) {
     backend_ = make_cpu_backend({threads});
-    for (const Shape& shape : kMatrices) {
+    for (const WeightShape& shape : kMatrices) {
       if (threads != 2 && shape.in * shape.out > 600000) continue;  // time
       for (const DType dtype : types()) {
         const auto w = pack(shape, dtype);
@@ -125,7 +125,7 @@ TEST_F(PackedWeightsTest, ARowOfALinearDoesNotDependOnTheOtherRows) {
 // Convolutions block their channels by the number of rows, so short pieces of many channels
 // may add in another order than long ones; with few channels there is one block.
 TEST_F(PackedWeightsTest, ARowOfAConvolutionDoesNotDependOnTheOtherRowsOfLongPieces) {
-  for (const Shape& shape : kConvolutions) {
+  for (const WeightShape& shape : kConvolutions) {
     for (const DType dtype : types()) {
       const auto w = pack(shape, dtype);
       const int64_t most = 300;

@@ -62,7 +62,7 @@ class Rows {
 };
 
 enum class Way { kPlain, kNarrow, kTensor, kChosen };
-struct Case {
+struct ConvCase {
   Way way;
   DType dtype;
   int64_t in, out;
@@ -71,7 +71,7 @@ struct Case {
   int64_t padding = 0, offset = 0;  // of x
 };
 
-void run(const Case& test, DType out_type, bool accumulate) {
+void run(const ConvCase& test, DType out_type, bool accumulate) {
   const Matrix w = random_matrix(test.out, test.in * test.taps, 2, 0.1, test.dtype);
   Matrix by_tap(test.out, w.cols);
   for (int64_t o = 0; o < test.out; ++o) {
@@ -113,7 +113,7 @@ void run(const Case& test, DType out_type, bool accumulate) {
 
 TEST(Conv1d, EveryWayComputesTheSame) {
   constexpr DType kHalf = DType::kBFloat16, kFull = DType::kFloat32;
-  const std::vector<Case> cases = {
+  const std::vector<ConvCase> cases = {
       {Way::kPlain, kFull, 1, 1, 1, 1, 1, 1},
       {Way::kPlain, kFull, 7, 80, 7, 1, 3, 70},
       {Way::kPlain, kHalf, 5, 129, 3, 2, 2, 66, 3, 1},
@@ -139,7 +139,7 @@ TEST(Conv1d, EveryWayComputesTheSame) {
       {Way::kChosen, kHalf, 16, 40, 4, 2, 3, 9},
       {Way::kChosen, kHalf, 8, 24, 3, 1, 40, 9},
   };
-  for (const Case& test : cases) {
+  for (const ConvCase& test : cases) {
     for (const DType out : {kFull, kHalf}) {
       for (const bool accumulate : {false, true}) run(test, out, accumulate);
     }

@@ -28,13 +28,13 @@ Matrix random(int64_t rows, uint64_t seed) {
   return random_matrix(rows, kHeads * kWidth, seed, 1, DType::kBFloat16);
 }
 
-struct Case {
+struct SharedMemoryCase {
   std::vector<int64_t> sequences, sections;
   bool causal = false;
   int64_t window = 0;
 };
 
-void expect_right(Backend& backend, const Case& test) {
+void expect_right(Backend& backend, const SharedMemoryCase& test) {
   int64_t rows = 0;
   Sequences sequences;
   for (const int64_t count : test.sequences) {

@@ -10,7 +10,9 @@
 #include "engine/content_hash.h"
 #include "engine/model_defaults.h"
 #include "engine/model_identity.h"
+#include "engine/sample_voices.h"
 #include "engine_fixture.h"
+#include "nn/safetensors_writer.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -87,6 +89,85 @@ TEST_F(ModelPack, HasTheModelsOwnDefaults) {
   EXPECT_THAT(error.what(), HasSubstr("expected a JSON object"));
   pack_model(options(PackLayout::kPlain));
   EXPECT_EQ(model_defaults(packed()).num_steps, SpeechParameters().num_steps);
+}
+
+// A folder voices/ beside the model, gone with this.
+class VoicesBeside {
+ public:
+  explicit VoicesBeside(const ModelFiles& files) : folder_(files.dit.parent_path() / "voices") {
+    fs::create_directory(folder_);
+  }
+  ~VoicesBeside() { fs::remove_all(folder_); }
+  void add(const std::string& name, const std::string& bytes) const {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+  }
+
+ private:
+  fs::path folder_;
+};
+
+TEST_F(ModelPack, HasTheModelsSampleVoices) {
+  const std::string flac("fLaC\0\xff of b", 12);
+  {
+    const VoicesBeside voices(files_);
+    voices.add("b.flac", flac);
+    voices.add("a.wav", "RIFF of a");
+    voices.add("notes.txt", "no recording");
+    voices.add(".hidden.wav", "nor this");
+    EXPECT_EQ(SampleVoices(files_).list(), "a, b");
+    EXPECT_EQ(SampleVoices(files_).find("b"), files_.dit.parent_path() / "voices/b.flac");
+    EXPECT_EQ(pack_model(options(PackLayout::kNative)).voices, 2u);
+  }
+  EXPECT_TRUE(SampleVoices(files_).empty());
+  fs::path unpacked;
+  {
+    SampleVoices copy;
+    EXPECT_TRUE(copy.empty());
+    {
+      const SampleVoices voices(packed());
+      EXPECT_THAT(voices.names(), testing::ElementsAre("a.wav", "b.flac"));
+      EXPECT_EQ(voices.find("c"), std::nullopt);
+      unpacked = voices.folder();
+      copy = voices;
+    }
+    EXPECT_EQ(copy.find("b"), unpacked / "b.flac");
+    EXPECT_EQ(copy.find("b.flac"), unpacked / "b.flac");
+    std::ifstream in(unpacked / "b.flac", std::ios::binary);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), flac);
+  }
+  EXPECT_FALSE(fs::exists(unpacked));
+  EXPECT_FALSE(speak(engine_options(packed())).empty());
+}
+
+TEST_F(ModelPack, LeavesVoicesOutThatAreTooManyOrNotWanted) {
+  const VoicesBeside voices(files_);
+  for (size_t i = 0; i <= SampleVoices::kMostPacked; ++i) {
+    voices.add(std::to_string(i) + ".wav", "RIFF");
+  }
+  EXPECT_THAT(error_of([&] { pack_model(options(PackLayout::kPlain)); }).what(),
+              HasSubstr("voices: found 65 recordings, expected at most 64"));
+  ModelPackOptions without = options(PackLayout::kPlain);
+  without.voices = false;
+  EXPECT_EQ(pack_model(without).voices, 0u);
+  EXPECT_TRUE(SampleVoices(packed()).empty());
+}
+
+TEST_F(ModelPack, VoicesOfAFileHaveNamesOfFiles) {
+  for (const std::string name : {"../../up.wav", "a/b.wav", ".wav", "", "a.exe"}) {
+    SafetensorsWriter writer(dir_ / "model.echo", {{"voices." + name, FileDType::kInt32, {1}}},
+                             {{"format", "echo-tts-pack"}, {"version", "1"}});
+    writer.commit();
+    const Error error = error_of([&] { SampleVoices voices(packed()); });
+    EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << name;
+    EXPECT_THAT(error.what(), HasSubstr("expected the bytes of a recording"));
+  }
+  for (const uint32_t size : {5U, 0xffffffffU}) {  // of four bytes that are there
+    SafetensorsWriter writer(dir_ / "model.echo", {{"voices.a.wav", FileDType::kInt32, {2}}},
+                             {{"format", "echo-tts-pack"}, {"version", "1"}});
+    writer.write(0, 0, std::as_bytes(std::span(&size, 1)));
+    writer.commit();
+    EXPECT_EQ(error_of([&] { SampleVoices voices(packed()); }).code(), ErrorCode::kCorrupt) << size;
+  }
 }
 
 TEST_F(ModelPack, ANativeFileSpeaksTheSameWhereItIsNotNative) {

@@ -501,6 +501,7 @@ TEST_F(HttpServerTest, WhereAllConnectionsAreBusyMoreGet503) {
 TEST_F(HttpServerTest, IdleConnectionsMakeRoom) {
   HttpServerOptions options;
   options.max_connections = 3;
+  options.threads = 1;  // so that a connection is idle before the next one's request is read
   start(options);
   std::vector<std::unique_ptr<RawClient>> idle;
   for (int i = 0; i < 3; ++i) {

@@ -9,16 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
-#include "cpu/cpu_backend.h"
+#include "models/test_backend.h"
 #include "support/golden.h"
 
 namespace echo {
 namespace {
-
-Backend& backend() {
-  static const std::unique_ptr<Backend> instance = cpu::make_cpu_backend();
-  return *instance;
-}
 
 Codec make_codec(DType precision = DType::kFloat32, const CodecTiles& tiles = {}) {
   const GoldenSet& set = golden("tiny");

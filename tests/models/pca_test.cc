@@ -2,16 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "cpu/cpu_backend.h"
+#include "models/test_backend.h"
 #include "support/golden.h"
 
 namespace echo {
 namespace {
-
-Backend& backend() {
-  static const std::unique_ptr<Backend> instance = cpu::make_cpu_backend();
-  return *instance;
-}
 
 TEST(GoldenPca, BothWaysAgainstDoublePrecision) {
   const GoldenSet& set = golden("tiny");

@@ -7,16 +7,11 @@
 #include <random>
 
 #include "base/error.h"
-#include "cpu/cpu_backend.h"
+#include "models/test_backend.h"
 #include "support/golden.h"
 
 namespace echo {
 namespace {
-
-Backend& backend() {
-  static const std::unique_ptr<Backend> instance = cpu::make_cpu_backend();
-  return *instance;
-}
 
 Tensor random(int64_t rows, int64_t cols, unsigned seed) {
   std::mt19937 generator(seed);

@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-HttpRequest get(const std::string& url) {
+HttpRequest patient_get(const std::string& url) {
   HttpRequest request;
   request.url = url;
   request.timeouts.total = 120s;
@@ -52,7 +52,7 @@ class HttpClientTest : public testing::Test {
 
 TEST_F(HttpClientTest, SendsWhatItIsGivenInOrder) {
   HttpPeer peer(scripted({{.status = 200, .headers = {{"X-Back", " yes "}}, .body = "hello"}}));
-  HttpRequest request = get(peer.url("/v2/ep/job-take/w?gpu=NVIDIA+RTX+A5000&a=%7e%2f"));
+  HttpRequest request = patient_get(peer.url("/v2/ep/job-take/w?gpu=NVIDIA+RTX+A5000&a=%7e%2f"));
   request.headers = {{"Content-Type", "application/json"},
                      {"Authorization", "key"},
                      {"User-Agent", "RunPod-Python-SDK/1.12.0 (Linux) Language/C++"},
@@ -80,14 +80,14 @@ TEST_F(HttpClientTest, M05_TargetsKeepEveryByte) {
   HttpPeer peer(scripted({{}}));
   for (const std::string target :
        {"/a/../b/./c", "/%c3%a9", "/x?", "/x?a=b?c&d=/&e=%20+", "//x", "/a'()!*[]|^`{}"}) {
-    client_->perform(get(peer.url(target)));
+    client_->perform(patient_get(peer.url(target)));
     EXPECT_EQ(peer.requests().back().target, target);
   }
 }
 
 TEST_F(HttpClientTest, PostsABodyWithItsLengthAndNoExtras) {
   HttpPeer peer(scripted({{}}));
-  HttpRequest request = get(peer.url("/post"));
+  HttpRequest request = patient_get(peer.url("/post"));
   request.method = "POST";
   request.body = std::string(3 << 20, 'x') + std::string("\0y", 2);
   request.headers = {{"charset", "utf-8"}};
@@ -105,7 +105,7 @@ TEST_F(HttpClientTest, PostsABodyWithItsLengthAndNoExtras) {
 TEST_F(HttpClientTest, SendsEveryMethod) {
   HttpPeer peer(scripted({{.headers = {{"Content-Length", "123"}}, .cut_after = 0}}));
   for (const std::string method : {"HEAD", "PUT", "DELETE"}) {
-    HttpRequest request = get(peer.url("/x"));
+    HttpRequest request = patient_get(peer.url("/x"));
     request.method = method;
     const HttpResponse response = client_->perform(request);
     EXPECT_EQ(response.status, 200) << response.error_text;
@@ -120,7 +120,7 @@ TEST_F(HttpClientTest, ReadsTheBodyFromASource) {
   HttpPeer peer(scripted({{}}));
   std::string data(1'000'003, '\0');
   for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 31);
-  HttpRequest request = get(peer.url("/x"));
+  HttpRequest request = patient_get(peer.url("/x"));
   request.method = "PUT";
   request.body_source_size = data.size();
   request.body_source = [&](std::uint64_t offset, std::span<char> to) {
@@ -134,7 +134,7 @@ TEST_F(HttpClientTest, ReadsTheBodyFromASource) {
 
 TEST_F(HttpClientTest, AShortSourceIsAnErrorOfTheCaller) {
   HttpPeer peer(scripted({{}}));
-  HttpRequest request = get(peer.url("/x"));
+  HttpRequest request = patient_get(peer.url("/x"));
   request.method = "PUT";
   request.body_source_size = 10;
   request.body_source = [](std::uint64_t, std::span<char>) { return std::size_t{0}; };
@@ -148,12 +148,12 @@ TEST_F(HttpClientTest, M53_DecodesGzipAndDeflateAndNeverAsksForBrotli) {
                 {.headers = {{"Content-Encoding", "deflate"}}, .body = compress(text, 15)},
                 {.body = text}}));
   for (int i = 0; i < 3; ++i) {
-    const HttpResponse response = client_->perform(get(peer.url("/")));
+    const HttpResponse response = client_->perform(patient_get(peer.url("/")));
     EXPECT_TRUE(response.ok()) << response.error_text;
     EXPECT_EQ(response.body, text);
     EXPECT_EQ(peer.requests().back().header("Accept-Encoding"), "gzip, deflate");
   }
-  HttpRequest plain = get(peer.url("/"));
+  HttpRequest plain = patient_get(peer.url("/"));
   plain.accept_compressed = false;
   client_->perform(plain);
   EXPECT_FALSE(peer.requests().back().has_header("Accept-Encoding"));
@@ -162,7 +162,7 @@ TEST_F(HttpClientTest, M53_DecodesGzipAndDeflateAndNeverAsksForBrotli) {
 TEST_F(HttpClientTest, LimitsTheDecodedBody) {
   HttpPeer peer(scripted({{.headers = {{"Content-Encoding", "gzip"}},
                            .body = compress(std::string(10 << 20, 'a'), 31)}}));
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.max_body = 1 << 20;
   const HttpResponse response = client_->perform(request);
   EXPECT_EQ(response.error, TransportError::kTooLarge);
@@ -173,13 +173,13 @@ TEST_F(HttpClientTest, LimitsTheHeaders) {
   PeerReply reply;
   for (int i = 0; i < 400; ++i) reply.headers.emplace_back("X-Long", std::string(1000, 'h'));
   HttpPeer peer(scripted({reply}));
-  EXPECT_EQ(client_->perform(get(peer.url("/"))).error, TransportError::kTooLarge);
+  EXPECT_EQ(client_->perform(patient_get(peer.url("/"))).error, TransportError::kTooLarge);
 }
 
 TEST_F(HttpClientTest, ASinkTakesTheBodyOfASuccessOnly) {
   HttpPeer peer(scripted({{.status = 503, .body = "busy"}, {.status = 206, .body = "bytes"}}));
   std::string taken;
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.sink = [&](const HttpResponse& head, std::string_view bytes) {
     EXPECT_EQ(head.status, 206);
     taken += bytes;
@@ -193,19 +193,19 @@ TEST_F(HttpClientTest, ASinkTakesTheBodyOfASuccessOnly) {
 
 TEST_F(HttpClientTest, ASinkMayStopAndMayThrow) {
   HttpPeer peer(scripted({{.body = std::string(1 << 20, 'x')}}));
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.sink = [](const HttpResponse&, std::string_view) { return false; };
   EXPECT_EQ(client_->perform(request).error, TransportError::kSinkStopped);
   request.sink = [](const HttpResponse&, std::string_view) -> bool {
     throw std::out_of_range("disk");
   };
   EXPECT_THROW(client_->perform(request), std::out_of_range);
-  EXPECT_TRUE(client_->perform(get(peer.url("/"))).ok());
+  EXPECT_TRUE(client_->perform(patient_get(peer.url("/"))).ok());
 }
 
 TEST_F(HttpClientTest, ErrorStatusIsAnAnswer) {
   HttpPeer peer(scripted({{.status = 404, .body = "no"}}));
-  const HttpResponse response = client_->perform(get(peer.url("/")));
+  const HttpResponse response = client_->perform(patient_get(peer.url("/")));
   EXPECT_EQ(response.error, TransportError::kNone);
   EXPECT_EQ(response.status, 404);
   EXPECT_FALSE(response.ok());
@@ -234,7 +234,7 @@ TEST_F(HttpClientTest, TransportFaultsAreValues) {
   };
   for (const Case& fault : cases) {
     HttpPeer peer(scripted({fault.reply}));
-    const HttpResponse response = client_->perform(get(peer.url("/?canary")));
+    const HttpResponse response = client_->perform(patient_get(peer.url("/?canary")));
     EXPECT_EQ(transport_error_name(response.error), transport_error_name(fault.expected))
         << fault.name << ": " << response.error_text;
     EXPECT_NE(response.error_text, "") << fault.name;
@@ -243,13 +243,13 @@ TEST_F(HttpClientTest, TransportFaultsAreValues) {
 }
 
 TEST_F(HttpClientTest, NobodyThere) {
-  EXPECT_EQ(client_->perform(get("http://127.0.0.1:1/")).error, TransportError::kConnect);
-  EXPECT_EQ(client_->perform(get("http://name.invalid/")).error, TransportError::kResolve);
+  EXPECT_EQ(client_->perform(patient_get("http://127.0.0.1:1/")).error, TransportError::kConnect);
+  EXPECT_EQ(client_->perform(patient_get("http://name.invalid/")).error, TransportError::kResolve);
 }
 
 TEST_F(HttpClientTest, TotalTimeout) {
   HttpPeer peer(scripted({{.delay = 60s}}));
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.timeouts.total = 150ms;
   EXPECT_EQ(client_->perform(request).error, TransportError::kTimeout);
 }
@@ -257,7 +257,7 @@ TEST_F(HttpClientTest, TotalTimeout) {
 TEST_F(HttpClientTest, ASlowTransferTimesOutAndAQuietPollDoesNot) {
   const PeerReply trickle{.body = std::string(1000, 'x'), .piece = 1, .pause = 20ms};
   HttpPeer peer(scripted({trickle, {.delay = 400ms}}));
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.timeouts.slow_window = 200ms;
   request.timeouts.min_bytes = 500;
   const HttpResponse response = client_->perform(request);
@@ -270,7 +270,7 @@ TEST_F(HttpClientTest, ASlowTransferTimesOutAndAQuietPollDoesNot) {
 TEST_F(HttpClientTest, CancelledWhileItWaitsAndBeforeItStarts) {
   HttpPeer peer(scripted({{.delay = 600s}}));
   std::stop_source stop;
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.stop = stop.get_token();
   std::jthread canceller([&] {
     EXPECT_TRUE(peer.wait_for_requests(1));
@@ -283,7 +283,7 @@ TEST_F(HttpClientTest, CancelledWhileItWaitsAndBeforeItStarts) {
 
 TEST_F(HttpClientTest, KeepsConnections) {
   HttpPeer peer(scripted({{.body = "x"}}));
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(client_->perform(get(peer.url("/"))).ok());
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(client_->perform(patient_get(peer.url("/"))).ok());
   EXPECT_EQ(peer.connections(), 1);
 }
 
@@ -292,14 +292,14 @@ TEST_F(HttpClientTest, ConnectionsThatWereIdleForTooLongAreNotUsed) {
   HttpClientOptions options;
   options.max_idle = std::chrono::seconds(0);
   const auto client = make_http_client(options);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(client->perform(get(peer.url("/"))).ok());
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(client->perform(patient_get(peer.url("/"))).ok());
   EXPECT_EQ(peer.connections(), 3);
 }
 
 TEST_F(HttpClientTest, M54_AKeptConnectionThatThePeerClosedIsReplaced) {
   HttpPeer peer(scripted({{.body = "x"}}));
   for (const std::string method : {"GET", "POST"}) {
-    HttpRequest request = get(peer.url("/"));
+    HttpRequest request = patient_get(peer.url("/"));
     request.method = method;
     EXPECT_TRUE(client_->perform(request).ok());
     peer.close_connections();
@@ -314,7 +314,7 @@ TEST_F(HttpClientTest, M54_ARequestThatDiesUnansweredOnAKeptConnectionIsSentAgai
     HttpPeer peer([](const PeerRequest& request) {
       return PeerReply{.body = "x", .silent = request.on_connection == 2};
     });
-    HttpRequest request = get(peer.url("/"));
+    HttpRequest request = patient_get(peer.url("/"));
     request.method = method;
     if (method == "POST") request.body = std::string(200'000, 'b');
     EXPECT_TRUE(client_->perform(request).ok());
@@ -331,7 +331,7 @@ TEST_F(HttpClientTest, FollowsRedirectsWithinAHostWithCredentials) {
       return PeerReply{.status = 302, .headers = {{"Location", "/b?x=1"}}, .body = "moved"};
     return PeerReply{.body = "there"};
   });
-  HttpRequest request = get(peer.url("/a"));
+  HttpRequest request = patient_get(peer.url("/a"));
   request.headers = {{"Authorization", "key"}};
   const HttpResponse response = client_->perform(request);
   EXPECT_EQ(response.body, "there");
@@ -342,7 +342,7 @@ TEST_F(HttpClientTest, FollowsRedirectsWithinAHostWithCredentials) {
 TEST_F(HttpClientTest, CredentialsDoNotFollowToAnotherOrigin) {
   HttpPeer other(scripted({{.body = "cdn"}}));
   HttpPeer peer(scripted({{.status = 307, .headers = {{"Location", other.url("/file")}}}}));
-  HttpRequest request = get(peer.url("/a"));
+  HttpRequest request = patient_get(peer.url("/a"));
   request.headers = {{"authorization", "key"}, {"Cookie", "c"}, {"Range", "bytes=0-"}};
   EXPECT_EQ(client_->perform(request).body, "cdn");
   EXPECT_EQ(peer.requests().at(0).header("Authorization"), "key");
@@ -355,7 +355,7 @@ TEST_F(HttpClientTest, RedirectsChangeMethodsAsBrowsersDo) {
   for (const auto& [status, expected] :
        {std::pair{301, "GET"}, {302, "GET"}, {303, "GET"}, {307, "POST"}, {308, "POST"}}) {
     HttpPeer peer(scripted({{.status = status, .headers = {{"Location", "/b"}}}, {}}));
-    HttpRequest request = get(peer.url("/a"));
+    HttpRequest request = patient_get(peer.url("/a"));
     request.method = "POST";
     request.body = "data";
     EXPECT_TRUE(client_->perform(request).ok());
@@ -366,9 +366,9 @@ TEST_F(HttpClientTest, RedirectsChangeMethodsAsBrowsersDo) {
 
 TEST_F(HttpClientTest, RedirectsEnd) {
   HttpPeer peer(scripted({{.status = 302, .headers = {{"Location", "/again"}}}}));
-  EXPECT_EQ(client_->perform(get(peer.url("/"))).error, TransportError::kRedirect);
+  EXPECT_EQ(client_->perform(patient_get(peer.url("/"))).error, TransportError::kRedirect);
   EXPECT_EQ(peer.requests().size(), 11u);
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.max_redirects = 0;
   const HttpResponse response = client_->perform(request);
   EXPECT_EQ(response.status, 302);
@@ -379,13 +379,14 @@ TEST_F(HttpClientTest, RedirectsEnd) {
 TEST_F(HttpClientTest, RefusesRedirectsToOtherProtocols) {
   for (const char* location : {"file:///etc/passwd", "gopher://h/", "http://u:p@h/"}) {
     HttpPeer peer(scripted({{.status = 302, .headers = {{"Location", location}}}}));
-    EXPECT_EQ(client_->perform(get(peer.url("/"))).error, TransportError::kRedirect) << location;
+    EXPECT_EQ(client_->perform(patient_get(peer.url("/"))).error, TransportError::kRedirect)
+        << location;
   }
 }
 
 TEST_F(HttpClientTest, RefusesRequestsThatCouldSmuggle) {
   HttpPeer peer(scripted({{}}));
-  HttpRequest request = get(peer.url("/"));
+  HttpRequest request = patient_get(peer.url("/"));
   request.headers = {{"X-A", "b\r\nX-C: d"}};
   EXPECT_THROW(client_->perform(request), Error);
   request.headers = {{"X A", "b"}};
@@ -393,7 +394,7 @@ TEST_F(HttpClientTest, RefusesRequestsThatCouldSmuggle) {
   request.headers.clear();
   request.method = "GET / HTTP/1.1\r\n";
   EXPECT_THROW(client_->perform(request), Error);
-  EXPECT_THROW(client_->perform(get(peer.url("/a b"))), Error);
+  EXPECT_THROW(client_->perform(patient_get(peer.url("/a b"))), Error);
   EXPECT_EQ(peer.requests().size(), 0u);
 }
 
@@ -406,7 +407,7 @@ TEST_F(HttpClientTest, ManyThreadsAtOnce) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 50; ++i) {
           const std::string target = "/" + std::to_string(t) + "/" + std::to_string(i);
-          if (client_->perform(get(peer.url(target))).body != target) ++wrong;
+          if (client_->perform(patient_get(peer.url(target))).body != target) ++wrong;
         }
       });
     }
@@ -421,17 +422,17 @@ TEST(HttpClientTls, VerifiesCertificateAndHost) {
   TlsPeer stranger("example.org", dir / "wrong_host.pem");
   const std::string url = "https://127.0.0.1:" + std::to_string(peer.port()) + "/";
 
-  EXPECT_EQ(make_http_client()->perform(get(url)).error, TransportError::kTls);
+  EXPECT_EQ(make_http_client()->perform(patient_get(url)).error, TransportError::kTls);
   EXPECT_EQ(peer.answered(), 0);
 
   HttpClientOptions trusting;
   trusting.ca_certificates = read_file(dir / "good.pem");
-  const HttpResponse response = make_http_client(trusting)->perform(get(url));
+  const HttpResponse response = make_http_client(trusting)->perform(patient_get(url));
   EXPECT_EQ(response.body, "secure") << response.error_text;
 
   trusting.ca_certificates = read_file(dir / "wrong_host.pem");
   const std::string wrong = "https://127.0.0.1:" + std::to_string(stranger.port()) + "/";
-  EXPECT_EQ(make_http_client(trusting)->perform(get(wrong)).error, TransportError::kTls);
+  EXPECT_EQ(make_http_client(trusting)->perform(patient_get(wrong)).error, TransportError::kTls);
   EXPECT_EQ(stranger.answered(), 0);
 }
 

@@ -23,8 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const char kFile[] = "pytorch_model.safetensors";
-constexpr std::size_t kSize = 2'000'000;
+const char kModelFile[] = "pytorch_model.safetensors";
+constexpr std::size_t kModelSize = 2'000'000;
 
 class NetHubPython : public testing::Test {
  protected:
@@ -51,14 +51,15 @@ class NetHubPython : public testing::Test {
     return client(arguments, environment(hub_.url()));
   }
   std::vector<std::string> download_arguments() const {
-    return {"download", cache_, FakeHub::kRepository, kFile};
+    return {"download", cache_, FakeHub::kRepository, kModelFile};
   }
   fs::path download(const ModelHub::Progress& progress = {}) { return download(hub_, progress); }
   fs::path download(const FakeHub& hub, const ModelHub::Progress& progress = {}) {
     HubOptions options;
     options.endpoint = hub.url();
     options.cache = cache_;
-    return ModelHub(options, *http_).download({FakeHub::kRepository, "main", {kFile}}, progress);
+    return ModelHub(options, *http_)
+        .download({FakeHub::kRepository, "main", {kModelFile}}, progress);
   }
   fs::path blobs() const { return cache_ / "models--Org--model.x/blobs"; }
 
@@ -80,7 +81,7 @@ class NetHubPython : public testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = false;
-  FakeHub hub_{{{kFile, {patterned(kSize), true}}}};
+  FakeHub hub_{{{kModelFile, {patterned(kModelSize), true}}}};
   std::unique_ptr<HttpClient> http_ = make_http_client();
 };
 
@@ -96,12 +97,12 @@ TEST_F(NetHubPython, FindsWhatWeLeave) {
   EXPECT_EQ(revision["commit"], FakeHub::kCommit);
   EXPECT_EQ(revision["refs"], json::array({"main"}));
   ASSERT_EQ(revision["files"].size(), 1u);
-  EXPECT_EQ(revision["files"][0]["path"], (snapshot / kFile).string());
-  EXPECT_EQ(revision["files"][0]["blob"], fs::canonical(snapshot / kFile).string());
-  EXPECT_EQ(revision["files"][0]["size"], kSize);
+  EXPECT_EQ(revision["files"][0]["path"], (snapshot / kModelFile).string());
+  EXPECT_EQ(revision["files"][0]["blob"], fs::canonical(snapshot / kModelFile).string());
+  EXPECT_EQ(revision["files"][0]["size"], kModelSize);
 
   const auto sent = hub_.bytes_sent();
-  EXPECT_EQ(client(download_arguments()), (snapshot / kFile).string());
+  EXPECT_EQ(client(download_arguments()), (snapshot / kModelFile).string());
   EXPECT_EQ(hub_.bytes_sent(), sent) << "it had nothing to download";
 }
 
@@ -111,25 +112,25 @@ TEST_F(NetHubPython, LeavesWhatWeUse) {
     const fs::path theirs =
         client(download_arguments(), environment(hub_.url(), xet_off)).get<std::string>();
     const auto sent = hub_.bytes_sent();
-    EXPECT_EQ(download() / kFile, theirs);
+    EXPECT_EQ(download() / kModelFile, theirs);
     EXPECT_EQ(hub_.bytes_sent(), sent) << "we had nothing to download";
-    EXPECT_EQ(read_file(theirs), patterned(kSize));
+    EXPECT_EQ(read_file(theirs), patterned(kModelSize));
   }
 }
 
 TEST_F(NetHubPython, LeavesWhatWeUseFromAMirror) {
-  FakeHub mirror{{{kFile, {patterned(kSize), true}}}};
+  FakeHub mirror{{{kModelFile, {patterned(kModelSize), true}}}};
   mirror.renamed = true;
   const fs::path theirs =
       client(download_arguments(), environment(mirror.url())).get<std::string>();
-  EXPECT_EQ(download() / kFile, theirs);
+  EXPECT_EQ(download() / kModelFile, theirs);
   EXPECT_EQ(hub_.bytes_sent(), 0u) << "we had nothing to download";
 }
 
 TEST_F(NetHubPython, KilledHalfWayLeavesWhatWeFinish) {
   // It writes ten megabytes at a time.
   const std::string content = patterned(24'000'000);
-  FakeHub hub{{{kFile, {content, true}}}};
+  FakeHub hub{{{kModelFile, {content, true}}}};
   std::atomic<bool> stall{true};
   hub.set_content_fault([&](const PeerRequest&, PeerReply& reply) {
     if (!stall) return;
@@ -149,9 +150,17 @@ TEST_F(NetHubPython, KilledHalfWayLeavesWhatWeFinish) {
     python.signal(SIGKILL);
     EXPECT_EQ(python.wait(), -SIGKILL);
   }
+  std::uintmax_t left = 0;
+  for (const auto& entry : fs::directory_iterator(blobs())) {
+    left = entry.file_size();
+    fs::last_write_time(entry, entry.last_write_time() - std::chrono::minutes(2));
+  }
   stall = false;
+  const auto sent = hub.bytes_sent();
   const fs::path snapshot = download(hub);
-  EXPECT_EQ(read_file(snapshot / kFile), content);
+  EXPECT_EQ(read_file(snapshot / kModelFile), content);
+  EXPECT_EQ(hub.bytes_sent() - sent, content.size() - left) << "we went on where it was killed";
+  EXPECT_EQ(std::distance(fs::directory_iterator(blobs()), {}), 1);
   EXPECT_EQ(client({"local", cache_, FakeHub::kRepository}), snapshot.string());
 }
 
@@ -166,9 +175,9 @@ TEST_F(NetHubPython, WeWaitForItsDownload) {
     });
   });
   second.join();
-  EXPECT_EQ(json::parse(python.read_all()), (ours / kFile).string());
+  EXPECT_EQ(json::parse(python.read_all()), (ours / kModelFile).string());
   EXPECT_EQ(python.wait(), 0);
-  EXPECT_EQ(hub_.bytes_sent(), kSize) << "it came once";
+  EXPECT_EQ(hub_.bytes_sent(), kModelSize) << "it came once";
 }
 
 TEST_F(NetHubPython, ItWaitsForOurDownload) {
@@ -182,7 +191,7 @@ TEST_F(NetHubPython, ItWaitsForOurDownload) {
   first.join();
   EXPECT_EQ(python.read_all().find("\"" + cache_.string()), 0u);
   EXPECT_EQ(python.wait(), 0);
-  EXPECT_EQ(hub_.bytes_sent(), kSize) << "it came once";
+  EXPECT_EQ(hub_.bytes_sent(), kModelSize) << "it came once";
 }
 
 }  // namespace

@@ -406,6 +406,25 @@ TEST_F(ModelHubTest, ResumesWhatAnInterruptedDownloadLeft) {
   EXPECT_FALSE(fs::exists(blob(hub, ".incomplete")));
 }
 
+TEST_F(ModelHubTest, ResumesWhatThePythonClientLeft) {
+  FakeHub hub(small_and_big());
+  const auto leave = [&](const std::string& name, size_t size, std::chrono::seconds age) {
+    const fs::path path = blob(hub, "." + name + ".incomplete");
+    write_file_atomically(path, patterned(kBig).substr(0, size));
+    fs::last_write_time(path, fs::file_time_type::clock::now() - age);
+    return path;
+  };
+  const fs::path shorter = leave("0a1b2c3d", 500'000, 1h);
+  const fs::path longer = leave("4e5f6a7b", 900'000, 2min);
+  const fs::path being_written = leave("8c9d0e1f", 1'000'000, 1s);
+  const fs::path snapshot = download(options(hub), repository());
+  EXPECT_EQ(read_file(snapshot / "pytorch_model.safetensors"), patterned(kBig));
+  EXPECT_EQ(hub.bytes_sent(), kBig - 900'000);
+  EXPECT_FALSE(fs::exists(longer));
+  EXPECT_TRUE(fs::exists(shorter));
+  EXPECT_TRUE(fs::exists(being_written));
+}
+
 TEST_F(ModelHubTest, ACompleteLeftoverNeedsNoDownload) {
   FakeHub hub(small_and_big());
   write_file_atomically(blob(hub, ".incomplete"), patterned(kBig));
@@ -670,21 +689,24 @@ TEST_F(ModelHubTest, RemovesWhatNobodyWillGoOnWith) {
   FakeHub hub(small_and_big());
   const fs::path blobs = cache_ / "models--Org--model.x/blobs";
   const fs::path locks = cache_ / ".locks/models--Org--model.x";
-  for (const char* name : {"old", "young", "held"}) {
-    write_file_atomically(blobs / (std::string(name) + ".incomplete"), "part");
-    write_file_atomically(locks / (std::string(name) + ".lock"), "");
+  for (const std::string name : {"old", "young", "held"}) {
+    write_file_atomically(blobs / (name + ".0a1b2c3d.incomplete"), "part");
+    write_file_atomically(blobs / (name + ".incomplete"), "part");
+    write_file_atomically(locks / (name + ".lock"), "");
   }
   write_file_atomically(blobs / "whole", "all");
   write_file_atomically(blob(hub, ".incomplete"), patterned(kBig).substr(0, 1000));
   for (const auto& item : fs::directory_iterator(blobs)) {
-    const bool young = item.path().filename() == "young.incomplete";
+    const bool young = item.path().filename().string().starts_with("young");
     fs::last_write_time(item, fs::file_time_type::clock::now() - 24h * (young ? 6 : 8));
   }
   const FileLock held(locks / "held.lock", {}, real_clock());
   download(options(hub), repository());
-  EXPECT_FALSE(fs::exists(blobs / "old.incomplete"));
-  EXPECT_TRUE(fs::exists(blobs / "young.incomplete"));
-  EXPECT_TRUE(fs::exists(blobs / "held.incomplete"));
+  for (const std::string random : {"", ".0a1b2c3d"}) {
+    EXPECT_FALSE(fs::exists(blobs / ("old" + random + ".incomplete"))) << random;
+    EXPECT_TRUE(fs::exists(blobs / ("young" + random + ".incomplete"))) << random;
+    EXPECT_TRUE(fs::exists(blobs / ("held" + random + ".incomplete"))) << random;
+  }
   EXPECT_TRUE(fs::exists(blobs / "whole"));
   EXPECT_EQ(hub.bytes_sent(), kBig - 1000) << "its own is gone on with";
 }

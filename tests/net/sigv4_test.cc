@@ -13,7 +13,8 @@ using testing::EndsWith;
 using testing::HasSubstr;
 
 // The examples that the Amazon S3 API Reference publishes, all of one day.
-const SigV4Keys kKeys{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};
+const SigV4Keys kSigningKeys{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+                             ""};
 const SigV4Scope kScope{"us-east-1", "s3"};
 const std::chrono::system_clock::time_point kDay{seconds(1369353600)};  // 2013-05-24
 
@@ -29,7 +30,7 @@ SigV4Request example(std::string path) {
 
 std::string authorization(const SigV4Request& request) {
   return std::string(
-      find_header(sign_headers(request, kKeys, kScope, kDay), "Authorization").value());
+      find_header(sign_headers(request, kSigningKeys, kScope, kDay), "Authorization").value());
 }
 
 TEST(SigV4, PublishedGetObject) {
@@ -68,7 +69,7 @@ TEST(SigV4, PublishedListObjects) {
 TEST(SigV4, PublishedPresignedLink) {
   SigV4Request request = example("/test.txt");
   request.payload_hash = SigV4Request::kUnsigned;
-  EXPECT_EQ(presign_query(request, kKeys, kScope, kDay, seconds(86400)),
+  EXPECT_EQ(presign_query(request, kSigningKeys, kScope, kDay, seconds(86400)),
             "X-Amz-Algorithm=AWS4-HMAC-SHA256"
             "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
             "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
@@ -91,7 +92,7 @@ TEST(SigV4, PublishedVectorOfTheGeneralSuite) {
 }
 
 TEST(SigV4, SessionTokenIsSignedAndSent) {
-  SigV4Keys keys = kKeys;
+  SigV4Keys keys = kSigningKeys;
   keys.session_token = "to/k+en=";
   const auto headers = sign_headers(example("/a"), keys, kScope, kDay);
   EXPECT_EQ(find_header(headers, "X-Amz-Security-Token"), "to/k+en=");

@@ -15,15 +15,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 TEST(LargestDifference, IsInfiniteForWhatCannotBeCompared) {
   const std::vector<float> expected = {1, 2};
   EXPECT_EQ(largest_difference(expected, expected), 0);
   EXPECT_EQ(largest_difference(std::vector<float>{1, 4}, expected), 2);
-  EXPECT_EQ(largest_difference(std::vector<float>{1}, expected), kInfinity);
-  EXPECT_EQ(largest_difference(std::vector<float>{1, NAN}, expected), kInfinity);
-  EXPECT_EQ(largest_difference(expected, std::vector<float>{INFINITY, 2}), kInfinity);
+  EXPECT_EQ(largest_difference(std::vector<float>{1}, expected), kInfinite);
+  EXPECT_EQ(largest_difference(std::vector<float>{1, NAN}, expected), kInfinite);
+  EXPECT_EQ(largest_difference(expected, std::vector<float>{INFINITY, 2}), kInfinite);
 }
 
 TEST(Report, KeepsTheCaseNearestToItsLimit) {
@@ -100,7 +100,7 @@ TEST(Report, ComparesTensorsOfASet) {
   v[0] = NAN;
   report.compare("v", set, "real_slice/fwd.v", v);
   EXPECT_EQ(report.stages()[0].failures, 1);
-  EXPECT_EQ(report.stages()[0].worst, kInfinity);
+  EXPECT_EQ(report.stages()[0].worst, kInfinite);
   report.compare_bfloat16("v, bf16", set, "real_slice/fwd.v", v);
   EXPECT_EQ(report.stages()[1].failures, 1);
 }

@@ -192,7 +192,7 @@ TEST(WorkerTake, M8_NoPauseBetweenJobs) {
   ASSERT_TRUE(platform.wait_for_results(50));
 }
 
-PlatformAnswer typed(const std::string& body, const std::string& type) {
+PlatformAnswer answer_of_type(const std::string& body, const std::string& type) {
   PlatformAnswer answer;
   answer.body = body;
   answer.content_type = type;
@@ -207,27 +207,27 @@ TEST(WorkerTake, S6_M9_M11_SurvivesEveryAnswer) {
   reset.reset = true;
   PlatformAnswer cut = PlatformAnswer::json({{"id", "cut"}, {"input", 1}});
   cut.cut = true;
-  platform.script(Route::kTake,
-                  {PlatformAnswer::with_status(204),
-                   PlatformAnswer::with_status(400),
-                   PlatformAnswer::with_status(400),
-                   PlatformAnswer::with_status(500),
-                   PlatformAnswer::with_status(503),
-                   PlatformAnswer::with_status(401),
-                   PlatformAnswer::with_status(403),
-                   PlatformAnswer::with_status(404),
-                   PlatformAnswer::with_status(418),
-                   lost,
-                   reset,
-                   cut,
-                   typed("{bad", "application/json"),
-                   typed("{\"id\": \"x\", \"input\": 1}", "text/plain"),
-                   typed("", "application/json"),
-                   typed("null", "application/json"),
-                   typed("[]", "application/json"),
-                   typed("7", "application/json"),
-                   typed("[3, {}]", "application/json"),
-                   typed("{\"id\": \"ok\", \"input\": 1}", "application/json; charset=utf-8")});
+  platform.script(Route::kTake, {PlatformAnswer::with_status(204),
+                                 PlatformAnswer::with_status(400),
+                                 PlatformAnswer::with_status(400),
+                                 PlatformAnswer::with_status(500),
+                                 PlatformAnswer::with_status(503),
+                                 PlatformAnswer::with_status(401),
+                                 PlatformAnswer::with_status(403),
+                                 PlatformAnswer::with_status(404),
+                                 PlatformAnswer::with_status(418),
+                                 lost,
+                                 reset,
+                                 cut,
+                                 answer_of_type("{bad", "application/json"),
+                                 answer_of_type("{\"id\": \"x\", \"input\": 1}", "text/plain"),
+                                 answer_of_type("", "application/json"),
+                                 answer_of_type("null", "application/json"),
+                                 answer_of_type("[]", "application/json"),
+                                 answer_of_type("7", "application/json"),
+                                 answer_of_type("[3, {}]", "application/json"),
+                                 answer_of_type("{\"id\": \"ok\", \"input\": 1}",
+                                                "application/json; charset=utf-8")});
   RunningWorker worker(options_on(platform), echo_handler);
   ASSERT_TRUE(platform.wait_for_results(1));
   EXPECT_TRUE(platform.result_of("ok"));

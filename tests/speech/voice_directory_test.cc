@@ -32,7 +32,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-void write(const fs::path& path, const std::string& bytes) {
+void put(const fs::path& path, const std::string& bytes) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
@@ -68,7 +68,7 @@ class VoiceDirectoryTest : public testing::Test {
 };
 
 TEST_F(VoiceDirectoryTest, OpensAndHashes) {
-  write(file("women/Anna Müller.WAV"), "sound");
+  put(file("women/Anna Müller.WAV"), "sound");
   const VoiceFile voice = voices_.open("women/Anna Müller.WAV");
   EXPECT_EQ(voice.name(), "women/Anna Müller.WAV");
   EXPECT_EQ(voice.size(), 5u);
@@ -79,14 +79,14 @@ TEST_F(VoiceDirectoryTest, OpensAndHashes) {
 TEST_F(VoiceDirectoryTest, EverySuffixInAnyCase) {
   for (const char* name : {"a.wav", "a.MP3", "a.m4a", "a.Ogg", "a.flac", "a.webm", "a.aac",
                            "a.OPUS", "声.wav", "a.b.wav"}) {
-    write(file(name), "sound");
+    put(file(name), "sound");
     EXPECT_EQ(voices_.open(name).read(), "sound") << name;
   }
 }
 
 TEST_F(VoiceDirectoryTest, SeesFilesThatComeAndGo) {
   error_of("late.wav", ErrorCode::kNotFound);
-  write(file("late.wav"), "sound");
+  put(file("late.wav"), "sound");
   EXPECT_EQ(voices_.open("late.wav").size(), 5u);
   fs::remove(file("late.wav"));
   EXPECT_EQ(error_of("late.wav", ErrorCode::kNotFound),
@@ -94,20 +94,20 @@ TEST_F(VoiceDirectoryTest, SeesFilesThatComeAndGo) {
 }
 
 TEST_F(VoiceDirectoryTest, AReplacedFileIsAnotherVoice) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   const std::string before = voices_.open("a.wav").content_hash();
-  write(file("b.wav"), "other");
+  put(file("b.wav"), "other");
   fs::rename(file("b.wav"), file("a.wav"));
   EXPECT_NE(voices_.open("a.wav").content_hash(), before);
 }
 
 TEST_F(VoiceDirectoryTest, WritingInPlaceIsSeenEvenWithTheSameSizeAndTime) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   const auto time = fs::last_write_time(file("a.wav"));
   const std::string before = voices_.open("a.wav").content_hash();
   // The time of the last change of a file's data cannot be set, but it may be coarse.
   while (true) {
-    write(file("a.wav"), "other");
+    put(file("a.wav"), "other");
     fs::last_write_time(file("a.wav"), time);
     struct stat status {};
     ASSERT_EQ(::stat(file("a.wav").c_str(), &status), 0);
@@ -117,8 +117,8 @@ TEST_F(VoiceDirectoryTest, WritingInPlaceIsSeenEvenWithTheSameSizeAndTime) {
 }
 
 TEST_F(VoiceDirectoryTest, UnchangedFilesAreReadOnceForTheirHash) {
-  write(file("a.wav"), "sound");
-  write(file("b.wav"), "other sound");
+  put(file("a.wav"), "sound");
+  put(file("b.wav"), "other sound");
   for (int i = 0; i < 3; ++i) {
     voices_.open("a.wav");
     voices_.open("b.wav");
@@ -129,7 +129,7 @@ TEST_F(VoiceDirectoryTest, UnchangedFilesAreReadOnceForTheirHash) {
 TEST_F(VoiceDirectoryTest, AFileJustWrittenIsNotTrustedToStay) {
   FakeClock now{std::chrono::system_clock::now()};
   const VoiceDirectory voices((root_ / "voices").string(), now);
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   voices.open("a.wav");
   voices.open("a.wav");
   EXPECT_EQ(voices.bytes_hashed(), 10u);
@@ -140,9 +140,9 @@ TEST_F(VoiceDirectoryTest, AFileJustWrittenIsNotTrustedToStay) {
 }
 
 TEST_F(VoiceDirectoryTest, BytesThatChangedAfterOpeningAreRefused) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   const VoiceFile voice = voices_.open("a.wav");
-  write(file("a.wav"), "other");
+  put(file("a.wav"), "other");
   EXPECT_THROW(
       {
         try {
@@ -162,7 +162,7 @@ struct BadName {
 };
 
 TEST_F(VoiceDirectoryTest, RefusesNamesThatCannotBe) {
-  write(root_ / "outside.wav", "secret");
+  put(root_ / "outside.wav", "secret");
   const BadName table[] = {
       {"empty", "", "expected the name"},
       {"absolute", "/etc/outside.wav", "absolute"},
@@ -198,10 +198,10 @@ TEST_F(VoiceDirectoryTest, ANameLongerThanFilesCanHave) {
 }
 
 TEST_F(VoiceDirectoryTest, LinksMayNotLeave) {
-  write(root_ / "outside.wav", "secret");
-  write(root_ / "voices-of-others" / "b.wav", "secret");
+  put(root_ / "outside.wav", "secret");
+  put(root_ / "voices-of-others" / "b.wav", "secret");
   fs::create_directories(root_ / "secrets");
-  write(root_ / "secrets" / "c.wav", "secret");
+  put(root_ / "secrets" / "c.wav", "secret");
   fs::create_symlink(root_ / "outside.wav", file("absolute.wav"));
   fs::create_symlink("../outside.wav", file("relative.wav"));
   fs::create_symlink("../voices-of-others/b.wav", file("sibling.wav"));
@@ -214,7 +214,7 @@ TEST_F(VoiceDirectoryTest, LinksMayNotLeave) {
 }
 
 TEST_F(VoiceDirectoryTest, LinksInsideAreFollowed) {
-  write(file("real/a.wav"), "sound");
+  put(file("real/a.wav"), "sound");
   fs::create_symlink("real/a.wav", file("relative.wav"));
   fs::create_symlink(file("real/a.wav"), file("absolute.wav"));
   fs::create_symlink("real", file("folder"));
@@ -224,7 +224,7 @@ TEST_F(VoiceDirectoryTest, LinksInsideAreFollowed) {
 }
 
 TEST_F(VoiceDirectoryTest, TheDirectoryItselfMayBeALink) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   fs::create_symlink(root_ / "voices", root_ / "alias");
   EXPECT_EQ(VoiceDirectory((root_ / "alias").string()).open("a.wav").size(), 5u);
 }
@@ -250,7 +250,7 @@ TEST_F(VoiceDirectoryTest, WhatIsNoRegularFile) {
 }
 
 TEST_F(VoiceDirectoryTest, AFileAsAFolder) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   error_of("a.wav/b.wav", ErrorCode::kNotFound);
 }
 
@@ -263,7 +263,7 @@ TEST_F(VoiceDirectoryTest, AFileThatIsTooLargeIsNotRead) {
 }
 
 TEST_F(VoiceDirectoryTest, AFileWithoutPermission) {
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   fs::permissions(file("a.wav"), fs::perms::none);
   fs::permissions(root_.path(), fs::perms(0755));
   // The superuser may read everything, so be somebody else for a moment.
@@ -294,8 +294,8 @@ TEST_F(VoiceDirectoryTest, WithoutADirectory) {
 // A name is exchanged all the time between a good file and a link that leaves: whatever is opened
 // is the good one.
 TEST_F(VoiceDirectoryTest, AnExchangeInBetweenDoesNotLeaveTheDirectory) {
-  write(root_ / "outside.wav", "secret");
-  write(file("good.wav"), "sound");
+  put(root_ / "outside.wav", "secret");
+  put(file("good.wav"), "sound");
   std::atomic<bool> done = false;
   std::thread exchanger([&] {
     while (!done) {
@@ -320,12 +320,12 @@ TEST_F(VoiceDirectoryTest, AnExchangeInBetweenDoesNotLeaveTheDirectory) {
 }
 
 TEST_F(VoiceDirectoryTest, ListsVoicesWithSizes) {
-  write(file("b.wav"), "sound");
-  write(file("a/deep/c.OGG"), "sounds");
-  write(file("notes.txt"), "no voice");
-  write(file(".hidden.wav"), "no voice");
-  write(file("bad\nname.wav"), "x");
-  write(root_ / "outside.wav", "secret");
+  put(file("b.wav"), "sound");
+  put(file("a/deep/c.OGG"), "sounds");
+  put(file("notes.txt"), "no voice");
+  put(file(".hidden.wav"), "no voice");
+  put(file("bad\nname.wav"), "x");
+  put(root_ / "outside.wav", "secret");
   fs::create_symlink("../outside.wav", file("out.wav"));
   fs::create_symlink("..", file("up"));
   const std::vector<VoiceEntry> list = voices_.list(false);
@@ -341,9 +341,9 @@ TEST_F(VoiceDirectoryTest, ListsVoicesWithSizes) {
 }
 
 TEST_F(VoiceDirectoryTest, ListsDurations) {
-  write(file("a.wav"), wav(1.5));
-  write(file("b.wav"), "this is no sound");
-  write(file("c.wav"), "");
+  put(file("a.wav"), wav(1.5));
+  put(file("b.wav"), "this is no sound");
+  put(file("c.wav"), "");
   const std::vector<VoiceEntry> list = voices_.list(true);
   ASSERT_EQ(list.size(), 3u);
   EXPECT_NEAR(list[0].seconds.value(), 1.5, 1e-3);
@@ -355,9 +355,9 @@ TEST_F(VoiceDirectoryTest, ListsDurations) {
 
 // By the rules of whoever uses it: a job's answer to the same file.
 TEST_F(VoiceDirectoryTest, ListsWhatAJobWouldSay) {
-  write(file("brief.wav"), wav(0.5));
-  write(file("none.wav"), wav(0.15));
-  write(file("silent.wav"), encode_audio(std::vector<float>(88200), {.format = AudioFormat::kWav}));
+  put(file("brief.wav"), wav(0.5));
+  put(file("none.wav"), wav(0.15));
+  put(file("silent.wav"), encode_audio(std::vector<float>(88200), {.format = AudioFormat::kWav}));
   const std::vector<VoiceEntry> list = voices_.list(true);
   ASSERT_EQ(list.size(), 3u);
   EXPECT_EQ(list[0].problem, "");
@@ -387,24 +387,24 @@ TEST_F(VoiceDirectoryTest, ListsWhatAJobWouldSay) {
 TEST_F(VoiceDirectoryTest, FindsEqualNamesInOtherForms) {
   const std::string composed_name = "Jos\xc3\xa9/Zo\xc3\xab.wav",
                     decomposed = "Jose\xcc\x81/Zoe\xcc\x88.wav";
-  write(file(decomposed), "from a Mac");
+  put(file(decomposed), "from a Mac");
   EXPECT_EQ(voices_.open(decomposed).read(), "from a Mac");
   const VoiceFile found = voices_.open(composed_name);
   EXPECT_EQ(found.read(), "from a Mac");
   EXPECT_EQ(found.name(), composed_name);
-  write(file(composed_name), "from elsewhere");
+  put(file(composed_name), "from elsewhere");
   EXPECT_EQ(voices_.open(composed_name).read(), "from elsewhere") << "the name itself comes first";
   EXPECT_EQ(voices_.open(decomposed).read(), "from a Mac");
   fs::remove_all(file("Jose\xcc\x81"));
   EXPECT_EQ(voices_.open(decomposed).read(), "from elsewhere") << "nor the other way round";
   error_of("Jos\xc3\xa8/Zo\xc3\xab.wav", ErrorCode::kNotFound);
-  write(root_ / "outside.wav", "secret");
+  put(root_ / "outside.wav", "secret");
   fs::create_symlink("../outside.wav", file("e\xcc\x81.wav"));
   error_of("\xc3\xa9.wav", ErrorCode::kInvalidArgument);
 }
 
 TEST_F(VoiceDirectoryTest, ListingCanBeCancelled) {
-  write(file("a.wav"), wav(0.1));
+  put(file("a.wav"), wav(0.1));
   try {
     voices_.list(true, [] { return true; });
     ADD_FAILURE();
@@ -417,7 +417,7 @@ TEST_F(VoiceDirectoryTest, NoDescriptorIsLeftOpen) {
   const auto open_files = [] {
     return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
   };
-  write(file("a.wav"), "sound");
+  put(file("a.wav"), "sound");
   const auto before = open_files();
   for (int i = 0; i < 10; ++i) {
     voices_.open("a.wav").read();

@@ -33,7 +33,7 @@ std::string recording(AudioFormat format, double seconds = 2, float level = 1) {
   return encode_audio(samples, {format, 0, 0});
 }
 
-std::string content(const fs::path& path) {
+std::string content_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -81,7 +81,7 @@ TEST_F(VoiceUploadsTest, StoresWhatItKnowsAsItCameAndTheRestAsFlac) {
     EXPECT_EQ(added.voice.file, "uploads/" + name + "." + suffix);
     EXPECT_EQ(added.voice.bytes, bytes.size());
     EXPECT_GT(added.voice.created_at, 1'000'000'000);
-    EXPECT_EQ(content(uploaded(name + "." + suffix)), bytes);
+    EXPECT_EQ(content_of(uploaded(name + "." + suffix)), bytes);
     struct stat status {};
     ASSERT_EQ(::stat(uploaded(name + "." + suffix).c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U) << "others must not read it";
@@ -89,7 +89,7 @@ TEST_F(VoiceUploadsTest, StoresWhatItKnowsAsItCameAndTheRestAsFlac) {
   }
   const AddedVoice aac = uploads.add({"from aac", recording(AudioFormat::kAac), "", false});
   EXPECT_EQ(aac.voice.file, "uploads/from aac.flac");
-  EXPECT_TRUE(content(uploaded("from aac.flac")).starts_with("fLaC"));
+  EXPECT_TRUE(content_of(uploaded("from aac.flac")).starts_with("fLaC"));
   EXPECT_NEAR(*uploads.details(aac.voice).seconds, 2, 0.1);
 }
 
@@ -227,7 +227,7 @@ TEST_F(VoiceUploadsTest, TheFolderMayLieElsewhere) {
   EXPECT_TRUE(VoiceCatalog(apart).list().empty());
   const AddedVoice added = uploads.add({"a", wav_, "", false});
   EXPECT_EQ(added.voice.file, "uploads/a.wav");
-  EXPECT_EQ(content(root_ / "mine/a.wav"), wav_);
+  EXPECT_EQ(content_of(root_ / "mine/a.wav"), wav_);
   EXPECT_EQ(apart.open("uploads/a.wav").read(), wav_);
   EXPECT_THROW(apart.open("uploads/../secret.wav"), Error);
 

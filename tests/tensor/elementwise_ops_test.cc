@@ -18,17 +18,17 @@ constexpr double kExpUnits = 6;
 // A product and a sum.
 constexpr double kAddUnits = 2;
 
-struct Size {
+struct RowSize {
   int64_t rows, cols;
 };
-constexpr Size kSizes[] = {{1, 1}, {3, 7}, {5, 80}, {2, 129}, {9, 2048}};
+constexpr RowSize kRowSizes[] = {{1, 1}, {3, 7}, {5, 80}, {2, 129}, {9, 2048}};
 
 double own_size(double x) { return std::abs(x); }
 
 // Each input and output type and layout: f(x, its tensor, the result's type).
 template <class F>
 void for_each_case(Backend& backend, double scale, F f) {
-  for (const Size size : kSizes) {
+  for (const RowSize size : kRowSizes) {
     for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
       for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
         for (const Layout layout : {Layout::kContiguous, Layout::kColumns}) {

@@ -16,15 +16,15 @@ ECHO_ON_EVERY_BACKEND(NormOps);
 // come two or three more. 2048 is the widest row.
 constexpr double kNormUnits = 12;
 
-struct Size {
+struct NormSize {
   int64_t rows, cols;
 };
 // Odd ones, then the models' widths.
-constexpr Size kSizes[] = {{1, 1},   {3, 7},    {5, 80},   {2, 129},
-                           {70, 33}, {9, 1024}, {4, 1280}, {40, 2048}};
+constexpr NormSize kNormSizes[] = {{1, 1},   {3, 7},    {5, 80},   {2, 129},
+                                   {70, 33}, {9, 1024}, {4, 1280}, {40, 2048}};
 
 TEST_P(NormOps, RmsNorm) {
-  for (const Size size : kSizes) {
+  for (const NormSize size : kNormSizes) {
     for (const DType in : kFloatTypes) {
       for (const DType out : kFloatTypes) {
         for (const Layout layout : {Layout::kContiguous, Layout::kColumns}) {
@@ -68,7 +68,7 @@ TEST_P(NormOps, NaNStaysInItsRow) {
 }
 
 TEST_P(NormOps, LayerNorm) {
-  for (const Size size : kSizes) {
+  for (const NormSize size : kNormSizes) {
     for (const DType in : kFloatTypes) {
       for (const DType out : kFloatTypes) {
         for (const Layout layout : {Layout::kContiguous, Layout::kColumns}) {

@@ -68,13 +68,14 @@ double bound(DType type, bool quantizes_rows, const Matrix& x, const Matrix& w, 
   return sum;
 }
 
-struct Size {
+struct WeightSize {
   int64_t rows, out, in;
 };
 
 TEST_P(QuantizedWeights, ProductsLieWithinTheRoundingOfTheirTypes) {
   // The last has rows enough to be multiplied through expanded weights.
-  for (const Size size : {Size{5, 32, 48}, Size{16, 48, 96}, Size{33, 16, 80}, Size{260, 16, 32}}) {
+  for (const WeightSize size : {WeightSize{5, 32, 48}, WeightSize{16, 48, 96},
+                                WeightSize{33, 16, 80}, WeightSize{260, 16, 32}}) {
     for (const DType type : packed_types()) {
       for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
         for (const bool with_bias : {false, true}) {

@@ -152,7 +152,7 @@ TEST(FrontEnd, RefusesATextThatWouldGrowTooMuch) {
 }
 
 // Every kind of character that a rule looks for, and pieces that rules take apart.
-std::string random_text(std::mt19937& random) {
+std::string random_pieces(std::mt19937& random) {
   static const std::vector<std::string> pieces = {" ",
                                                   " ",
                                                   " ",
@@ -316,7 +316,7 @@ void expect_sound_plan(const std::string& text) {
 void expect_sound_plans(unsigned seed, int count) {
   std::mt19937 random(seed);
   for (int i = 0; i < count && !::testing::Test::HasFatalFailure(); ++i) {
-    expect_sound_plan(random_text(random));
+    expect_sound_plan(random_pieces(random));
   }
 }
 

@@ -5,11 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <fstream>
-#include <map>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
 #include "audio/resample.h"
+#include "audio/voice_features.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 
@@ -161,6 +162,26 @@ double pitch_of(const DecodedAudio& sound) {
   const auto middle = pitches.begin() + static_cast<ptrdiff_t>(pitches.size() / 2);
   std::nth_element(pitches.begin(), middle, pitches.end());
   return *middle;
+}
+
+std::string nearest_voice(const DecodedAudio& sound,
+                          const std::map<std::string, DecodedAudio>& known) {
+  // How far the same voice is from itself in other sentences, about.
+  constexpr double kSemitones = 1, kTimbre = 5;
+  const double pitch = pitch_of(sound);
+  const Timbre timbre = mean_timbre(sound.samples, sound.sample_rate).value();
+  std::string nearest;
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [name, other] : known) {
+    const double higher = 12 * std::log2(pitch / pitch_of(other)) / kSemitones;
+    const double unlike =
+        distance(timbre, mean_timbre(other.samples, other.sample_rate).value()) / kTimbre;
+    const double away = std::hypot(higher, unlike);
+    if (away >= least) continue;
+    least = away;
+    nearest = name;
+  }
+  return nearest;
 }
 
 }  // namespace echo

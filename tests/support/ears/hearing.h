@@ -1,7 +1,8 @@
-// Ears: what a speech recogniser hears, and how high a voice is. The recogniser is pocketsphinx
+// Ears: what a speech recogniser hears, how high a voice is, and whose it is. The recogniser is pocketsphinx
 // with its American English model, a program of its own that `scripts/setup` installs.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,5 +27,10 @@ double word_error_rate(const std::string& said, const std::string& heard);
 
 // The median pitch of a voice, Hz, between 60 and 300; 0 when nothing in the sound is voiced.
 double pitch_of(const DecodedAudio& sound);
+
+// Which of these voices speaks, the nearest by pitch and mean cepstra together; a few seconds are
+// needed. The sound has to be speech.
+std::string nearest_voice(const DecodedAudio& sound,
+                          const std::map<std::string, DecodedAudio>& known);
 
 }  // namespace echo
