@@ -19,7 +19,8 @@ std::vector<float> speech(double pitch) {
   std::vector<double> colours(30);
   for (size_t i = 0; i < samples.size(); ++i) {
     if (i % (kModelRate / 8) == 0) {
-      for (double& colour : colours) colour = std::pow(10, static_cast<double>(random() % 100) / 50 - 1);
+      for (double& colour : colours)
+        colour = std::pow(10, static_cast<double>(random() % 100) / 50 - 1);
     }
     if (i / (kModelRate / 8) % 5 == 4) continue;
     const double t = static_cast<double>(i) / kModelRate;
@@ -38,7 +39,8 @@ void judge(benchmark::State& state, double reference_pitch) {
   const auto print = voice_print(speech(reference_pitch), kModelRate);
   const ChunkJudge ask = make_quality_judge();
   ChunkTake take;
-  take.text = "A text that takes about six seconds when it is read as one reads aloud, I would say.";
+  take.text =
+      "A text that takes about six seconds when it is read as one reads aloud, I would say.";
   take.ended = true;
   take.samples = samples;
   if (reference_pitch > 0) take.voice = &*print;

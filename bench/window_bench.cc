@@ -45,7 +45,9 @@ void run(const std::filesystem::path& model) {
       Conditions conditions;
       const std::string text = "[S1] " + std::string(static_cast<size_t>(window.chars), 'a');
       conditions.text = std::make_shared<KeyValueCache>(dit.encode_text(tokenize(text)));
-      const auto silence = [](int64_t n) { return std::vector<float>(static_cast<size_t>(n), 0.5F); };
+      const auto silence = [](int64_t n) {
+        return std::vector<float>(static_cast<size_t>(n), 0.5F);
+      };
       Trajectory trajectory(session, parameters, silence, std::move(conditions));
       Trajectory* const batch[] = {&trajectory};
       trajectory.apply(velocities(session, modulations, batch));
@@ -54,8 +56,9 @@ void run(const std::filesystem::path& model) {
       window.fastest = std::min(window.fastest, cpu_seconds() - begin);
     }
   }
-  std::printf("| characters | window, frames | a step, CPU ms | of the whole window's |\n"
-              "| --- | --- | --- | --- |\n");
+  std::printf(
+      "| characters | window, frames | a step, CPU ms | of the whole window's |\n"
+      "| --- | --- | --- | --- |\n");
   for (const Window& window : windows) {
     std::printf("| %lld | %lld | %.1f | %.2f |\n", static_cast<long long>(window.chars),
                 static_cast<long long>(window.frames), 1000 * window.fastest,

@@ -274,8 +274,8 @@ void SpeechJob::judge(Chunk& chunk) {
   const bool held = in_strands();
   if ((!prepared_.judge || prepared_.parameters.max_rerolls == 0) && !held) chunk.flows = true;
   if (!chunk.attempt->decoded()) {
-    const bool in_blocks = !held && prepared_.delivery == SpeechDelivery::kInOrder &&
-                           chunk.blocks.size() > 1;
+    const bool in_blocks =
+        !held && prepared_.delivery == SpeechDelivery::kInOrder && chunk.blocks.size() > 1;
     if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
     const ChunkVerdict verdict = ask_judge(chunk);
     if (verdict.action == Action::kRetake && may_retake(chunk)) {
@@ -327,7 +327,8 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
   take.samples = chunk.samples;
   if (voice_ && voice_->print) take.voice = &*voice_->print;
   if (chunk.prefix_frames > 0) take.goes_on_from = drift_.last();
-  if (in_strands()) take.chars_per_second = strand_.rate() / seconds_of(models_.codec.samples_per_frame());
+  if (in_strands())
+    take.chars_per_second = strand_.rate() / seconds_of(models_.codec.samples_per_frame());
   take.complete = attempt.decoded();
   return prepared_.judge(take);
 }
@@ -342,7 +343,8 @@ void SpeechJob::keep(Chunk& chunk, const ChunkVerdict& verdict) {
   }
   if (chunk.attempt->frames() == 0 && !has(chunk.reasons, "empty")) {
     chunk.warnings.push_back("the model gave no speech for it");
-  } else if (chunk.attempt->frames() > 0 && !chunk.attempt->ended() && !has(chunk.reasons, "no_end")) {
+  } else if (chunk.attempt->frames() > 0 && !chunk.attempt->ended() &&
+             !has(chunk.reasons, "no_end")) {
     chunk.warnings.push_back("speech did not end within " +
                              std::to_string(chunk.attempt->window_frames()) +
                              " frames and may be cut off");
@@ -409,9 +411,10 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
 
 SpeechSummary SpeechJob::take_summary() {
   // What was heard is silence where further takes of every chunk came to nothing either.
-  const bool silent = prepared_.parameters.max_rerolls > 0 &&
-                      std::all_of(summary_.chunks.begin(), summary_.chunks.end(),
-                                  [](const SpokenChunk& chunk) { return has(chunk.reasons, "empty"); });
+  const bool silent =
+      prepared_.parameters.max_rerolls > 0 &&
+      std::all_of(summary_.chunks.begin(), summary_.chunks.end(),
+                  [](const SpokenChunk& chunk) { return has(chunk.reasons, "empty"); });
   if (given_samples_ == 0 || silent) {
     throw KindError(kNoSpeech, ErrorCode::kUnavailable,
                     "the model gave no speech for this text and seed: try another seed");

@@ -46,7 +46,8 @@ class SpeechJob {
   bool decode_piece();
 
   bool finished() const { return next_out_ == chunks_.size(); }
-  // Once finished. Throws kUnavailable when the model gave no sample at all, or silence in every take.
+  // Once finished. Throws kUnavailable when the model gave no sample at all, or silence in every
+  // take.
   SpeechSummary take_summary();
 
  private:
@@ -125,13 +126,13 @@ class SpeechJob {
   std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
   Strand strand_;
-  double strand_tail_seconds_ = 0;                       // silence at the end of the strand so far
-  ChunkEnd strand_end_ = ChunkEnd::kSentence;            // of its last chunk
-  bool strand_paused_ = false;                           // a pause that was asked for follows it
-  Samples strand_last_;                                  // its last samples
-  DriftWatch drift_;                                     // of the strand
-  Tensor own_voice_;                                     // without a voice: the first chunk's rows
-  bool reset_ = false;                                   // the next strand begins for that
+  double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
+  ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
+  bool strand_paused_ = false;                 // a pause that was asked for follows it
+  Samples strand_last_;                        // its last samples
+  DriftWatch drift_;                           // of the strand
+  Tensor own_voice_;                           // without a voice: the first chunk's rows
+  bool reset_ = false;                         // the next strand begins for that
   SpeechSummary summary_;
 };
 

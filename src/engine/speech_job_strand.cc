@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kLeastStrandChars = 60;  // a shorter paragraph joins the next
 constexpr int64_t kMostFirstChars = 90;    // of a first chunk that somebody waits for
-constexpr size_t kFadeSamples = 220;                              // 5 ms
+constexpr size_t kFadeSamples = 220;       // 5 ms
 
 // Characters of Latin script that take as long to say, and as much of what the model reads.
 int64_t length_in_strand(const PlannedChunk& part) {
@@ -135,9 +135,8 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
   const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
   const int64_t per_frame = models_.codec.samples_per_frame();
   const double pause = strand_tail_seconds_ + seconds_of(activity.begin * activity.hop);
-  const double added = strand_.empty() || strand_paused_ || !activity.any()
-                           ? 0
-                           : pause_to_add(pause, strand_end_);
+  const double added =
+      strand_.empty() || strand_paused_ || !activity.any() ? 0 : pause_to_add(pause, strand_end_);
   reset_ = drift_.add(sound_of(chunk.samples, kModelRate));
   const bool goes_on = strand_goes_on(index) && activity.any() && !reset_;
   // Without a voice every strand would have a speaker of its own: all have the first chunk's.

@@ -6,8 +6,9 @@
 namespace echo {
 namespace {
 
-constexpr double kLongestAtParagraph = 2, kLongestAtSentence = 1.2, kLongestWithin = 0.6;  // seconds
-constexpr double kKeptShare = 0.75;  // of the longest
+constexpr double kLongestAtParagraph = 2, kLongestAtSentence = 1.2,
+                 kLongestWithin = 0.6;  // seconds
+constexpr double kKeptShare = 0.75;     // of the longest
 constexpr int64_t kKeptFrames = 4;
 constexpr double kShortest = 0.08, kLengthened = 0.15;  // seconds
 

@@ -84,8 +84,8 @@ class AbbreviationReader {
       if (found == abbreviations().end()) continue;
       const size_t end = at + size;
       // "3 hrs. by train": a point that the table does not have, and no sentence's end.
-      const bool pointed = draft_.at(end) == U'.' && draft_.at(end + 1) == U' ' &&
-                           is_lower(draft_.at(end + 2));
+      const bool pointed =
+          draft_.at(end) == U'.' && draft_.at(end + 1) == U' ' && is_lower(draft_.at(end + 2));
       const char32_t last = text_[end - 1];
       if (last == U'.' && is_word_character(draft_.at(end))) {
         // "U.S." inside "U.S.A.", "No.5" though is a number.
@@ -190,13 +190,15 @@ class AbbreviationReader {
       const bool year = digits_at(next) == 4;
       return year ? known.reading : U"estimated";
     }
-    if (known.kind == U"compass") return is_direction(at) ? std::optional(known.reading) : std::nullopt;
+    if (known.kind == U"compass")
+      return is_direction(at) ? std::optional(known.reading) : std::nullopt;
     if (known.kind == U"direction") {
       const std::u32string_view before = word_before(at);
       const bool house = !before.empty() && is_digit(before[0]);
       // "I-95 N."
       const size_t begin = at - std::min(at, before.size() + 1);
-      const bool road = house && begin > 1 && text_[begin - 1] == U'-' && is_upper(text_[begin - 2]);
+      const bool road =
+          house && begin > 1 && text_[begin - 1] == U'-' && is_upper(text_[begin - 2]);
       return road || (name_follows && house) ? std::optional(known.reading) : std::nullopt;
     }
     if (word == U"v.") {

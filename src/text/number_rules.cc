@@ -17,9 +17,7 @@ constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"
     U"\u2156\u2157\u2158\u2159\u215A\u215B\u215C\u215D\u215E";
 
-bool is_currency_sign(char32_t c) {
-  return c < 128 ? c == U'$' : is_one_of(c, kCurrencySigns);
-}
+bool is_currency_sign(char32_t c) { return c < 128 ? c == U'$' : is_one_of(c, kCurrencySigns); }
 
 class NumberReader {
  public:

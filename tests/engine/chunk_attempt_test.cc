@@ -47,7 +47,8 @@ class ChunkAttemptTest : public ::testing::Test {
     parameters.sequence_length = window;
     Conditions conditions;
     conditions.text = std::make_shared<KeyValueCache>(dit_.encode_text(tokenize("[S1] Hello.")));
-    auto attempt = std::make_unique<ChunkAttempt>(models_, parameters, 1, std::move(conditions), true);
+    auto attempt =
+        std::make_unique<ChunkAttempt>(models_, parameters, 1, std::move(conditions), true);
     const float step = time_schedule(1)[1] - time_schedule(1)[0];
     int64_t done = 0;
     blocks.clear();
@@ -85,8 +86,8 @@ class ChunkAttemptTest : public ::testing::Test {
                      read_pca_state(Weights::open(files_.pca))};
   VoiceCache voices_{1 << 20};
   const VoiceStore store_{"", "", 80, {}};
-  const SpeechModels models_{*backend_, session_, codec_, voices_, store_,
-                             NoiseKind::kCpu, {}, 0, nullptr};
+  const SpeechModels models_{*backend_,       session_, codec_, voices_, store_,
+                             NoiseKind::kCpu, {},       0,      nullptr};
 };
 
 TEST_F(ChunkAttemptTest, LeavesRowsOutAsIfTheyHadNeverBeen) {
@@ -106,16 +107,11 @@ TEST_F(ChunkAttemptTest, GrowsUntilTheSpeechEndsAndNoFurther) {
     int64_t window, end;
     std::vector<int64_t> blocks;
   } cases[] = {
-      {96, 95, {96}},
-      {96, 96, {96, 96}},  // nothing shows yet that it has ended
-      {96, 146, {96, 96}},
-      {96, 639, {96, 96, 96, 96, 96, 96, 64}},
-      {304, 303, {304}},
-      {304, 304, {304, 96}},
-      {304, 354, {304, 96}},
-      {304, 639, {304, 96, 96, 96, 48}},
-      {600, 639, {600, 40}},
-      {640, 639, {640}},
+      {96, 95, {96}},        {96, 96, {96, 96}},  // nothing shows yet that it has ended
+      {96, 146, {96, 96}},   {96, 639, {96, 96, 96, 96, 96, 96, 64}},
+      {304, 303, {304}},     {304, 304, {304, 96}},
+      {304, 354, {304, 96}}, {304, 639, {304, 96, 96, 96, 48}},
+      {600, 639, {600, 40}}, {640, 639, {640}},
   };
   for (const auto& [window, end, expected] : cases) {
     SCOPED_TRACE(std::to_string(window) + " " + std::to_string(end));

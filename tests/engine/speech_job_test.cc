@@ -13,8 +13,8 @@
 namespace echo {
 namespace {
 
-// The tiny autoencoder gives much the same sound of whatever it is given. Here what it decodes can be
-// made quieter, as if its speaker had gone away from the microphone.
+// The tiny autoencoder gives much the same sound of whatever it is given. Here what it decodes can
+// be made quieter, as if its speaker had gone away from the microphone.
 class FadingBackend : public ForwardingBackend {
  public:
   FadingBackend() : ForwardingBackend(test_backend()) {}
@@ -79,8 +79,8 @@ class SpeechJobTest : public ::testing::Test {
                      read_pca_state(Weights::open(files_.pca))};
   VoiceCache voices_{1 << 20};
   const VoiceStore store_{"", "", 80, 0};
-  const SpeechModels models_{*backend_, session_, codec_, voices_, store_,
-                             NoiseKind::kCpu, {}, 0, nullptr};
+  const SpeechModels models_{*backend_,       session_, codec_, voices_, store_,
+                             NoiseKind::kCpu, {},       0,      nullptr};
 };
 
 TEST_F(SpeechJobTest, AVoiceThatWandersOffInTwoChunksRunningBeginsANewStrand) {

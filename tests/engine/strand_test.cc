@@ -124,7 +124,8 @@ TEST(Strand, GivesWholeChunksBitForBitWithTheirWords) {
     const auto frames = static_cast<int64_t>(4 * (5 + random() % 10));
     Said one{planned(text, speaker), std::vector<float>(static_cast<size_t>(frames * 80))};
     for (float& value : one.latents) value = static_cast<float>(random() % 1000) / 500 - 1;
-    strand.add(one.text, from_host(*backend, one.latents, frames, 80), frames, Codec::Decoder(codec));
+    strand.add(one.text, from_host(*backend, one.latents, frames, 80), frames,
+               Codec::Decoder(codec));
     said.push_back(std::move(one));
   }
   const PlannedChunk next = planned("Five ends it.", 2);
