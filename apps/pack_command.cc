@@ -14,7 +14,9 @@ namespace echo::apps {
 namespace {
 
 struct PackOptions {
-  std::string folder, file, layout = "plain", codec_precision = "auto", device = "auto";
+  std::string folder, file, layout = "plain", codec_precision = "auto", precision = "auto",
+                            device = "auto";
+  int64_t wide_blocks = ModelPackOptions().wide_blocks;
   bool blockwise = true, voices = true;
 };
 
@@ -27,6 +29,8 @@ int pack(const PackOptions& options) {
   pack.output = output_target(options.file);
   pack.layout = options.layout == "native" ? PackLayout::kNative : PackLayout::kPlain;
   if (options.codec_precision == "bf16") pack.codec_precision = Precision::kBFloat16;
+  if (options.precision == "int8") pack.precision = Precision::kInt8;
+  pack.wide_blocks = options.wide_blocks;
   pack.blockwise = options.blockwise;
   pack.voices = options.voices;
   pack.device.name = options.device;
@@ -56,6 +60,7 @@ void add_pack(CommandLine& line) {
       line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
                "  echo-tts pack --layout native --codec-precision bf16 /models model.echo\n"
+               "  echo-tts pack --layout native --precision int8 /models model.echo\n"
                "A native file is used where it lies: nothing is copied when it is loaded. It works "
                "on other\n"
                "machines too, where it is packed again like any other.\n",
@@ -71,6 +76,17 @@ void add_pack(CommandLine& line) {
       .option("--codec-precision", options->codec_precision,
               "Of the autoencoder's large matrices; auto: as stored")
       .one_of({"auto", "bf16"})
+      .show_default();
+  command
+      .option("--precision", options->precision,
+              "Of the transformer's large matrices: as stored, or int8 for a native file on a CPU, "
+              "which is then loaded so")
+      .one_of({"auto", "int8"})
+      .show_default();
+  command
+      .option("--wide-blocks", options->wide_blocks,
+              "How many of the transformer's last blocks stay as stored with int8")
+      .between(0, 1000)
       .show_default();
   command.option("--device", options->device, "Whose layout is native").show_default();
   command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");

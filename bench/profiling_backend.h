@@ -19,13 +19,14 @@ struct OperationCount {
   double bytes = 0;  // that must at least be read and written
 };
 
-// Times are the device's own, between marks. Not thread safe. Tensors made through it must not
+// Times are the device's own, between marks, or those of a clock of the host. Not thread safe. Tensors made through it must not
 // outlive it.
 class ProfilingBackend : public ForwardingBackend {
  public:
-  // by_shape: products of other shapes count as other operations.
-  explicit ProfilingBackend(Backend& inner, bool by_shape = false)
-      : ForwardingBackend(inner), by_shape_(by_shape) {}
+  // by_shape: products of other shapes count as other operations. clock: seconds, or null for the
+  // device's marks.
+  explicit ProfilingBackend(Backend& inner, bool by_shape = false, double (*clock)() = nullptr)
+      : ForwardingBackend(inner), by_shape_(by_shape), clock_(clock) {}
 
   // Since the last reset, by operation. Waits for the device.
   const std::map<std::string, OperationCount>& counts() const {
@@ -201,13 +202,19 @@ class ProfilingBackend : public ForwardingBackend {
   template <class F>
   void timed(const std::string& operation, double flops, double bytes, F f) {
     if (!counting_) return f();
-    Pending call{operation, inner().mark(), nullptr};
-    f();
-    call.end = inner().mark();
     OperationCount& count = counts_[operation];
     ++count.calls;
     count.flops += flops;
     count.bytes += bytes;
+    if (clock_) {
+      const double begin = clock_();
+      f();
+      count.seconds += clock_() - begin;
+      return;
+    }
+    Pending call{operation, inner().mark(), nullptr};
+    f();
+    call.end = inner().mark();
     pending_.push_back(std::move(call));
   }
 
@@ -217,6 +224,7 @@ class ProfilingBackend : public ForwardingBackend {
   };
 
   const bool by_shape_;
+  double (*const clock_)();
   bool counting_ = true;
   mutable std::map<std::string, OperationCount> counts_;
   mutable std::vector<Pending> pending_;

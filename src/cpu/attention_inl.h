@@ -1,22 +1,38 @@
 // One head's attention: keys and values are packed once in the order that the products read them,
 // then blocks of queries go through scores, softmax and values while both stay in the cache.
 // Included by cpu/kernels_inl.h only.
+#if defined(__AMX_BF16__)
+#include "cpu/tile_scope_inl.h"
+#endif
 
 namespace echo::cpu {
 namespace {
+
+// A product's tile: so many sums fit the registers.
+constexpr int64_t kTileRows = 6;
+constexpr int64_t kTileVecs = kLanes == 16 ? 4 : 2;
+constexpr int64_t kTileCols = kTileVecs * kLanes;
 
 // What products multiply: float32, or pairs of bfloat16 where the machine has an instruction for
 // them. Elsewhere bfloat16 is widened when it is packed.
 struct FloatElement {
   using Type = float;
+  struct Scope {};                      // lives while products are made
   static constexpr int64_t kGroup = 1;  // neighbours along the summed axis that one lane holds
+  static constexpr int64_t kRows = kTileRows;           // that a product takes at a time
+  static constexpr int64_t kKeys = kGroup;              // that it sums at a time
+  static constexpr int64_t kQueryRows = 4 * kTileRows;  // that share keys and values in the cache
   static Vec broadcast(const float* p) { return all(*p); }
   static Vec multiply_add(Vec a, Vec b, Vec sum) { return a * b + sum; }
 };
 #if defined(__AVX512BF16__)
 struct BFloat16Element {
   using Type = uint16_t;
+  struct Scope {};
   static constexpr int64_t kGroup = 2;
+  static constexpr int64_t kRows = kTileRows;
+  static constexpr int64_t kKeys = kGroup;
+  static constexpr int64_t kQueryRows = 4 * kTileRows;
   static Vec broadcast(const uint16_t* p) {
     uint32_t pair;
     __builtin_memcpy(&pair, p, sizeof pair);
@@ -29,28 +45,30 @@ struct BFloat16Element {
   }
 };
 #endif
-
-// A product's tile: so many sums fit the registers.
-constexpr int64_t kTileRows = 6;
-constexpr int64_t kTileVecs = kLanes == 16 ? 4 : 2;
-constexpr int64_t kTileCols = kTileVecs * kLanes;
-constexpr int64_t kQueryRows = 4 * kTileRows;  // that share the packed keys and values in the cache
+#if defined(__AMX_BF16__)
+// The same pairs by AMX, whose tiles sum 32 elements at a time.
+struct BFloat16Tiles : BFloat16Element {
+  using Scope = TileScope;
+  static constexpr int64_t kRows = 32;
+  static constexpr int64_t kKeys = 32;
+  static constexpr int64_t kQueryRows = 64;
+};
+#endif
 
 inline int64_t rounded_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
-using Tile = Vec[kTileRows][kTileVecs];
-
-// sums += a b: rows of `a` are a_stride apart; b holds kTileCols columns for each group of kGroup
-// summed elements, `groups` of them.
+// sums = (sums +) a b, E::kRows by kTileCols: rows of `a` are a_stride apart, those of the sums
+// stride; b holds kTileCols columns for each group of kGroup summed elements, `groups` of them.
 template <class E>
-inline __attribute__((always_inline)) void multiply_tile(const typename E::Type* a,
-                                                         int64_t a_stride,
-                                                         const typename E::Type* b, int64_t groups,
-                                                         Tile& sums) {
-  Tile tile;
-  __builtin_memcpy(&tile, &sums, sizeof tile);
+inline __attribute__((always_inline)) void multiply(E, const typename E::Type* a, int64_t a_stride,
+                                                    const typename E::Type* b, int64_t groups,
+                                                    bool accumulate, float* sums, int64_t stride) {
+  Vec tile[kTileRows][kTileVecs] = {};
+  for (int64_t r = 0; accumulate && r < kTileRows; ++r) {
+    __builtin_memcpy(&tile[r], sums + r * stride, sizeof tile[r]);
+  }
   for (int64_t i = 0; i < groups; ++i) {
     Vec columns[kTileVecs];
     for (int64_t v = 0; v < kTileVecs; ++v) {
@@ -63,8 +81,53 @@ inline __attribute__((always_inline)) void multiply_tile(const typename E::Type*
       }
     }
   }
-  __builtin_memcpy(&sums, &tile, sizeof tile);
+  for (int64_t r = 0; r < kTileRows; ++r) {
+    __builtin_memcpy(sums + r * stride, &tile[r], sizeof tile[r]);
+  }
 }
+#if defined(__AMX_BF16__)
+// Two tiles of rows and two of columns at a time, each used twice.
+inline void multiply(BFloat16Tiles, const uint16_t* a, int64_t a_stride, const uint16_t* b,
+                     int64_t groups, bool accumulate, float* sums, int64_t stride) {
+  constexpr int64_t kGroups = 16, kColumns = 16, kRow = kTileCols * 2;
+  const auto size = [](int64_t values, size_t value) {
+    return values * static_cast<int64_t>(value);
+  };
+  const int64_t a_bytes = size(a_stride, sizeof *a), b_bytes = size(kRow, sizeof *b),
+                bytes = size(stride, sizeof *sums);
+  for (int64_t column = 0; column < kTileCols; column += 2 * kColumns) {
+    float* const low = sums + column;
+    float* const high = low + 16 * stride;
+    if (accumulate) {
+      _tile_loadd(0, low, bytes);
+      _tile_loadd(1, low + kColumns, bytes);
+      _tile_loadd(2, high, bytes);
+      _tile_loadd(3, high + kColumns, bytes);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    for (int64_t i = 0; i < groups; i += kGroups) {
+      const uint16_t* const left = a + i * 2;
+      const uint16_t* const right = b + i * kRow + column * 2;
+      _tile_loadd(4, left, a_bytes);
+      _tile_loadd(6, right, b_bytes);
+      _tile_loadd(7, right + kColumns * 2, b_bytes);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_loadd(5, left + 16 * a_stride, a_bytes);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, low, bytes);
+    _tile_stored(1, low + kColumns, bytes);
+    _tile_stored(2, high, bytes);
+    _tile_stored(3, high + kColumns, bytes);
+  }
+}
+#endif
 
 // Where everything of a task lies in the workspace, in elements and bytes.
 struct AttentionPlan {
@@ -76,8 +139,11 @@ struct AttentionPlan {
   size_t element;
   size_t k, v, q, scores, probabilities, bytes;  // offsets
 
-  AttentionPlan(const AttentionTask& task, int64_t group, size_t element_bytes)
-      : depth((task.width + group - 1) / group), keys(0), element(element_bytes) {
+  template <class E>
+  AttentionPlan(const AttentionTask& task, E)
+      : depth((task.width + E::kGroup - 1) / E::kGroup),
+        keys(0),
+        element(sizeof(typename E::Type)) {
     for (int64_t i = 0; i < task.part_count; ++i) keys += task.parts[i].rows;
     key_tiles = rounded_up(keys, kTileCols) / kTileCols;
     value_tiles = rounded_up(task.width, kTileCols) / kTileCols;
@@ -89,11 +155,12 @@ struct AttentionPlan {
       end += (static_cast<size_t>(elements) * size + 63) / 64 * 64;
       return begin;
     };
-    k = place(key_tiles * kTileCols * depth * group, element);
+    k = place(key_tiles * kTileCols * depth * E::kGroup, element);
     v = place(value_tiles * kTileCols * key_tiles * kTileCols, element);
-    q = place(kQueryRows * depth * group, element);
-    scores = place(kQueryRows * score_stride, sizeof(float));
-    probabilities = element == sizeof(float) ? scores : place(kQueryRows * score_stride, element);
+    q = place(E::kQueryRows * depth * E::kGroup, element);
+    scores = place(E::kQueryRows * score_stride, sizeof(float));
+    probabilities =
+        element == sizeof(float) ? scores : place(E::kQueryRows * score_stride, element);
     bytes = end;
   }
 };
@@ -222,7 +289,7 @@ template <class In, class E>
 void pack_queries(const AttentionTask& task, const AttentionPlan& plan, int64_t begin,
                   int64_t count, typename E::Type* packed) {
   const int64_t stride = plan.depth * E::kGroup;
-  for (int64_t r = 0; r < kQueryRows; ++r) {
+  for (int64_t r = 0; r < E::kQueryRows; ++r) {
     auto* to = packed + r * stride;
     if (r >= count) {
       __builtin_memset(to, 0, static_cast<size_t>(stride) * sizeof *to);
@@ -342,29 +409,25 @@ void attention_block(const AttentionTask& task, const AttentionPlan& plan, int64
   T* q = reinterpret_cast<T*>(workspace + plan.q);
   float* scores = reinterpret_cast<float*>(workspace + plan.scores);
   T* probabilities = reinterpret_cast<T*>(workspace + plan.probabilities);
-  const int64_t tile_rows = rounded_up(count, kTileRows);
+  const int64_t tile_rows = rounded_up(count, E::kRows);
   pack_queries<In, E>(task, plan, begin, count, q);
 
   // The keys that any query of the block sees: whole tiles of scores, whole groups of values.
   const KeyRange own{visible(task, begin).begin, visible(task, begin + count - 1).end};
   const KeyRange others{task.parts[0].rows, plan.keys};
-  const KeyRanges seen(own, others, E::kGroup);
+  const KeyRanges seen(own, others, E::kKeys);
   const int64_t q_stride = plan.depth * E::kGroup;
   for (const KeyRange& range : KeyRanges(own, others, kTileCols)) {
     for (int64_t key = range.begin; key < range.end; key += kTileCols) {
-      for (int64_t r = 0; r < tile_rows; r += kTileRows) {
-        Tile tile = {};
-        multiply_tile<E>(q + r * q_stride, q_stride, k + key * q_stride, plan.depth, tile);
-        for (int64_t row = 0; row < kTileRows; ++row) {
-          __builtin_memcpy(scores + (r + row) * plan.score_stride + key, &tile[row],
-                           sizeof tile[row]);
-        }
+      for (int64_t r = 0; r < tile_rows; r += E::kRows) {
+        multiply(E(), q + r * q_stride, q_stride, k + key * q_stride, plan.depth, false,
+                 scores + r * plan.score_stride + key, plan.score_stride);
       }
     }
   }
 
   const float factor = 1.0f / sqrtf(static_cast<float>(task.width));
-  float inverse[kQueryRows] = {};
+  float inverse[E::kQueryRows] = {};
   for (int64_t r = 0; r < count; ++r) {
     inverse[r] = softmax(task, visible(task, begin + r), seen, factor,
                          scores + r * plan.score_stride, probabilities + r * plan.score_stride);
@@ -373,18 +436,18 @@ void attention_block(const AttentionTask& task, const AttentionPlan& plan, int64
   const int64_t keys = plan.key_tiles * kTileCols;
   for (int64_t column = 0; column < task.width; column += kTileCols) {
     const T* values = v + column * keys;
-    for (int64_t r = 0; r < tile_rows; r += kTileRows) {
-      Tile tile = {};
+    for (int64_t r = 0; r < tile_rows; r += E::kRows) {
+      alignas(64) float sums[E::kRows][kTileCols];
       for (const KeyRange& range : seen) {
-        multiply_tile<E>(probabilities + r * plan.score_stride + range.begin, plan.score_stride,
-                         values + range.begin * kTileCols, (range.end - range.begin) / E::kGroup,
-                         tile);
+        multiply(E(), probabilities + r * plan.score_stride + range.begin, plan.score_stride,
+                 values + range.begin * kTileCols, (range.end - range.begin) / E::kGroup,
+                 range.begin != seen.begin()->begin, sums[0], kTileCols);
       }
-      for (int64_t row = 0; row < kTileRows && r + row < count; ++row) {
+      for (int64_t row = 0; row < E::kRows && r + row < count; ++row) {
         In* out = static_cast<In*>(task.out) + (begin + r + row) * task.out_stride + column;
         const int64_t left = task.width - column;
         over(left < kTileCols ? left : kTileCols, [&](auto access, int64_t c) {
-          access.store(out + c, tile[row][c / kLanes] * inverse[r + row]);
+          access.store(out + c, access.load(sums[row] + c) * inverse[r + row]);
         });
       }
     }
@@ -393,30 +456,45 @@ void attention_block(const AttentionTask& task, const AttentionPlan& plan, int64
 
 template <class In, class E>
 void attention_with(const AttentionTask& task, void* workspace) {
-  const AttentionPlan plan(task, E::kGroup, sizeof(typename E::Type));
+  [[maybe_unused]] const typename E::Scope scope{};
+  const AttentionPlan plan(task, E());
   char* memory = static_cast<char*>(workspace);
   pack_keys<In, E>(task, plan, reinterpret_cast<typename E::Type*>(memory + plan.k));
   pack_values<In, E>(task, plan, reinterpret_cast<typename E::Type*>(memory + plan.v));
-  for (int64_t begin = 0; begin < task.queries; begin += kQueryRows) {
+  for (int64_t begin = 0; begin < task.queries; begin += E::kQueryRows) {
     const int64_t left = task.queries - begin;
-    attention_block<In, E>(task, plan, begin, left < kQueryRows ? left : kQueryRows, memory);
+    attention_block<In, E>(task, plan, begin, left < E::kQueryRows ? left : E::kQueryRows, memory);
   }
 }
 
-size_t attention_workspace(const AttentionTask& task) {
-#if defined(__AVX512BF16__)
-  if (task.dtype == DType::kBFloat16) return AttentionPlan(task, 2, 2).bytes;
+// f(the type of the task's elements, what its products multiply).
+template <class F>
+void with_elements(const AttentionTask& task, F f) {
+  if (task.dtype == DType::kFloat32) return f(float{}, FloatElement());
+#if defined(__AMX_BF16__)
+  // How tiles group a sum depends on where its keys begin, and with the causal rule that depends on
+  // how queries are divided among threads.
+  if (!task.causal && task.width % BFloat16Tiles::kKeys == 0) {
+    return f(uint16_t{}, BFloat16Tiles());
+  }
 #endif
-  return AttentionPlan(task, 1, 4).bytes;
+#if defined(__AVX512BF16__)
+  f(uint16_t{}, BFloat16Element());
+#else
+  f(uint16_t{}, FloatElement());
+#endif
+}
+
+size_t attention_workspace(const AttentionTask& task) {
+  size_t bytes = 0;
+  with_elements(task, [&](auto, auto element) { bytes = AttentionPlan(task, element).bytes; });
+  return bytes;
 }
 
 void attention(const AttentionTask& task, void* workspace) {
-  if (task.dtype == DType::kFloat32) return attention_with<float, FloatElement>(task, workspace);
-#if defined(__AVX512BF16__)
-  attention_with<uint16_t, BFloat16Element>(task, workspace);
-#else
-  attention_with<uint16_t, FloatElement>(task, workspace);
-#endif
+  with_elements(task, [&](auto in, auto element) {
+    attention_with<decltype(in), decltype(element)>(task, workspace);
+  });
 }
 
 }  // namespace

@@ -119,12 +119,13 @@ class CpuBackend : public Backend {
     return pack_int8_matrices({parts.begin(), parts.end()});
   }
   std::string packed_layout(int64_t out, int64_t in, DType precision) const override {
-    if (packs(precision)) return {};
+    if (packs(precision)) return int8_layout(out, in);
     if (in_tiles(out, precision)) return tile_layout(out, in);
     return cpu::packed_layout(out, in, precision);
   }
   std::span<const std::byte> packed_bytes(const PackedWeights& weights) const override {
     const PackedWeights& packed = ready(weights);
+    if (is_int8(packed)) return int8_bytes(packed);
     return is_tiles(packed) ? tile_bytes(packed) : cpu::packed_bytes(packed);
   }
   void linear(const Tensor& x, const PackedWeights& weights, const Tensor& bias, bool accumulate,

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "cpu/int8_kernels.h"
 #include "cpu/memory_pool.h"
@@ -12,9 +13,17 @@
 
 namespace echo::cpu {
 
+// The layout of a packed matrix, as Backend::packed_layout; empty for outputs that do not fill
+// whole tiles.
+std::string int8_layout(int64_t out, int64_t in);
+
 // One matrix of the parts' outputs, one part behind the other; the parts have the same inputs.
-// Each output's largest weight becomes 127. The memory is the arena's.
+// Each output's largest weight becomes 127. The memory is the arena's; a part that has
+// int8_layout() is used where it lies. Errors: kInternal for another layout.
 std::shared_ptr<PackedWeights> pack_int8(std::span<const HostWeights> parts, WeightArena& arena);
+
+// The stored form of a matrix of one part that has int8_layout().
+std::span<const std::byte> int8_bytes(const PackedWeights& weights);
 
 // Whether the weights are of pack_int8.
 bool is_int8(const PackedWeights& weights);

@@ -1,5 +1,7 @@
 #include "cpu/kernels.h"
 
+#include "cpu/bfloat16_matmul.h"
+
 namespace echo::cpu {
 
 std::vector<const Kernels*> supported_kernels() {
@@ -8,6 +10,7 @@ std::vector<const Kernels*> supported_kernels() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    if (has_bfloat16_tiles()) found.push_back(&avx512amx_kernels());
     if (__builtin_cpu_supports("avx512bf16")) found.push_back(&avx512bf16_kernels());
     found.push_back(&avx512_kernels());
   }

@@ -82,6 +82,7 @@ const Kernels& generic_kernels();
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
 const Kernels& avx512bf16_kernels();
+const Kernels& avx512amx_kernels();  // and avx512bf16
 
 // What this machine can run, the best first.
 std::vector<const Kernels*> supported_kernels();

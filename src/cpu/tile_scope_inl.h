@@ -1,5 +1,7 @@
 // AMX's tile registers, all of 16 rows of 64 bytes, for as long as this lives. Included by the
 // files that are built for AMX.
+#pragma once
+
 #include <immintrin.h>
 #include <stdint.h>
 

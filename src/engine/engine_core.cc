@@ -1,6 +1,7 @@
 #include "engine/engine_core.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "audio/silence.h"
@@ -9,6 +10,7 @@
 #include "checkpoint/echo_dit_layout.h"
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_identity.h"
+#include "engine/model_pack.h"
 #include "engine/quality_judge.h"
 #include "engine/strand.h"
 #include "engine/window.h"
@@ -47,6 +49,21 @@ PlanRequest plan_request(const EngineOptions& options) {
   return request;
 }
 
+// How many blocks stay wide in int8: as a packed file says, or as is wanted.
+int64_t wide_blocks_of(const Weights& dit, const EngineOptions& options) {
+  const auto& metadata = dit.file().metadata();
+  const auto packed = metadata.find(std::string(kWideBlocksKey));
+  if (!is_pack(dit.file()) || packed == metadata.end()) return options.wide_blocks;
+  int64_t blocks = 0;
+  const std::string& text = packed->second;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), blocks);
+  if (error != std::errc() || end != text.data() + text.size() || blocks < 0) {
+    throw_corrupt(dit.file().path() + ": found " + quoted_name(text) + " " +
+                  std::string(kWideBlocksKey) + ", expected a number");
+  }
+  return blocks;
+}
+
 // A tensor whose type stands for the checkpoint's.
 const TensorView& dit_sample(const Weights& dit) { return dit.tensor("in_proj.weight"); }
 const TensorView& codec_sample(const Weights& codec) {
@@ -65,7 +82,8 @@ struct EngineCore::Checkpoints {
         pca(model.pca),
         config(infer_echo_dit_config(dit)),
         codec_config(infer_s1_dac_config(codec)),
-        read_ahead(needed()) {
+        wide_blocks(wide_blocks_of(dit, options)),
+        read_ahead(needed(), is_pack(dit.file()) ? ReadInto::kProcess : ReadInto::kPageCache) {
     if (options.stage_done) options.stage_done("map");
   }
   uint64_t file_bytes() const {
@@ -79,6 +97,7 @@ struct EngineCore::Checkpoints {
   Weights dit, codec, pca;
   EchoDitConfig config;
   S1DacConfig codec_config;
+  int64_t wide_blocks;
   ReadAhead read_ahead;  // last: its threads end before the files are closed
 
  private:
@@ -94,10 +113,12 @@ struct EngineCore::Checkpoints {
 };
 
 // What was packed for bfloat16 keeps float32 where it must, so its sample does not tell.
-PlanModel EngineCore::plan_model(const Checkpoints& checkpoints, const EngineOptions& options) {
+PlanModel EngineCore::plan_model(const Checkpoints& checkpoints) {
   PlanModel model =
-      echo::plan_model(checkpoints.config, checkpoints.codec_config, options.wide_blocks);
+      echo::plan_model(checkpoints.config, checkpoints.codec_config, checkpoints.wide_blocks);
   model.dit_bfloat16 = dit_sample(checkpoints.dit).dtype == FileDType::kBFloat16;
+  model.dit_int8 = is_pack(checkpoints.dit.file()) &&
+                   checkpoints.dit.file().metadata().contains(std::string(kWideBlocksKey));
   const auto& metadata = checkpoints.codec.file().metadata();
   const auto packed = metadata.find(std::string(kCodecPrecisionKey));
   model.codec_bfloat16 = packed != metadata.end()
@@ -119,13 +140,12 @@ EngineCore::EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints
       file_bytes_(checkpoints_->file_bytes()),
       read_bytes_(checkpoints_->read_ahead.bytes()),
       backend_(make_device(options.device)),
-      plan_(make_plan(plan_device(*backend_), plan_model(*checkpoints_, options),
-                      plan_request(options))),
+      plan_(make_plan(plan_device(*backend_), plan_model(*checkpoints_), plan_request(options))),
       context_(layer_context(*backend_, plan_.precision, dit_sample(checkpoints_->dit))),
       codec_context_(
           codec_context(*backend_, plan_.codec_precision, codec_sample(checkpoints_->codec))),
       dit_(context_, checkpoints_->dit, options.blockwise && checkpoints_->config.blockwise,
-           options.wide_blocks),
+           checkpoints_->wide_blocks),
       codec_(codec_context_, checkpoints_->codec, read_pca_state(checkpoints_->pca)),
       modulations_(dit_, dit_sample(checkpoints_->dit).dtype == FileDType::kBFloat16,
                    plan_.schedule_cache_bytes),

@@ -37,7 +37,7 @@ class EngineCore {
   struct Checkpoints;
   EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints> opened);
 
-  static PlanModel plan_model(const Checkpoints& checkpoints, const EngineOptions& options);
+  static PlanModel plan_model(const Checkpoints& checkpoints);
   void prepare_voice(const VoiceReference& voice, PreparedSpeech& prepared) const;
 
   // Open as long as matrices may be packed from them; first, so that what reads them ends before.

@@ -12,6 +12,7 @@
 #include "checkpoint/s1_dac_layout.h"
 #include "engine/model_defaults.h"
 #include "engine/model_identity.h"
+#include "engine/plan.h"
 #include "engine/sample_voices.h"
 #include "models/pca_state.h"
 #include "nn/safetensors_writer.h"
@@ -22,9 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kAlignment = 64;  // of a matrix that is used in place
-constexpr int64_t kLarge = 1 << 16;  // elements; smaller tensors are not worth another form
+constexpr uint64_t kAlignment = 64;        // of a matrix that is used in place
+constexpr int64_t kLarge = 1 << 16;        // elements; smaller tensors are not worth another form
+constexpr int64_t kLargeMatrix = 1 << 14;  // of the transformer, likewise another order
 constexpr size_t kHashDigits = 64;
+constexpr int64_t kSomeSize = 1024;  // of a matrix
 
 struct Entry {
   PlannedTensor tensor;
@@ -57,7 +60,7 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 // Whether a layer takes the tensor as the matrix of a product (others are read value by value).
 bool is_dit_matrix(const TensorSpec& spec) {
-  return spec.shape.size() == 2 && elements(spec.shape) >= kLarge &&
+  return spec.shape.size() == 2 && elements(spec.shape) >= kLargeMatrix &&
          !ends_with_any(spec.name, {"text_embedding.weight", "_norm.weight"});
 }
 bool is_codec_matrix(const TensorSpec& spec) {
@@ -81,6 +84,17 @@ class Packer {
       if (is_pack(part->file())) throw_invalid(part->file().path() + ": is packed already");
     }
     if (options.layout == PackLayout::kNative) backend_ = make_device(options.device);
+    if (options.precision == Precision::kAuto) return;
+    if (options.precision != Precision::kInt8) {
+      throw_invalid("precision of a packed file: expected auto or int8");
+    }
+    // Only a backend that can multiply a stored matrix has a layout of one.
+    if (!backend_ || !backend_->packs(DType::kInt8) ||
+        backend_->packed_layout(kSomeSize, kSomeSize, DType::kInt8).empty()) {
+      throw_invalid(
+          "precision of a packed file: found int8, expected auto: int8 is for the native layout of "
+          "a processor with AVX-512 VNNI");
+    }
   }
 
   ModelPackResult run() {
@@ -101,17 +115,19 @@ class Packer {
   // In the type that the device multiplies a matrix of this type in, and in its layout if it has
   // one. `values` gives a matrix of that stored type, row by row.
   void add(const std::string& scope, const TensorSpec& spec, FileDType dtype, bool matrix,
-           std::function<std::vector<std::byte>()> values) {
+           std::function<std::vector<std::byte>()> values, bool quantized = false) {
     Entry entry{{scope + "." + spec.name, dtype, spec.shape}, {}, std::move(values)};
     if (matrix && backend_ && (dtype == FileDType::kFloat32 || dtype == FileDType::kBFloat16)) {
       const DType stored = dtype == FileDType::kFloat32 ? DType::kFloat32 : DType::kBFloat16;
-      const DType precision = backend_->compute_dtype(stored);
+      const DType precision = quantized ? DType::kInt8 : backend_->compute_dtype(stored);
       const HostWeights host{nullptr, stored, spec.shape[0], spec.shape[1]};
       entry.layout = backend_->packed_layout(host.out, host.in, precision);
       if (!entry.layout.empty()) {
-        entry.tensor.dtype =
-            precision == DType::kFloat32 ? FileDType::kFloat32 : FileDType::kBFloat16;
-        entry.tensor.shape = {BlockedLayout::parse(entry.layout).elements()};
+        entry.tensor.dtype = precision == DType::kFloat32 ? FileDType::kFloat32
+                             : precision == DType::kInt8  ? FileDType::kInt32
+                                                          : FileDType::kBFloat16;
+        entry.tensor.shape = {BlockedLayout::parse(entry.layout).bytes() /
+                              file_dtype_size(entry.tensor.dtype)};
         entry.read = [this, host, precision, read = std::move(entry.read)] {
           const std::vector<std::byte> rows = read();
           HostWeights weights = host;
@@ -125,21 +141,27 @@ class Packer {
   }
 
   void add_stored(const std::string& scope, const Weights& root, const TensorSpec& spec,
-                  bool matrix) {
+                  bool matrix, bool quantized = false) {
     const TensorView& tensor = root.tensor(spec.name);
-    add(scope, {spec.name, tensor.shape, WeightNorm::kNone}, tensor.dtype, matrix, [&tensor] {
-      std::vector<std::byte> bytes = bytes_of(tensor.bytes);
-      release_pages(tensor);
-      return bytes;
-    });
+    add(
+        scope, {spec.name, tensor.shape, WeightNorm::kNone}, tensor.dtype, matrix,
+        [&tensor] {
+          std::vector<std::byte> bytes = bytes_of(tensor.bytes);
+          release_pages(tensor);
+          return bytes;
+        },
+        quantized);
   }
 
   void add_dit() {
     EchoDitConfig config = infer_echo_dit_config(model_.dit);
     config.blockwise = config.blockwise && options_.blockwise;
+    const bool int8 = options_.precision == Precision::kInt8;
     for (const TensorSpec& spec : echo_dit_layout(config)) {
-      add_stored(std::string(kDitScope), model_.dit, spec, is_dit_matrix(spec));
+      add_stored(std::string(kDitScope), model_.dit, spec, is_dit_matrix(spec),
+                 int8 && !stays_wide(config, spec.name, options_.wide_blocks));
     }
+    if (int8) metadata_[std::string(kWideBlocksKey)] = std::to_string(options_.wide_blocks);
   }
 
   void add_codec() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "audio/voice.h"
 #include "base/error.h"
@@ -34,19 +35,22 @@ uint64_t dit_bytes(const PlanModel& model, Precision precision) {
 }
 
 // A processor without products of 8 bits computes as if nobody had asked for them.
-bool lacks_int8(const PlanDevice& device, const PlanRequest& request) {
-  return device.name == "cpu" && !device.int8 && request.precision == Precision::kInt8;
+bool lacks_int8(const PlanDevice& device, const PlanModel& model, const PlanRequest& request) {
+  return device.name == "cpu" && !device.int8 &&
+         (request.precision == Precision::kInt8 ||
+          (request.precision == Precision::kAuto && model.dit_int8));
 }
 
 // Whether the request decides the transformer's precision.
-bool is_set(const PlanDevice& device, const PlanRequest& request) {
-  return request.precision != Precision::kAuto && !lacks_int8(device, request);
+bool is_set(const PlanDevice& device, const PlanModel& model, const PlanRequest& request) {
+  return request.precision != Precision::kAuto && !lacks_int8(device, model, request);
 }
 
 // Precisions from the one that is wanted to the smallest that may be taken instead.
 std::vector<Precision> dit_choices(const PlanDevice& device, const PlanModel& model,
                                    const PlanRequest& request) {
-  if (is_set(device, request)) return {request.precision};
+  if (is_set(device, model, request)) return {request.precision};
+  if (model.dit_int8 && device.int8) return {Precision::kInt8};
   if (!model.dit_bfloat16) return {Precision::kFloat32};
   std::vector<Precision> choices{device.bfloat16 ? Precision::kBFloat16 : Precision::kFloat32};
   if (device.int8) choices.push_back(Precision::kInt8);
@@ -133,9 +137,13 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
     return forced ? "set" : first ? usual : "what is preferred does not fit";
   };
   say(std::string("transformer in ") + name_of(plan.precision) + ": " +
-      why(is_set(device, request), plan.precision == dits.front(),
-          lacks_int8(device, request) ? "int8 was asked for, and needs AVX-512 VNNI, which this "
-                                        "processor does not have"
+      why(is_set(device, model, request), plan.precision == dits.front(),
+          lacks_int8(device, model, request)
+              ? model.dit_int8 && request.precision == Precision::kAuto
+                    ? "packed in int8, which needs AVX-512 VNNI, which this processor does not have"
+                    : "int8 was asked for, and needs AVX-512 VNNI, which this processor does not "
+                      "have"
+          : model.dit_int8                         ? "packed so"
           : model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here"
                                                    : "as stored"));
   say(std::string("autoencoder in ") + name_of(plan.codec_precision) + ": " +
@@ -171,19 +179,20 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
   return plan;
 }
 
+bool stays_wide(const EchoDitConfig& dit, const std::string& name, int64_t wide_blocks) {
+  if (!name.starts_with("blocks.")) return name.find("encoder.blocks.") == std::string::npos;
+  if (name.find("_adaln.") != std::string::npos) return true;
+  return std::stoll(name.substr(std::strlen("blocks."))) >= dit.num_layers - wide_blocks;
+}
+
 PlanModel plan_model(const EchoDitConfig& dit, const S1DacConfig& codec, int64_t wide_blocks) {
   PlanModel model;
   EchoDitConfig base = dit;
   base.blockwise = false;
-  const auto is_wide = [&](const std::string& name) {
-    if (!name.starts_with("blocks.")) return name.find("encoder.blocks.") == std::string::npos;
-    if (name.find("_adaln.") != std::string::npos) return true;
-    return std::stoll(name.substr(7)) >= dit.num_layers - wide_blocks;
-  };
   for (const TensorSpec& spec : echo_dit_layout(base)) {
     const uint64_t count = value_count(spec.shape);
     model.dit_values += count;
-    if (is_wide(spec.name)) model.dit_wide_values += count;
+    if (stays_wide(dit, spec.name, wide_blocks)) model.dit_wide_values += count;
   }
   if (dit.blockwise) {
     for (const TensorSpec& spec : echo_dit_layout(dit))

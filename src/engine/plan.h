@@ -31,6 +31,7 @@ struct PlanModel {
   uint64_t trajectory_bytes = 0;  // of one trajectory in bfloat16: activations, keys and values
   uint64_t workspace_bytes = 0;   // whatever runs: the autoencoder's tiles, schedules
   bool dit_bfloat16 = true;       // as stored
+  bool dit_int8 = false;          // packed so, but for what stays wide
   bool codec_bfloat16 = false;
 };
 
@@ -62,6 +63,10 @@ struct Plan {
 // trajectories that advance together, then to caches. Errors: kUnavailable when even the smallest
 // does not fit, with what is there and what is needed.
 Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanRequest& request);
+
+// Whether a tensor of the transformer stays bfloat16 when its large matrices are kept in 8 bits.
+// name: as published. `wide_blocks`: of the last blocks, all of which stay.
+bool stays_wide(const EchoDitConfig& dit, const std::string& name, int64_t wide_blocks);
 
 // The sizes of a model of these layouts. `wide_blocks`: of the transformer's last blocks that stay
 // bfloat16 in int8.

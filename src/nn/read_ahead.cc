@@ -14,7 +14,7 @@ constexpr size_t kPiece = size_t{8} << 20;  // read by one thread at a time
 #define MADV_POPULATE_READ 22  // Linux 5.14
 #endif
 
-void read_pages(std::span<const std::byte> range) {
+void read_pages(std::span<const std::byte> range, ReadInto into) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<uintptr_t>(range.data()) / page * page;
   const auto size = reinterpret_cast<uintptr_t>(range.data() + range.size()) - begin;
@@ -22,11 +22,13 @@ void read_pages(std::span<const std::byte> range) {
   // The whole piece becomes one request of the disk; then its end is waited for.
   ::madvise(start, size, MADV_WILLNEED);
   ::madvise(start, size, MADV_POPULATE_READ);
+  if (into == ReadInto::kPageCache) ::madvise(start, size, MADV_DONTNEED);
 }
 
 }  // namespace
 
-ReadAhead::ReadAhead(std::span<const TensorView* const> tensors, int threads) {
+ReadAhead::ReadAhead(std::span<const TensorView* const> tensors, ReadInto into, int threads)
+    : into_(into) {
   std::vector<Range> whole;
   for (const TensorView* tensor : tensors) {
     if (tensor->mapped && !tensor->bytes.empty()) whole.push_back(tensor->bytes);
@@ -62,7 +64,7 @@ void ReadAhead::wait() {
 
 void ReadAhead::work(std::stop_token stop) {
   for (size_t i = next_++; i < ranges_.size() && !stop.stop_requested(); i = next_++) {
-    read_pages(ranges_[i]);
+    read_pages(ranges_[i], into_);
   }
 }
 

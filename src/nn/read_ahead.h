@@ -11,14 +11,20 @@
 
 namespace echo {
 
-// Maps the tensors' pages into the process in the order in which they lie in the files, a few
-// megabytes at a time on each thread, so that a loader behind finds them there, and a disk or a
-// network volume has many reads to do at once. Tensors that are not mapped are left out. A read
-// that fails is left to the loader, who meets it again.
+// Where pages are when they have been read.
+enum class ReadInto {
+  kPageCache,  // the system's, for a loader that makes copies: they do not count as this process's
+  kProcess,    // mapped in it too, for what is used where it lies
+};
+
+// Reads the tensors' pages in the order in which they lie in the files, a few megabytes at a time
+// on each thread, so that a loader behind finds them there, and a disk or a network volume has many
+// reads to do at once. Tensors that are not mapped are left out. A read that fails is left to the
+// loader, who meets it again.
 class ReadAhead {
  public:
   // Begins at once. The files must stay open as long as this lives.
-  explicit ReadAhead(std::span<const TensorView* const> tensors, int threads = 4);
+  ReadAhead(std::span<const TensorView* const> tensors, ReadInto into, int threads = 4);
   // Gives up what has not begun.
   ~ReadAhead();
   ReadAhead(const ReadAhead&) = delete;
@@ -33,6 +39,7 @@ class ReadAhead {
   using Range = std::span<const std::byte>;
   void work(std::stop_token stop);
 
+  ReadInto into_;
   std::vector<Range> ranges_;
   uint64_t bytes_ = 0;
   std::atomic<size_t> next_{0};

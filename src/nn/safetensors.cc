@@ -67,14 +67,35 @@ void apply_layout(TensorView& tensor, const std::string& text) {
   } catch (const Error& error) {
     throw_corrupt(tensor.label() + ": " + error.what());
   }
-  const FileDType dtype =
-      layout.dtype == DType::kBFloat16 ? FileDType::kBFloat16 : FileDType::kFloat32;
-  if (tensor.dtype != dtype || tensor.shape != std::vector<int64_t>{layout.elements()}) {
+  // Codes of 8 bits lie in whole words, since their scales follow.
+  const FileDType dtype = layout.dtype == DType::kBFloat16 ? FileDType::kBFloat16
+                          : layout.dtype == DType::kInt8   ? FileDType::kInt32
+                                                           : FileDType::kFloat32;
+  if (tensor.dtype != dtype ||
+      tensor.shape != std::vector<int64_t>{layout.bytes() / file_dtype_size(dtype)}) {
     throw_corrupt(tensor.label() + ": found " + tensor.dtype_name + " " + shape_text(tensor.shape) +
                   ", expected what the layout \"" + text + "\" takes");
   }
   tensor.shape = {layout.out, layout.in};
   tensor.layout = text;
+  if (dtype == FileDType::kInt32) tensor.dtype = FileDType::kFloat32;  // what its values are
+}
+
+// What codes of 8 bits stand for, row by row.
+void widen_codes(const BlockedLayout& layout, std::span<const std::byte> stored,
+                 std::span<float> out) {
+  const auto codes = static_cast<size_t>(layout.elements());
+  std::vector<int8_t> rows(out.size());
+  unblock(layout, stored.first(codes), std::as_writable_bytes(std::span(rows)));
+  for (int64_t o = 0; o < layout.out; ++o) {
+    float scale;
+    std::memcpy(&scale, stored.data() + codes + static_cast<size_t>(o) * sizeof scale,
+                sizeof scale);
+    const auto begin = static_cast<size_t>(o * layout.in);
+    for (size_t i = begin; i < begin + static_cast<size_t>(layout.in); ++i) {
+      out[i] = static_cast<float>(rows[i]) * scale;
+    }
+  }
 }
 
 // The matrix row by row.
@@ -111,6 +132,9 @@ void TensorView::to_float32(std::span<float> out) const {
   }
   if (out.empty()) return;
   if (!layout.empty()) {
+    if (const BlockedLayout blocked = BlockedLayout::parse(layout); blocked.dtype == DType::kInt8) {
+      return widen_codes(blocked, bytes, out);
+    }
     TensorView plain = *this;
     const std::vector<std::byte> rows = rows_of(*this);
     plain.bytes = rows;

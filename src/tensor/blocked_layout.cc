@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kMostElements = int64_t{1} << 40;
 constexpr size_t kMostBlocks = 8;
-constexpr DType kTypes[] = {DType::kFloat32, DType::kBFloat16};
+constexpr DType kTypes[] = {DType::kFloat32, DType::kBFloat16, DType::kInt8};
 
 // Reads a text from its front; anything unexpected is an error about the whole.
 class Reader {
@@ -90,6 +90,12 @@ int64_t BlockedLayout::elements() const {
   return last_out * out_stride + last_in * in_stride + out_block * in_block;
 }
 
+int64_t BlockedLayout::bytes() const {
+  const int64_t size = elements() * static_cast<int64_t>(dtype_size(dtype));
+  return dtype == DType::kInt8 ? size + out * static_cast<int64_t>(sizeof(float) + sizeof(int32_t))
+                               : size;
+}
+
 std::string BlockedLayout::text() const {
   std::string text = std::string(dtype_name(dtype)) + " " + std::to_string(out) + "x" +
                      std::to_string(in) + " strides " + std::to_string(out_stride) + "," +
@@ -156,7 +162,9 @@ void unblock(const BlockedLayout& layout, std::span<const std::byte> blocked,
     throw_internal("unblock: " + std::to_string(blocked.size()) + " and " +
                    std::to_string(rows.size()) + " bytes for " + layout.text());
   }
-  if (element == sizeof(uint16_t)) {
+  if (element == sizeof(uint8_t)) {
+    gather<uint8_t>(layout, blocked.data(), rows.data());
+  } else if (element == sizeof(uint16_t)) {
     gather<uint16_t>(layout, blocked.data(), rows.data());
   } else {
     gather<uint32_t>(layout, blocked.data(), rows.data());

@@ -31,6 +31,9 @@ struct BlockedLayout {
 
   // Stored elements, padding included.
   int64_t elements() const;
+  // Of the stored matrix. After the codes of int8 come a float32 scale for each output, and then
+  // the int32 sum of each output's codes.
+  int64_t bytes() const;
   // "bfloat16 2048x5888 strides 94208,1024 blocks i16,o64,i2": the same for the same layout.
   std::string text() const;
   // Errors: kCorrupt for what text() does not give, sizes below 1, and layouts beyond 2^40
@@ -42,7 +45,8 @@ struct BlockedLayout {
   std::vector<int64_t> in_offsets() const;
 };
 
-// The matrix row by row. `blocked` has elements() of the layout's type, `rows` out * in of them.
+// The matrix row by row, of int8 its codes. `blocked` has elements() of the layout's type, `rows`
+// out * in of them.
 void unblock(const BlockedLayout& layout, std::span<const std::byte> blocked,
              std::span<std::byte> rows);
 

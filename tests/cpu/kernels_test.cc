@@ -17,7 +17,7 @@ TEST(Kernels, EveryMachineHasTheGenericSetLast) {
   ASSERT_FALSE(sets.empty());
   EXPECT_EQ(sets.back()->name, "generic");
   for (const Kernels* kernels : sets) {
-    EXPECT_THAT(kernels->name, testing::AnyOf("generic", "avx2", "avx512", "avx512bf16"));
+    EXPECT_THAT(kernels->name, testing::AnyOf("generic", "avx2", "avx512", "avx512bf16", "avx512amx"));
   }
 }
 

@@ -1,6 +1,7 @@
 // Matrices that are stored as oneDNN multiplies them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
@@ -72,6 +73,46 @@ TEST_P(PackedLayout, AnotherLayoutIsRefused) {
   HostWeights stored{host.data(), DType::kFloat32, out, in};
   stored.layout = "float32 1x1 strides 1,1 blocks ";
   EXPECT_THROW(backend_->pack(stored, 1, 1, DType::kFloat32), Error);
+}
+
+TEST_P(PackedLayout, AStoredCopyInEightBitsIsUsedInPlaceAndGivesTheSame) {
+  const auto [out, in] = GetParam();
+  if (!backend_->packs(DType::kInt8)) GTEST_SKIP() << "no products of 8 bits here";
+  const std::string text = backend_->packed_layout(out, in, DType::kInt8);
+  EXPECT_EQ(text.empty(), out % 32 != 0) << "only whole tiles of outputs";
+  if (text.empty()) return;
+  const std::vector<float> host = values();
+  const HostWeights plain{host.data(), DType::kFloat32, out, in};
+  const auto packed = backend_->pack(plain, 1, 1, DType::kInt8);
+  const BlockedLayout layout = BlockedLayout::parse(text);
+  const std::span<const std::byte> bytes = backend_->packed_bytes(*packed);
+  ASSERT_EQ(bytes.size(), static_cast<size_t>(layout.bytes()));
+
+  auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+  HostWeights stored{copy->data(), DType::kFloat32, out, in};
+  stored.layout = text;
+  stored.owner = copy;
+  const auto again = backend_->pack(stored, 1, 1, DType::kInt8);
+  EXPECT_EQ(backend_->packed_bytes(*again).data(), copy->data()) << "in place";
+  EXPECT_EQ(product(*again), product(*packed));
+
+  // Beside one that is packed now: the outputs of both, one behind the other.
+  const std::vector<HostWeights> parts = {stored, plain};
+  const auto both = backend_->pack_stacked(parts, DType::kInt8);
+  stored.owner.reset();
+  std::weak_ptr<std::vector<std::byte>> watched = copy;
+  copy.reset();
+  EXPECT_FALSE(watched.expired()) << "the weights keep what they use";
+  const std::vector<float> one = product(*packed), two = product(*both);
+  ASSERT_EQ(two.size(), 2 * one.size());
+  for (int64_t r = 0; r < 3; ++r) {
+    const auto row = one.begin() + r * out;
+    EXPECT_TRUE(std::equal(row, row + out, two.begin() + 2 * r * out));
+    EXPECT_TRUE(std::equal(row, row + out, two.begin() + (2 * r + 1) * out));
+  }
+
+  stored.layout = "int8 1x1 strides 1,1 blocks ";
+  EXPECT_THROW(backend_->pack(stored, 1, 1, DType::kInt8), Error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, PackedLayout,

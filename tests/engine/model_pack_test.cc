@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "base/error.h"
@@ -175,6 +177,92 @@ TEST_F(ModelPack, ANativeFileSpeaksTheSameWhereItIsNotNative) {
   EngineOptions original = engine_options(files_), native = engine_options(packed());
   original.precision = native.precision = Precision::kFloat32;  // another layout
   EXPECT_EQ(speak(native), speak(original));
+}
+
+// Packed in int8 with one block left wide.
+class Int8Pack : public ModelPack {
+ protected:
+  void SetUp() override {
+    if (!test_backend()->packs(DType::kInt8)) GTEST_SKIP() << "no products of 8 bits here";
+    pack_model(int8_options());
+    const auto file = SafetensorsFile::open(dir_ / "model.echo");
+    ASSERT_TRUE(
+        std::any_of(file->tensors().begin(), file->tensors().end(),
+                    [](const TensorView& tensor) { return tensor.layout.starts_with("int8 "); }));
+  }
+  ModelPackOptions int8_options() const {
+    ModelPackOptions int8 = options(PackLayout::kNative);
+    int8.precision = Precision::kInt8;
+    int8.wide_blocks = 1;
+    return int8;
+  }
+};
+
+TEST_F(Int8Pack, IsLoadedSoAndSpeaksExactlyAsTheOriginalInInt8) {
+  EngineOptions original = engine_options(files_);
+  original.precision = Precision::kInt8;
+  original.wide_blocks = 1;
+  EngineOptions found = engine_options(packed());
+  EXPECT_EQ(Engine::load(found)->info().precision, "int8");
+  EXPECT_EQ(speak(found), speak(original));
+}
+
+TEST_F(Int8Pack, IsReadByMachinesThatHaveNoProductsOfEightBits) {
+  EngineOptions wide = engine_options(packed());
+  wide.precision = Precision::kFloat32;
+  const std::vector<float> samples = speak(wide);
+  EXPECT_FALSE(samples.empty());
+  // What a code stands for, in any type.
+  const auto file = SafetensorsFile::open(dir_ / "model.echo");
+  const ModelWeights original = open_model(files_);
+  for (const TensorView& tensor : file->tensors()) {
+    if (!tensor.layout.starts_with("int8 ")) continue;
+    const std::vector<float> values = tensor.to_float32();
+    const std::vector<float> expected =
+        original.dit.tensor(tensor.name.substr(std::string("dit.").size())).to_float32();
+    ASSERT_EQ(values.size(), expected.size());
+    const auto width = static_cast<size_t>(tensor.shape[1]);
+    for (size_t row = 0; row < values.size(); row += width) {
+      float largest = 0;
+      for (size_t i = row; i < row + width; ++i) largest = std::max(largest, std::abs(expected[i]));
+      for (size_t i = row; i < row + width; ++i) {
+        ASSERT_NEAR(values[i], expected[i], 0.5f / 127.0f * largest * 1.001f) << tensor.name;
+      }
+    }
+  }
+}
+
+TEST_F(Int8Pack, RefusesWhatItCannotPackSo) {
+  ModelPackOptions plain = int8_options();
+  plain.layout = PackLayout::kPlain;
+  EXPECT_THAT(error_of([&] { pack_model(plain); }).what(), HasSubstr("expected auto: int8 is for"));
+  ModelPackOptions other = int8_options();
+  other.precision = Precision::kFloat8;
+  EXPECT_THAT(error_of([&] { pack_model(other); }).what(), HasSubstr("expected auto or int8"));
+}
+
+TEST_F(Int8Pack, DamagedFilesAreRefusedByName) {
+  const fs::path path = dir_ / "model.echo";
+  std::ifstream in(path, std::ios::binary);
+  const std::string good{std::istreambuf_iterator<char>(in), {}};
+  const auto refusal = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    const Error error = error_of([&] { Engine::load(engine_options(find_model_files(path))); });
+    EXPECT_THAT(error.what(), HasSubstr("model.echo"));
+    return std::string(error.what());
+  };
+  const auto changed = [&](const std::string& from, const std::string& to) {
+    std::string bytes = good;
+    const size_t at = bytes.find(from);
+    EXPECT_NE(at, bytes.npos) << from;
+    return bytes.replace(at, from.size(), to);
+  };
+  refusal(good.substr(0, good.size() / 2));
+  EXPECT_THAT(refusal(changed("\"wide blocks\":\"1\"", "\"wide blocks\":\"x\"")),
+              HasSubstr("expected a number"));
+  EXPECT_THAT(refusal(changed("\"int8 ", "\"intx ")), HasSubstr("layout of a packed"));
+  EXPECT_THAT(refusal(changed(" blocks i16,o16,i4", " blocks i16,o64,i4")),
+              HasSubstr("expected what the layout"));
 }
 
 TEST_F(ModelPack, ARoundedAutoencoderIsWhatBfloat16Computes) {

@@ -131,6 +131,23 @@ TEST(PlanTest, AProcessorWithoutInt8SaysSoAndKeepsWhatItHas) {
   EXPECT_EQ(make_plan(cpu, published(), int8).precision, Precision::kFloat32);
 }
 
+TEST(PlanTest, AModelThatIsPackedInInt8IsComputedSoWhereThatIsPossible) {
+  PlanModel packed = published();
+  packed.dit_int8 = true;
+  PlanDevice device = cpu(64);
+  device.int8 = true;
+  const Plan plan = make_plan(device, packed, {});
+  EXPECT_EQ(plan.precision, Precision::kInt8);
+  EXPECT_THAT(plan.reasons[1], HasSubstr("transformer in int8: packed so"));
+  PlanRequest wide;
+  wide.precision = Precision::kBFloat16;
+  EXPECT_EQ(make_plan(device, packed, wide).precision, Precision::kBFloat16);
+  device.int8 = false;
+  const Plan without = make_plan(device, packed, {});
+  EXPECT_EQ(without.precision, Precision::kBFloat16);
+  EXPECT_THAT(without.reasons[1], HasSubstr("transformer in bf16: packed in int8, which needs"));
+}
+
 TEST(PlanTest, AShareOfTheMemoryCanBeAsked) {
   PlanRequest share;
   share.memory_bytes = 6 * kGiB;

@@ -44,7 +44,7 @@ TEST_F(ReadAheadTest, MapsWhatIsAskedForAndNotTheRest) {
   std::vector<const TensorView*> wanted;
   for (int i = 0; i < 24; ++i) wanted.push_back(&file_->tensor("t" + std::to_string(i)));
   const size_t before = resident_kb();
-  ReadAhead reads(wanted, 3);
+  ReadAhead reads(wanted, ReadInto::kProcess, 3);
   reads.wait();
   EXPECT_EQ(reads.bytes(), uint64_t{24} << 20);
   const size_t mapped = resident_kb() - before;
@@ -54,11 +54,21 @@ TEST_F(ReadAheadTest, MapsWhatIsAskedForAndNotTheRest) {
   EXPECT_LT(mapped, size_t{28} << 10);
 }
 
+TEST_F(ReadAheadTest, WhatIsOnlyReadDoesNotCountAsTheProcesssMemory) {
+  write(24);
+  std::vector<const TensorView*> wanted;
+  for (const TensorView& tensor : file_->tensors()) wanted.push_back(&tensor);
+  const size_t before = resident_kb();
+  ReadAhead reads(wanted, ReadInto::kPageCache, 3);
+  reads.wait();
+  EXPECT_LT(resident_kb(), before + 1024);
+}
+
 TEST_F(ReadAheadTest, EndsEarlyWhenItIsNotWanted) {
   write(64);
   std::vector<const TensorView*> wanted;
   for (const TensorView& tensor : file_->tensors()) wanted.push_back(&tensor);
-  for (int i = 0; i < 20; ++i) ReadAhead(wanted, 2);
+  for (int i = 0; i < 20; ++i) ReadAhead(wanted, ReadInto::kProcess, 2);
 }
 
 TEST(ReadAheadOfMemory, LeavesItAlone) {
@@ -66,7 +76,7 @@ TEST(ReadAheadOfMemory, LeavesItAlone) {
   TensorView view;
   view.bytes = bytes;
   const TensorView* tensors[] = {&view};
-  ReadAhead reads(tensors);
+  ReadAhead reads(tensors, ReadInto::kProcess);
   reads.wait();
   EXPECT_EQ(reads.bytes(), 64u);
 }

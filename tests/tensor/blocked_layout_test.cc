@@ -53,6 +53,19 @@ TEST(BlockedLayoutTest, UnblockingIsReadingBlockByBlock) {
   }
 }
 
+TEST(BlockedLayoutTest, ScalesAndSumsFollowCodesOfEightBits) {
+  BlockedLayout layout = example();
+  EXPECT_EQ(layout.bytes(), 48 * 4);
+  layout.dtype = DType::kInt8;
+  EXPECT_EQ(layout.text(), "int8 5x7 strides 16,8 blocks i2,o2,i2");
+  EXPECT_EQ(BlockedLayout::parse(layout.text()), layout);
+  EXPECT_EQ(layout.bytes(), 48 + 5 * 8);
+  std::vector<int8_t> blocked(48), rows(35);
+  blocked[16 + 8 + 2] = -7;  // row 3, column 4
+  unblock(layout, std::as_bytes(std::span(blocked)), std::as_writable_bytes(std::span(rows)));
+  EXPECT_EQ(rows[3 * 7 + 4], -7);
+}
+
 TEST(BlockedLayoutTest, RefusesWhatIsNoLayout) {
   for (const char* text :
        {"", "int32 5x7 strides 16,8 blocks ", "float32 5x7", "float32 0x7 strides 16,8 blocks ",

@@ -1,0 +1,2 @@
+#define ECHO_KERNELS avx512amx
+#include "cpu/kernels_inl.h"
