@@ -17,7 +17,7 @@ constexpr size_t kLongQuiet = 25;  // hops
 constexpr size_t kHeldHops = 60;   // silence that may still be cut off
 constexpr double kLongestHead = 0.3, kHead = 0.1, kTail = 0.12;  // seconds
 constexpr double kTailFade = 0.02, kJoinFade = 0.02, kPauseFade = 0.005;
-constexpr double kLeastKept = 0.5;  // of a recording
+constexpr double kMinKept = 0.5;  // of a recording
 
 // The gain that rises over `count` samples so that two of them, one rising and one falling, keep
 // the power of sounds that have nothing to do with each other.
@@ -106,12 +106,16 @@ void NaturalJoiner::add_to_lead(std::span<const float> hop, bool loud) {
 
 void NaturalJoiner::add_to_body(std::span<const float> hop, bool loud) {
   tail_.insert(tail_.end(), hop.begin(), hop.end());
+  place_hops_ = loud ? place_hops_ + 1 : 0;
   if (loud) {
     ++loud_hops_;
     if (quiet_hops_ >= kLongQuiet && loud_hops_ < kBurstHops) return;
     quiet_hops_ = 0;
     write(tail_);
-    if (std::exchange(new_place_, false)) place_.begin = written_ - loud_hops_ * hop_;
+    if (new_place_ && place_hops_ >= kSpeechHops) {
+      place_.begin = written_ - place_hops_ * hop_;
+      new_place_ = false;
+    }
     tail_.clear();
     tail_written_ = 0;
     place_.end = written_;
@@ -212,7 +216,7 @@ void NaturalJoiner::write_lengthened(std::span<const float> lead, size_t wanted)
 void NaturalJoiner::write_tail(bool trim, bool last) {
   const size_t wanted = samples_of(kTail);
   const size_t kept = wanted - std::min(wanted, tail_written_);
-  const auto least = static_cast<uint64_t>(kLeastKept * static_cast<double>(read_));
+  const auto least = static_cast<uint64_t>(kMinKept * static_cast<double>(read_));
   if (trim && kept < tail_.size() && (!last || written_ + kept >= least)) {
     tail_.resize(kept);
     const double fade = last ? kTailFade : kPauseFade;
@@ -224,8 +228,10 @@ void NaturalJoiner::write_tail(bool trim, bool last) {
 }
 
 Samples NaturalJoiner::end_chunk(const ChunkBoundary& boundary) {
+  if (new_place_) place_.begin = place_.end;  // the chunk had no speech
   if (boundary.continues && boundary.pause_seconds <= 0) {
     new_place_ = true;
+    place_hops_ = 0;
     return std::exchange(out_, {});
   }
   new_place_ = false;

@@ -24,7 +24,7 @@ using Reason = VoiceUploadError::Reason;
 
 constexpr mode_t kOwnerOnly = 0600;
 constexpr size_t kLongestText = 4000;  // code points, more than 300 s of speech
-constexpr size_t kMostDurations = 10'000;
+constexpr size_t kMaxDurations = 10'000;
 constexpr std::string_view kTextSuffix = ".txt";
 
 ErrorCode code_of(Reason reason) {
@@ -198,7 +198,7 @@ std::optional<double> VoiceUploads::measured(const VoiceFile& file) {
     return std::nullopt;
   }
   const std::scoped_lock lock(mutex_);
-  if (seconds_.size() >= kMostDurations) seconds_.clear();
+  if (seconds_.size() >= kMaxDurations) seconds_.clear();
   seconds_[file.content_hash()] = seconds;
   return seconds;
 }

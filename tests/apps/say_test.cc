@@ -1,7 +1,5 @@
 // The program as a user meets it: its results, and its answers to mistakes.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -113,55 +111,6 @@ TEST_F(Say, TheSameSeedGivesTheSameFileAndAnotherSeedAnother) {
   EXPECT_EQ(bytes[0].substr(0, 4), "RIFF");
   EXPECT_EQ(bytes[0], bytes[1]);
   EXPECT_NE(bytes[0], bytes[2]);
-}
-
-TEST_F(Say, WritesAWavIntoAPipeUnlessToldOtherwise) {
-  const ProcessResult result = run({"Hello.", "-o", "-"});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  ASSERT_GT(result.out.size(), 1044U);
-  EXPECT_EQ(result.out.substr(0, 8), "RIFF\xFF\xFF\xFF\xFF");
-  EXPECT_EQ(result.out.substr(36, 8), "data\xFF\xFF\xFF\xFF");
-  const ProcessResult ogg = run({"Hello.", "-o", "-", "--format", "ogg"});
-  EXPECT_EQ(ogg.out.substr(0, 4), "OggS") << ogg.err;
-}
-
-// Two chunks of a long text are more than the player takes; all of it would take minutes.
-TEST_F(Say, EndsWithItsPlayer) {
-  std::string text;
-  for (int i = 0; i < 200; ++i) text += "This is one of many sentences. ";
-  const ProcessResult result = run_process(
-      {"/bin/sh", "-c", R"({ "$@"; echo "status $?" >&2; } | head -c 20000 > /dev/null)", "sh",
-       program_path(), "say", "--model", model(), "--num_steps", "20", "--sequence_length", "64",
-       "--max_chars_per_chunk", "40", text, "-o", "-"},
-      {.environment = {"ECHO_PROFILE=published"}});
-  EXPECT_NE(result.err.find("status 0\n"), std::string::npos) << result.err;
-  EXPECT_EQ(result.err.find("of speech in"), std::string::npos)
-      << "it was spoken to its end: " << result.err;
-}
-
-TEST_F(Say, AnInterruptedStreamIsAWholeFile) {
-  std::string text;
-  for (int i = 0; i < 200; ++i) text += "This is one of many sentences. ";
-  ProcessOptions options;
-  options.interrupt_at = "chunk 3/";
-  const ProcessResult result =
-      run({text, "-o", "-", "--format", "ogg", "--max_chars_per_chunk", "40"}, options);
-  EXPECT_EQ(result.exit_code, 130) << result.err;
-  const DecodedAudio audio = decode_audio_bytes(result.out, "interrupted.ogg");
-  EXPECT_TRUE(audio.warnings.empty()) << audio.warnings.front();
-}
-
-TEST_F(Say, WritesNoSoundIntoATerminal) {
-  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (master < 0) GTEST_SKIP() << "there are no terminals here";
-  ASSERT_EQ(::grantpt(master), 0);
-  ASSERT_EQ(::unlockpt(master), 0);
-  ProcessOptions options;
-  options.output_file = ::ptsname(master);
-  const ProcessResult result = run({"Hello.", "-o", "-"}, options);
-  ::close(master);
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_NE(result.err.find("| aplay"), std::string::npos) << result.err;
 }
 
 TEST_F(Say, ReadsTheTextFromStandardInputOrAFile) {
