@@ -10,7 +10,6 @@ namespace echo::bench {
 namespace {
 
 constexpr int64_t kRows = 640;
-constexpr int64_t kWidth = 2048, kMlpWidth = 5888;
 
 bool one_thread = false;
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "bench/bare_matmuls.h"
 #include "support/matrix.h"
@@ -17,6 +18,12 @@ namespace echo::bench {
 
 // The one backend of the program, with the number of threads given at first (0: all).
 Backend& backend(int threads = 0);
+
+// The widths of the published model's transformer.
+inline constexpr int64_t kWidth = 2048, kMlpWidth = 5888;
+
+// As the measurements' names have it.
+inline std::string type_text(DType dtype) { return dtype == DType::kFloat32 ? "f32" : "bf16"; }
 
 // The best rate seen so far for the matrix products of a diffusion layer on 640 rows, in GFLOP/s.
 // Each call measures once more, because other work on the machine only ever slows a run down.

@@ -11,9 +11,7 @@ namespace {
 
 constexpr DType kF32 = DType::kFloat32, kBf16 = DType::kBFloat16;
 constexpr double kUnits = 16;  // enough for any of these operations
-constexpr int64_t kWidth = 2048, kMlpWidth = 5888, kHeads = 16;
-
-std::string type_text(DType dtype) { return dtype == kF32 ? "f32" : "bf16"; }
+constexpr int64_t kHeads = 16;
 
 Tensor make(int64_t rows, int64_t cols, DType dtype) {
   return on_device(backend(), random_matrix(rows, cols, 1, 3, dtype), dtype);

@@ -9,8 +9,6 @@
 namespace echo::bench {
 namespace {
 
-std::string type_text(DType dtype) { return dtype == DType::kFloat32 ? "f32" : "bf16"; }
-
 struct Product {
   int64_t rows, in, out, taps = 1, stride = 1, dilation = 1;
 };

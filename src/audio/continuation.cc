@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 namespace echo {
 namespace {
@@ -114,6 +115,13 @@ bool has_drifted(const SpeechSound& from, const SpeechSound& to) {
     sum += std::abs((*from.spectrum)[i] - (*to.spectrum)[i]);
   }
   return sum / static_cast<double>(from.spectrum->size()) > kSpectrumDrift;
+}
+
+bool DriftWatch::add(SpeechSound sound) {
+  last_ = std::move(sound);
+  if (!first_) first_ = last_;
+  drifting_ = has_drifted(*first_, *last_) ? drifting_ + 1 : 0;
+  return drifting_ >= 2;
 }
 
 }  // namespace echo

@@ -30,4 +30,17 @@ std::vector<TakeFault> find_continuation_faults(const SpeechSound& before,
 // by 4 dB.
 bool has_drifted(const SpeechSound& from, const SpeechSound& to);
 
+// Hears the chunks of a strand one after the other.
+class DriftWatch {
+ public:
+  // Whether the voice has wandered off from the first chunk's in this one and the one before.
+  bool add(SpeechSound sound);
+  // The chunk that was added last; null before the first.
+  const SpeechSound* last() const { return last_ ? &*last_ : nullptr; }
+
+ private:
+  std::optional<SpeechSound> first_, last_;
+  int drifting_ = 0;  // chunks running
+};
+
 }  // namespace echo

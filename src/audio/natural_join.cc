@@ -106,12 +106,16 @@ void NaturalJoiner::add_to_lead(std::span<const float> hop, bool loud) {
 
 void NaturalJoiner::add_to_body(std::span<const float> hop, bool loud) {
   tail_.insert(tail_.end(), hop.begin(), hop.end());
+  place_hops_ = loud ? place_hops_ + 1 : 0;
   if (loud) {
     ++loud_hops_;
     if (quiet_hops_ >= kLongQuiet && loud_hops_ < kBurstHops) return;
     quiet_hops_ = 0;
     write(tail_);
-    if (std::exchange(new_place_, false)) place_.begin = written_ - loud_hops_ * hop_;
+    if (new_place_ && place_hops_ >= kSpeechHops) {
+      place_.begin = written_ - place_hops_ * hop_;
+      new_place_ = false;
+    }
     tail_.clear();
     tail_written_ = 0;
     place_.end = written_;
@@ -224,8 +228,10 @@ void NaturalJoiner::write_tail(bool trim, bool last) {
 }
 
 Samples NaturalJoiner::end_chunk(const ChunkBoundary& boundary) {
+  if (new_place_) place_.begin = place_.end;  // the chunk had no speech
   if (boundary.continues && boundary.pause_seconds <= 0) {
     new_place_ = true;
+    place_hops_ = 0;
     return std::exchange(out_, {});
   }
   new_place_ = false;

@@ -82,6 +82,7 @@ class NaturalJoiner {
   size_t gap_ = 0;  // wanted after the chunk before
   bool new_place_ =
       false;  // the next speech is a chunk's first, though it goes on in the same sound
+  size_t place_hops_ = 0;  // loud ones in a row, of that chunk
   Place place_;
 };
 

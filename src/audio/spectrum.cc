@@ -6,9 +6,17 @@
 #include <utility>
 
 namespace echo {
+namespace {
+
+// Of finite numbers: the operator looks for infinities first.
+std::complex<float> product(std::complex<float> a, std::complex<float> b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
+}  // namespace
 
 PowerSpectrum::PowerSpectrum(size_t size)
-    : window_(size), roots_(size / 2), work_(size), powers_(size / 2 + 1) {
+    : window_(size), roots_(size / 2), reversed_(size / 2), work_(size / 2), powers_(size / 2 + 1) {
   const double step = 2 * std::numbers::pi / static_cast<double>(size);
   for (size_t i = 0; i < size; ++i) {
     window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(step * static_cast<double>(i)));
@@ -17,34 +25,45 @@ PowerSpectrum::PowerSpectrum(size_t size)
     const double angle = -step * static_cast<double>(i);
     roots_[i] = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
   }
-}
-
-std::span<const float> PowerSpectrum::operator()(std::span<const float> samples) {
-  const size_t size = window_.size();
-  size_t reversed = 0;  // the index with its bits in the opposite order
-  for (size_t i = 0; i < size; ++i) {
-    work_[reversed] = i < samples.size() ? samples[i] * window_[i] : 0.0F;
-    size_t bit = size / 2;
+  size_t reversed = 0;
+  for (size_t& place : reversed_) {
+    place = reversed;
+    size_t bit = size / 4;
     while (bit > 0 && (reversed & bit) != 0) {
       reversed ^= bit;
       bit /= 2;
     }
     reversed |= bit;
   }
-  for (size_t half = 1; half < size; half *= 2) {
-    const size_t stride = size / (2 * half);
-    for (size_t first = 0; first < size; first += 2 * half) {
-      for (size_t i = 0; i < half; ++i) {
+}
+
+// Real samples are taken for pairs of a complex signal of half the length, and its spectrum is
+// taken apart again.
+std::span<const float> PowerSpectrum::operator()(std::span<const float> samples) {
+  const size_t size = window_.size(), half = size / 2;
+  const auto windowed = [&](size_t i) {
+    return i < samples.size() ? samples[i] * window_[i] : 0.0F;
+  };
+  for (size_t i = 0; i < half; ++i) {
+    work_[reversed_[i]] = {windowed(2 * i), windowed(2 * i + 1)};
+  }
+  for (size_t length = 1; length < half; length *= 2) {
+    const size_t stride = half / length;
+    for (size_t first = 0; first < half; first += 2 * length) {
+      for (size_t i = 0; i < length; ++i) {
         const std::complex<float> a = work_[first + i];
-        const std::complex<float> b = work_[first + i + half], root = roots_[i * stride];
-        const std::complex<float> turned(b.real() * root.real() - b.imag() * root.imag(),
-                                         b.real() * root.imag() + b.imag() * root.real());
+        const std::complex<float> turned = product(work_[first + i + length], roots_[i * stride]);
         work_[first + i] = a + turned;
-        work_[first + i + half] = a - turned;
+        work_[first + i + length] = a - turned;
       }
     }
   }
-  for (size_t i = 0; i < powers_.size(); ++i) powers_[i] = std::norm(work_[i]);
+  for (size_t k = 0; k <= half; ++k) {
+    const std::complex<float> a = work_[k % half], b = std::conj(work_[(half - k) % half]);
+    const std::complex<float> even = 0.5F * (a + b), difference = 0.5F * (a - b);
+    const std::complex<float> odd(difference.imag(), -difference.real());
+    powers_[k] = std::norm(k < half ? even + product(odd, roots_[k]) : even - odd);
+  }
   return powers_;
 }
 

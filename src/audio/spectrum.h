@@ -22,7 +22,9 @@ class PowerSpectrum {
 
  private:
   std::vector<float> window_;
-  std::vector<std::complex<float>> roots_, work_;
+  std::vector<std::complex<float>> roots_;
+  std::vector<size_t> reversed_;  // an index with its bits in the opposite order
+  std::vector<std::complex<float>> work_;
   std::vector<float> powers_;
 };
 

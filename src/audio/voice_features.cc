@@ -173,23 +173,26 @@ std::vector<MelFrame> mel_frames(std::span<const float> samples, int sample_rate
 
 std::optional<Timbre> mean_timbre(std::span<const float> samples, int sample_rate) {
   const std::vector<double> places = mel_places(sample_rate);
-  Timbre sum{};
+  MelBands means{};
   const size_t hops = for_speech(samples, sample_rate, [&](std::span<const float> powers) {
     MelBands bands = mel_bands(powers, places);
     // What lies 50 dB below all of it is not heard, and must not count the level.
     double all = 0;
     for (const double value : bands) all += value;
     for (double& value : bands) value = std::log(value / (all + 1e-12) + 1e-5);
-    for (size_t k = 0; k < sum.size(); ++k) {
-      for (size_t b = 0; b < kMelBands; ++b) {
-        sum[k] += bands[b] * std::cos(std::numbers::pi * static_cast<double>(k + 1) *
-                                      (static_cast<double>(b) + 0.5) / kMelBands);
-      }
-    }
+    for (size_t b = 0; b < kMelBands; ++b) means[b] += bands[b];
   });
   if (hops == 0) return {};
-  for (double& value : sum) value /= static_cast<double>(hops);
-  return sum;
+  // The cosine transform of the mean is the mean of the transforms.
+  Timbre timbre{};
+  for (size_t k = 0; k < timbre.size(); ++k) {
+    for (size_t b = 0; b < kMelBands; ++b) {
+      timbre[k] += means[b] / static_cast<double>(hops) *
+                   std::cos(std::numbers::pi * static_cast<double>(k + 1) *
+                            (static_cast<double>(b) + 0.5) / kMelBands);
+    }
+  }
+  return timbre;
 }
 
 double distance(const Timbre& a, const Timbre& b) {

@@ -24,6 +24,7 @@ struct ChunkTake {
   std::span<const float> samples;             // decoded, mono, kModelRate
   const VoicePrint* voice = nullptr;          // whose it should be; null: anybody's
   const SpeechSound* goes_on_from = nullptr;  // what it is to continue; null: nothing
+  double chars_per_second = 12;               // how fast the speaker has spoken so far
   // False when only the first block is there: what follows will be given out as it is decoded.
   bool complete = true;
 };

@@ -74,7 +74,7 @@ TakeExpectation expectation_of(std::string_view text, double chars_per_second) {
 
 ChunkJudge make_quality_judge() {
   return [](const ChunkTake& take) {
-    TakeExpectation expectation = expectation_of(take.text, kCharsPerSecond);
+    TakeExpectation expectation = expectation_of(take.text, take.chars_per_second);
     expectation.ended = take.ended || !take.complete;
     expectation.complete = take.complete;
     expectation.voice = take.voice;

@@ -37,6 +37,10 @@ class Timer {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+bool has(const std::vector<std::string>& reasons, std::string_view reason) {
+  return std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+}
+
 std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index + 1); }
 
 }  // namespace
@@ -270,8 +274,8 @@ void SpeechJob::judge(Chunk& chunk) {
   const bool held = in_strands();
   if ((!prepared_.judge || prepared_.parameters.max_rerolls == 0) && !held) chunk.flows = true;
   if (!chunk.attempt->decoded()) {
-    const bool in_blocks = !held && prepared_.delivery == SpeechDelivery::kInOrder &&
-                           chunk.blocks.size() > 1;
+    const bool in_blocks =
+        !held && prepared_.delivery == SpeechDelivery::kInOrder && chunk.blocks.size() > 1;
     if (chunk.flows || !in_blocks || !chunk.attempt->at_end_of_stretch()) return;
     const ChunkVerdict verdict = ask_judge(chunk);
     if (verdict.action == Action::kRetake && may_retake(chunk)) {
@@ -322,7 +326,9 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
   take.ended = attempt.ended();
   take.samples = chunk.samples;
   if (voice_ && voice_->print) take.voice = &*voice_->print;
-  if (chunk.prefix_frames > 0 && last_sound_) take.goes_on_from = &*last_sound_;
+  if (chunk.prefix_frames > 0) take.goes_on_from = drift_.last();
+  if (in_strands())
+    take.chars_per_second = strand_.rate() / seconds_of(models_.codec.samples_per_frame());
   take.complete = attempt.decoded();
   return prepared_.judge(take);
 }
@@ -335,12 +341,10 @@ void SpeechJob::keep(Chunk& chunk, const ChunkVerdict& verdict) {
   if (chunk.too_late && !chunk.reasons.empty()) {
     chunk.warnings.push_back("no further take was made of it, which would have come too late");
   }
-  const auto told = [&](const char* reason) {
-    return std::find(chunk.reasons.begin(), chunk.reasons.end(), reason) != chunk.reasons.end();
-  };
-  if (chunk.attempt->frames() == 0 && !told("empty")) {
+  if (chunk.attempt->frames() == 0 && !has(chunk.reasons, "empty")) {
     chunk.warnings.push_back("the model gave no speech for it");
-  } else if (chunk.attempt->frames() > 0 && !chunk.attempt->ended() && !told("no_end")) {
+  } else if (chunk.attempt->frames() > 0 && !chunk.attempt->ended() &&
+             !has(chunk.reasons, "no_end")) {
     chunk.warnings.push_back("speech did not end within " +
                              std::to_string(chunk.attempt->window_frames()) +
                              " frames and may be cut off");
@@ -406,7 +410,12 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
 }
 
 SpeechSummary SpeechJob::take_summary() {
-  if (given_samples_ == 0) {
+  // What was heard is silence where further takes of every chunk came to nothing either.
+  const bool silent =
+      prepared_.parameters.max_rerolls > 0 &&
+      std::all_of(summary_.chunks.begin(), summary_.chunks.end(),
+                  [](const SpokenChunk& chunk) { return has(chunk.reasons, "empty"); });
+  if (given_samples_ == 0 || silent) {
     throw KindError(kNoSpeech, ErrorCode::kUnavailable,
                     "the model gave no speech for this text and seed: try another seed");
   }

@@ -46,7 +46,8 @@ class SpeechJob {
   bool decode_piece();
 
   bool finished() const { return next_out_ == chunks_.size(); }
-  // Once finished. Throws kUnavailable when the model gave no sample at all.
+  // Once finished. Throws kUnavailable when the model gave no sample at all, or silence in every
+  // take.
   SpeechSummary take_summary();
 
  private:
@@ -97,8 +98,6 @@ class SpeechJob {
   void add_to_strand(Chunk& chunk);
   void shorten_pause(Chunk& chunk);
   void lengthen_pause(Chunk& chunk, double seconds) const;
-  // Whether the voice has wandered off in two chunks running.
-  bool drifts(const Chunk& chunk);
   // Runs a piece of a chunk's work; an error names the chunk.
   static void in_chunk(const Chunk& chunk, const std::function<void()>& work);
   void report(const Chunk& chunk);
@@ -127,13 +126,13 @@ class SpeechJob {
   std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
   Strand strand_;
-  double strand_tail_seconds_ = 0;                       // silence at the end of the strand so far
-  ChunkEnd strand_end_ = ChunkEnd::kSentence;            // of its last chunk
-  bool strand_paused_ = false;                           // a pause that was asked for follows it
-  Samples strand_last_;                                  // its last samples
-  std::optional<SpeechSound> first_sound_, last_sound_;  // of the strand's first and last chunk
-  int drifting_ = 0;                                     // chunks running
-  bool reset_ = false;                                   // the next strand begins for that
+  double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
+  ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
+  bool strand_paused_ = false;                 // a pause that was asked for follows it
+  Samples strand_last_;                        // its last samples
+  DriftWatch drift_;                           // of the strand
+  Tensor own_voice_;                           // without a voice: the first chunk's rows
+  bool reset_ = false;                         // the next strand begins for that
   SpeechSummary summary_;
 };
 

@@ -6,6 +6,7 @@
 #include "audio/continuation.h"
 #include "audio/speech_level.h"
 #include "engine/speech_job.h"
+#include "engine/strand_pause.h"
 #include "engine/window.h"
 #include "text/chunk.h"
 
@@ -14,9 +15,7 @@ namespace {
 
 constexpr int64_t kLeastStrandChars = 60;  // a shorter paragraph joins the next
 constexpr int64_t kMostFirstChars = 90;    // of a first chunk that somebody waits for
-// In a strand: a shorter pause between sentences becomes a longer one.
-constexpr double kShortestPause = 0.08, kLengthenedPause = 0.15;  // seconds
-constexpr size_t kFadeSamples = 220;                              // 5 ms
+constexpr size_t kFadeSamples = 220;       // 5 ms
 
 // Characters of Latin script that take as long to say, and as much of what the model reads.
 int64_t length_in_strand(const PlannedChunk& part) {
@@ -118,28 +117,13 @@ void SpeechJob::lengthen_pause(Chunk& chunk, double seconds) const {
   chunk.samples.insert(chunk.samples.begin(), silence.begin(), silence.end());
 }
 
-bool SpeechJob::drifts(const Chunk& chunk) {
-  last_sound_ = sound_of(chunk.samples, kModelRate);
-  if (!first_sound_) first_sound_ = last_sound_;
-  drifting_ = has_drifted(*first_sound_, *last_sound_) ? drifting_ + 1 : 0;
-  return drifting_ >= 2;
-}
-
 void SpeechJob::shorten_pause(Chunk& chunk) {
   if (strand_.empty() || strand_paused_) return;
   const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
   if (!activity.any()) return;
-  const double limit = strand_end_ == ChunkEnd::kParagraph  ? 2.0
-                       : strand_end_ == ChunkEnd::kSentence ? 1.2
-                                                            : 0.6;
   const double lead = seconds_of(activity.begin * activity.hop);
-  const double pause = strand_tail_seconds_ + lead;
-  if (pause <= limit) return;
-  // Two rows stay at each side of what is left out.
-  const auto frame = static_cast<double>(models_.codec.samples_per_frame()) / kModelRate;
-  const auto silent = static_cast<int64_t>(lead / frame) - 4;
-  const int64_t count =
-      std::min(silent, static_cast<int64_t>(std::ceil((pause - 0.75 * limit) / frame)));
+  const double frame = seconds_of(models_.codec.samples_per_frame());
+  const int64_t count = frames_to_leave_out(strand_tail_seconds_, lead, strand_end_, frame);
   if (count > 0) chunk.attempt->leave_out(2, count, chunk.samples, hooks_);
 }
 
@@ -151,23 +135,22 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
   const SpeechActivity activity = find_speech(chunk.samples, kModelRate);
   const int64_t per_frame = models_.codec.samples_per_frame();
   const double pause = strand_tail_seconds_ + seconds_of(activity.begin * activity.hop);
-  const bool too_close = !strand_.empty() && !strand_paused_ && activity.any() &&
-                         pause < kShortestPause && strand_end_ != ChunkEnd::kClause &&
-                         strand_end_ != ChunkEnd::kWord;
-  reset_ = drifts(chunk);
+  const double added =
+      strand_.empty() || strand_paused_ || !activity.any() ? 0 : pause_to_add(pause, strand_end_);
+  reset_ = drift_.add(sound_of(chunk.samples, kModelRate));
   const bool goes_on = strand_goes_on(index) && activity.any() && !reset_;
-  if (!goes_on && !voice_ && index + 1 < chunks_.size() && attempt.frames() >= 4) {
-    // Without a voice every strand would have a speaker of its own.
-    const Tensor first = attempt.first_latents(attempt.frames() / 4 * 4);
-    voice_ = std::make_shared<EncodedVoice>(
-        EncodedVoice{models_.session.dit().encode_speaker(first, first.rows())});
+  // Without a voice every strand would have a speaker of its own: all have the first chunk's.
+  if (!voice_ && own_voice_.rows() == 0 && index + 1 < chunks_.size() && attempt.frames() >= 4) {
+    own_voice_ = attempt.first_latents(attempt.frames() / 4 * 4);
   }
   if (!goes_on) {
-    if (too_close) lengthen_pause(chunk, kLengthenedPause - pause);
+    if (!voice_ && own_voice_.rows() > 0) {
+      voice_ = std::make_shared<EncodedVoice>(
+          EncodedVoice{models_.session.dit().encode_speaker(own_voice_, own_voice_.rows())});
+    }
+    if (added > 0) lengthen_pause(chunk, added);
     strand_ = Strand();
-    first_sound_.reset();
-    last_sound_.reset();
-    drifting_ = 0;
+    drift_ = {};
     chunk.ends_strand = true;
     return;
   }
@@ -186,7 +169,7 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
       std::max(0.0, seconds_of(chunk.samples.size()) - seconds_of(activity.end * activity.hop));
   strand_end_ = text.end;
   strand_paused_ = text.pause_seconds > 0;
-  if (too_close) lengthen_pause(chunk, kLengthenedPause - pause);
+  if (added > 0) lengthen_pause(chunk, added);
   const size_t last = std::min(chunk.samples.size(), kFadeSamples);
   strand_last_.assign(chunk.samples.end() - static_cast<ptrdiff_t>(last), chunk.samples.end());
   strand_.add(text, attempt.first_latents(cut), end - begin, std::move(decoder));

@@ -83,6 +83,9 @@ class AbbreviationReader {
       const auto found = abbreviations().find(std::u32string_view(text_).substr(at, size));
       if (found == abbreviations().end()) continue;
       const size_t end = at + size;
+      // "3 hrs. by train": a point that the table does not have, and no sentence's end.
+      const bool pointed =
+          draft_.at(end) == U'.' && draft_.at(end + 1) == U' ' && is_lower(draft_.at(end + 2));
       const char32_t last = text_[end - 1];
       if (last == U'.' && is_word_character(draft_.at(end))) {
         // "U.S." inside "U.S.A.", "No.5" though is a number.
@@ -92,12 +95,12 @@ class AbbreviationReader {
       if (!reading) return std::nullopt;
       const bool joined = is_digit(draft_.at(end));
       const bool keeps_point = last == U'.' && ends_sentence(end, found->second);
-      draft_.say(at, end,
+      draft_.say(at, pointed && last != U'.' ? end + 1 : end,
                  *reading + (keeps_point ? U"."
                              : joined    ? U" "
                                          : U""),
                  Rule::kAbbreviation);
-      return end;
+      return pointed && last != U'.' ? end + 1 : end;
     }
     return read_pointed(at);
   }
@@ -183,10 +186,20 @@ class AbbreviationReader {
       return is_day(at, end) ? std::optional(known.reading) : std::nullopt;
     }
     if (word == U"c.") return century_or_circa(at, next);
+    if (word == U"est.") {
+      const bool year = digits_at(next) == 4;
+      return year ? known.reading : U"estimated";
+    }
+    if (known.kind == U"compass")
+      return is_direction(at) ? std::optional(known.reading) : std::nullopt;
     if (known.kind == U"direction") {
       const std::u32string_view before = word_before(at);
       const bool house = !before.empty() && is_digit(before[0]);
-      return name_follows && house ? std::optional(known.reading) : std::nullopt;
+      // "I-95 N."
+      const size_t begin = at - std::min(at, before.size() + 1);
+      const bool road =
+          house && begin > 1 && text_[begin - 1] == U'-' && is_upper(text_[begin - 2]);
+      return road || (name_follows && house) ? std::optional(known.reading) : std::nullopt;
     }
     if (word == U"v.") {
       const std::u32string_view before = word_before(at);
@@ -196,6 +209,20 @@ class AbbreviationReader {
     if (word == U"Co." && word_before(at).empty()) return std::nullopt;
     // "lb. and co." of a sentence that begins with a small "est." are no traps worth more rules.
     return known.reading;
+  }
+
+  // How many digits stand at `at`.
+  size_t digits_at(size_t at) const {
+    size_t end = at;
+    while (is_digit(draft_.at(end))) ++end;
+    return end - at;
+  }
+
+  // "winds NE", "the SE corner", "20 km/h NW", and no "Omaha, NE" and no company's SE.
+  bool is_direction(size_t at) const {
+    const std::u32string_view before = word_before(at);
+    if (before == U"Wind" || before == U"Winds") return true;
+    return !before.empty() && std::all_of(before.begin(), before.end(), is_lower);
   }
 
   // "Mon-Fri": whether the word before the hyphen before `at` is a day's name.

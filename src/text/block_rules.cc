@@ -214,6 +214,7 @@ class BlockReader {
       put(line.begin, line.text_begin, U"", space ? Rule::kSpacing : Rule::kMarkup);
     }
     if (line.kind == LineKind::kTable) read_cells(line);
+    if (line.kind == LineKind::kItem) read_further_items(line);
     if (line.text_end < line.end) {
       put(line.text_end, line.end, U"",
           line.kind == LineKind::kHeading ? Rule::kMarkup : Rule::kSpacing);
@@ -295,6 +296,24 @@ class BlockReader {
       while (next < end && text_[next] == U' ') ++next;
       if (dash == at || (next < end && text_[next] != U'|')) return at;
       at = next;
+    }
+  }
+
+  // "1) Open it 2) Tap on it": what is numbered in a line of its own list is a line each.
+  void read_further_items(const Line& line) {
+    const std::u32string_view mark =
+        std::u32string_view(text_).substr(line.begin, line.text_begin - line.begin);
+    if (mark.find(U"1)") == mark.npos) return;
+    char32_t number = U'2';
+    for (size_t at = line.text_begin; at + 3 < line.text_end && number <= U'9'; ++at) {
+      if (text_[at] != U' ' || text_[at + 1] != number || text_[at + 2] != U')' ||
+          text_[at + 3] != U' ') {
+        continue;
+      }
+      size_t begin = at;
+      while (begin > line.text_begin && is_one_of(text_[begin - 1], U" ,;")) --begin;
+      put(begin, at + 4, std::u32string(1, kLineMark), Rule::kMarkup);
+      ++number;
     }
   }
 

@@ -150,7 +150,10 @@ void close_passages(Draft& draft) {
       words = words || is_word_character(c);
       continue;
     }
-    if (words && last != text.npos && !is_one_of(text[last], kEnds)) {
+    // A line of its own that ends in a quoted word: the quote's end is not the line's.
+    const bool quoted = c == kLineMark && last != text.npos && last > 0 && text[last] == U'"' &&
+                        is_word_character(text[last - 1]);
+    if (words && last != text.npos && (quoted || !is_one_of(text[last], kEnds))) {
       const bool quote = text[last] == U'\'' && last > 0 && is_one_of(text[last - 1], kEnds);
       size_t next = at;
       while (next < text.size() && is_space_or_break(text[next])) ++next;

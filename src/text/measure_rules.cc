@@ -40,6 +40,19 @@ bool measures_next(const NumberText& text, size_t at) {
   return nouns.count(next_word(text, at)) > 0;
 }
 
+// "2h 14m", "14m 30s": whether the m behind the number that ends at `at` is minutes.
+bool counts_minutes(const NumberText& text, size_t at) {
+  size_t next = text.at(at + 1) == U' ' ? at + 2 : at + 1;
+  const size_t digits = next;
+  while (is_digit(text.at(next)) && next - digits < 3) ++next;
+  if (next > digits && text.at(next) == U's' && text.ends_at(next + 1)) return true;
+  size_t begin = at;
+  while (begin > 0 && is_digit(text.at(begin - 1))) --begin;
+  if (begin == at || begin == 0) return false;
+  if (text.at(begin - 1) == U' ') --begin;
+  return begin >= 2 && text.at(begin - 1) == U'h' && is_digit(text.at(begin - 2));
+}
+
 // "There were 10 in. Then ..." has no inches.
 bool needs_no_space(std::u32string_view unit) { return unit == U"in."; }
 
@@ -174,6 +187,9 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
     if (name.back() == U'.' && text.at(begin + size) == U'.') continue;  // an ellipsis
     if (name == U"m" && !space && counts_millions(text, begin + size)) continue;
     if (hyphen && !is_letter(name[0])) continue;
+    if (name == U"m" && !space && !hyphen && counts_minutes(text, at)) {
+      return Reading{begin + size, several ? U" minutes" : U" minute"};
+    }
     std::u32string words = hyphen ? U"-" : U" ";
     const bool plural = several && !hyphen && !measures_next(text, begin + size);
     words += plural ? found->second.several : found->second.one;

@@ -121,6 +121,12 @@ std::optional<Reading> read_ordinal(const NumberText& text, const Literal& numbe
 }
 
 // 1990s, 1990's, 90s, '90s
+// "1m 30s": whether the number at `at` comes after hours or minutes.
+bool counts_time(const NumberText& text, size_t at) {
+  if (at > 0 && text.at(at - 1) == U' ') --at;
+  return at >= 2 && is_one_of(text.at(at - 1), U"mh") && is_digit(text.at(at - 2));
+}
+
 std::optional<Reading> read_decade(const NumberText& text, size_t at) {
   const bool short_form = text.at(at) == U'\'';
   const auto number = parse_literal(text, at + (short_form ? 1 : 0));
@@ -130,7 +136,9 @@ std::optional<Reading> read_decade(const NumberText& text, size_t at) {
   if (text.at(end) != U's' || !text.ends_at(end + 1)) return std::nullopt;
   const std::u32string& digits = number->whole;
   if (digits.back() != U'0') return std::nullopt;
-  if (digits.size() == 2 && digits[0] > U'1') return Reading{end + 1, plural_tens(digits)};
+  if (digits.size() == 2 && digits[0] > U'1' && !counts_time(text, at)) {
+    return Reading{end + 1, plural_tens(digits)};
+  }
   const int year = number->small_value();
   if (short_form || digits.size() != 4 || year < 1100 || year >= 2100) return std::nullopt;
   if (year % 1000 == 0) return Reading{end + 1, cardinal_words(digits) + U"s"};

@@ -17,9 +17,7 @@ constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"
     U"\u2156\u2157\u2158\u2159\u215A\u215B\u215C\u215D\u215E";
 
-bool is_currency_sign(char32_t c) {
-  return c < 128 ? c == U'$' : is_one_of(c, kCurrencySigns);
-}
+bool is_currency_sign(char32_t c) { return c < 128 ? c == U'$' : is_one_of(c, kCurrencySigns); }
 
 class NumberReader {
  public:
@@ -108,8 +106,18 @@ class NumberReader {
       if (!literal || !text_.ends_at(literal->end)) return std::nullopt;
       reading = Reading{literal->end, styled_number(text_, *literal)};
     }
-    reading->words.insert(0, text_.at(at) == U'-' ? U"minus " : U"plus ");
+    if (text_.at(at) == U'-') {
+      reading->words.insert(0, U"minus ");
+    } else if (!rises(at)) {
+      reading->words.insert(0, U"plus ");
+    }
     return reading;
+  }
+
+  // "up +1.35" has said it.
+  bool rises(size_t at) const {
+    return at >= 3 && text_.text.substr(at - 3, 3) == U"up " &&
+           (at == 3 || !is_word_character(text_.at(at - 4)));
   }
 
   std::optional<Reading> read_plain(size_t at) const {

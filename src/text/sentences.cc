@@ -35,7 +35,8 @@ struct Words {
         {U"capital", AfterDot::kCapital}, {U"name", AfterDot::kName},
         {U"number", AfterDot::kNumber},   {U"date", AfterDot::kDate},
         {U"direction", AfterDot::kName},  {U"street", AfterDot::kSeldom},
-        {U"month", AfterDot::kSeldom},    {U"day", AfterDot::kSeldom}};
+        {U"month", AfterDot::kSeldom},    {U"day", AfterDot::kSeldom},
+        {U"compass", AfterDot::kSeldom}};
     for (std::vector<std::u32string>& row : table_rows(table_abbreviations)) {
       if (row[0].back() == U'.') row[0].pop_back();
       abbreviations.emplace(row[0], kinds.at(row[2]));

@@ -117,7 +117,9 @@ class SymbolReader {
       // Greek is a script of its own.
       const bool greek = is_letter(text_[at]) &&
                          (is_word_character(before(at)) || is_word_character(draft_.at(at + 1)));
-      return greek ? at : between(at, at + 1, sign.words);
+      if (greek) return at;
+      if (is_one_of(sign.sign[0], U"\u2264\u2265")) return compare(at, at + 1, sign.words);
+      return between(at, at + 1, sign.words);
     }
     return at;
   }
@@ -164,14 +166,21 @@ class SymbolReader {
     return zone && is_digit(draft_.at(at + 1)) ? between(at, at + 1, U"plus") : at;
   }
 
+  // "where x is at least 0", "with at least 3".
+  size_t compare(size_t begin, size_t end, std::u32string_view words) {
+    size_t variable = begin;
+    while (variable > 0 && text_[variable - 1] == U' ') --variable;
+    const bool letter = variable > 0 && is_letter(text_[variable - 1]) &&
+                        (variable == 1 || !is_word_character(text_[variable - 2]));
+    return between(begin, end, (letter ? U"is " : U"") + std::u32string(words));
+  }
+
   // >= <= != and <10, and > between the names of a menu.
   size_t read_comparison(size_t at) {
     const char32_t c = text_[at];
     if (draft_.at(at + 1) == U'=' && draft_.at(at + 2) != U'=') {
-      return between(at, at + 2,
-                     c == U'>'   ? U"at least"
-                     : c == U'<' ? U"at most"
-                                 : U"is not equal to");
+      if (c == U'!') return between(at, at + 2, U"is not equal to");
+      return compare(at, at + 2, c == U'>' ? U"at least" : U"at most");
     }
     const bool leads = before(at) == 0 || is_mark(before(at)) || is_one_of(before(at), U" (");
     if (c != U'!' && leads && is_digit(draft_.at(at + 1))) {

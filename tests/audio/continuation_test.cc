@@ -96,5 +96,22 @@ TEST(Continuation, DriftIsASlowerThing) {
   EXPECT_FALSE(has_drifted(from, sound_of(Samples(kModelRate), kModelRate)));
 }
 
+TEST(DriftWatch, WantsTwoChunksRunning) {
+  const SpeechSound own = sound_of(speech(4), kModelRate);
+  const SpeechSound other = sound_of(speech(4, {.pitch = 138, .words = 2}), kModelRate);
+  DriftWatch watch;
+  EXPECT_EQ(watch.last(), nullptr);
+  EXPECT_FALSE(watch.add(own)) << "the first is what others are compared with";
+  EXPECT_FALSE(watch.add(other));
+  EXPECT_FALSE(watch.add(own)) << "it came back";
+  EXPECT_FALSE(watch.add(other));
+  EXPECT_TRUE(watch.add(other));
+  ASSERT_NE(watch.last(), nullptr);
+  EXPECT_EQ(watch.last()->pitch, other.pitch);
+  watch = {};
+  EXPECT_FALSE(watch.add(other)) << "a new strand has a first chunk of its own";
+  EXPECT_FALSE(watch.add(other));
+}
+
 }  // namespace
 }  // namespace echo

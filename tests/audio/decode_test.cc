@@ -94,7 +94,7 @@ TEST(Decode, ReadsEveryKindOfFile) {
 }
 
 TEST(Decode, ContentDecidesNotTheName) {
-  const TemporaryFolder folder;
+  const SoundFolder folder;
   const std::vector<float> sound = make_sound(44100, 44100);
   write_file(folder / "really_flac.WAV", encode_audio(sound, {AudioFormat::kFlac, 0, 0}));
   EXPECT_EQ(decode_audio_file(folder / "really_flac.WAV").codec, "flac");
@@ -237,7 +237,7 @@ TEST(Decode, ChannelsThatCancelLeaveTheLoudestOne) {
 }
 
 TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {
-  const TemporaryFolder folder;
+  const SoundFolder folder;
   fs::create_directory(folder / "folder.wav");
   fs::create_symlink("loop_b.wav", folder / "loop_a.wav");
   fs::create_symlink("loop_a.wav", folder / "loop_b.wav");
@@ -280,7 +280,7 @@ TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {
 }
 
 TEST(Decode, AHugeFileOfZerosIsRefusedAtOnce) {
-  const TemporaryFolder folder;
+  const SoundFolder folder;
   write_file(folder / "huge.wav", "");
   ASSERT_EQ(::truncate((folder / "huge.wav").c_str(), int64_t{2} << 30), 0);  // takes no disk
   const std::string failure = failure_of(folder / "huge.wav");
@@ -474,7 +474,7 @@ TEST(Voice, TooShortForAVoiceIsAnError) {
 }
 
 TEST(Voice, LoadsAFileAtTheModelsRate) {
-  const TemporaryFolder folder;
+  const SoundFolder folder;
   write_file(folder / "voice.ogg", encode_audio(make_sound(96000, 48000), {}, 48000));
   EXPECT_EQ(load_voice(folder / "voice.ogg").samples.size(), 88200U);
 }

@@ -220,5 +220,25 @@ TEST(NaturalJoin, AChunkWithoutSpeechStaysAsItIs) {
   EXPECT_NEAR(result.gap(1), 0.35, 1e-4);
 }
 
+TEST(NaturalJoin, TellsWhereAChunkBeginsThatGoesOnInTheSameSound) {
+  ChunkBoundary goes_on;
+  goes_on.continues = true;
+  ChunkBoundary last;
+  last.last = true;
+  const std::vector<Chunk> chunks = {{Sound().speech(100).samples(), goes_on},
+                                     {Sound().room(15).speech(50).samples(), goes_on},
+                                     {Sound().speech(40).samples(), goes_on},
+                                     {Sound().room(20).samples(), goes_on},
+                                     {Sound().room(10).speech(30).samples(), last}};
+  const Joined result = joined(chunks);
+  const std::pair<size_t, size_t> expected[] = {
+      {0, 100}, {115, 165}, {165, 205}, {205, 205}, {235, 265}};
+  ASSERT_EQ(result.places.size(), std::size(expected));
+  for (size_t i = 0; i < result.places.size(); ++i) {
+    EXPECT_EQ(result.places[i].begin, expected[i].first * kHop) << i;
+    EXPECT_EQ(result.places[i].end, expected[i].second * kHop) << i;
+  }
+}
+
 }  // namespace
 }  // namespace echo

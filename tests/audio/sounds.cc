@@ -220,13 +220,13 @@ void write_file(const std::filesystem::path& path, const std::string& bytes) {
   require(file.good(), "cannot write a file");
 }
 
-TemporaryFolder::TemporaryFolder() {
+SoundFolder::SoundFolder() {
   std::string name = std::filesystem::temp_directory_path() / "echo_audio_XXXXXX";
   require(::mkdtemp(name.data()) != nullptr, "no folder");
   path_ = name;
 }
 
-TemporaryFolder::~TemporaryFolder() {
+SoundFolder::~SoundFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

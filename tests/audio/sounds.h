@@ -34,12 +34,12 @@ std::string mux_video(const std::string& container);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 
 // A folder that is removed with this object.
-class TemporaryFolder {
+class SoundFolder {
  public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  SoundFolder();
+  ~SoundFolder();
+  SoundFolder(const SoundFolder&) = delete;
+  SoundFolder& operator=(const SoundFolder&) = delete;
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
  private:

@@ -5,14 +5,22 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
+#include <fstream>
 #include <functional>
+#include <future>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 
 #include "audio/voice.h"
 #include "base/error.h"
+#include "base/kind_error.h"
 #include "engine/engine_fixture.h"
 #include "engine/sampler_parameters.h"
+#include "models/pca_state.h"
+#include "nn/weights.h"
+#include "support/temp_dir.h"
 #include "text/tokens.h"
 
 namespace echo {
@@ -89,6 +97,61 @@ TEST(Strand, TakesPartsAsThereIsRoom) {
   EXPECT_EQ(parts({500}), 1u);
 }
 
+// A chunk that has been spoken, with latents that are its own.
+struct Said {
+  PlannedChunk text;
+  std::vector<float> latents;
+};
+
+TEST(Strand, GivesWholeChunksBitForBitWithTheirWords) {
+  const std::unique_ptr<Backend> backend = test_backend();
+  const ModelFiles files = tiny_files();
+  const LayerContext context{*backend, DType::kFloat32};
+  const Codec codec(context, Weights::open(files.codec), read_pca_state(Weights::open(files.pca)));
+  const auto planned = [](const std::string& text, int speaker) {
+    PlannedChunk chunk;
+    chunk.text = text;
+    chunk.speaker = speaker;
+    chunk.model_text = "[S" + std::to_string(speaker) + "] " + text;
+    return chunk;
+  };
+  std::mt19937 random(1);
+  Strand strand;
+  std::vector<Said> said;
+  const std::vector<std::pair<std::string, int>> texts = {
+      {"One comes first.", 1}, {"Two comes after it.", 1}, {"\u00dcber three.", 2}, {"Four.", 1}};
+  for (const auto& [text, speaker] : texts) {
+    const auto frames = static_cast<int64_t>(4 * (5 + random() % 10));
+    Said one{planned(text, speaker), std::vector<float>(static_cast<size_t>(frames * 80))};
+    for (float& value : one.latents) value = static_cast<float>(random() % 1000) / 500 - 1;
+    strand.add(one.text, from_host(*backend, one.latents, frames, 80), frames,
+               Codec::Decoder(codec));
+    said.push_back(std::move(one));
+  }
+  const PlannedChunk next = planned("Five ends it.", 2);
+  const auto bits = [&](size_t first) {
+    std::vector<float> values;
+    for (size_t i = first; i < said.size(); ++i) {
+      values.insert(values.end(), said[i].latents.begin(), said[i].latents.end());
+    }
+    return values;
+  };
+  // Only the last three are kept.
+  Strand::Continuation heard = strand.continue_with(next);
+  EXPECT_EQ(heard.plan.parts, 3u);
+  EXPECT_EQ(heard.latents.to_host(), bits(1));
+  EXPECT_EQ(heard.model_text,
+            "[S1] Two comes after it. [S2] \u00dcber three. [S1] Four. [S2] Five ends it.");
+  heard = strand.continue_with(next, 2);
+  EXPECT_EQ(heard.latents.to_host(), bits(2));
+  EXPECT_EQ(heard.model_text, "[S2] \u00dcber three. [S1] Four. [S2] Five ends it.");
+  heard = strand.continue_with(planned("Five ends it.", 1), 1);
+  EXPECT_EQ(heard.model_text, "[S1] Four. Five ends it.") << "a tag only where the speaker changes";
+  heard = strand.continue_with(next, 0);
+  EXPECT_EQ(heard.latents.rows(), 0);
+  EXPECT_EQ(heard.model_text, next.model_text);
+}
+
 class StrandSpeech : public ::testing::Test {
  protected:
   static Engine& engine() {
@@ -151,6 +214,19 @@ TEST_F(StrandSpeech, IsOneRunOfTheDecoderWhateverTheDelivery) {
 TEST_F(StrandSpeech, GivesTheSameTwice) {
   EXPECT_EQ(engine().speak(request(Continuity::kText)).samples,
             engine().speak(request(Continuity::kText)).samples);
+}
+
+// Copies a file of weights, with values that are no numbers in its last layer.
+void spoil(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::ifstream in(from, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  uint64_t size = 0;
+  std::memcpy(&size, bytes.data(), sizeof size);
+  const auto header = nlohmann::json::parse(bytes.substr(8, size));
+  const nlohmann::json& place = header.at("out_proj.bias").at("data_offsets");
+  const auto data = bytes.begin() + static_cast<ptrdiff_t>(8 + size);
+  std::fill(data + place[0].get<ptrdiff_t>(), data + place[1].get<ptrdiff_t>(), '\xff');
+  std::ofstream(to, std::ios::binary) << bytes;
 }
 
 // A judge that finds `reason` in the takes of texts that `wants` says.
@@ -223,6 +299,110 @@ TEST_F(StrandSpeech, TheThirdBadTakeBeginsAfresh) {
     EXPECT_EQ(result.chunks[1].joined, "fallback");
     EXPECT_EQ(result.chunks[1].retake_reasons, (std::vector<std::string>{reason, reason}));
     EXPECT_TRUE(result.chunks[1].reasons.empty()) << "the third is judged by itself";
+  }
+}
+
+TEST_F(StrandSpeech, SentencesThatRunIntoEachOtherAreParted) {
+  // The tiny model is never silent, so every pause is too short.
+  const SpeechResult result = engine().speak(request(Continuity::kText));
+  for (size_t i = 0; i + 1 < result.chunks.size(); ++i) {
+    SCOPED_TRACE(i);
+    const bool sentence = result.chunks[i].text.back() == '.';
+    EXPECT_NEAR(result.chunks[i + 1].start_seconds - result.chunks[i].end_seconds,
+                sentence ? 0.15 : 0, 0.03);
+  }
+}
+
+TEST_F(StrandSpeech, ValuesThatAreNoNumbersEndIt) {
+  const TempDir folder;
+  EngineOptions options = tiny_options();
+  options.files.dit = folder / "dit.safetensors";
+  spoil(tiny_files().dit, options.files.dit);
+  const auto broken = Engine::load(options);
+  for (int i = 0; i < 2; ++i) {
+    try {
+      broken->speak(request(Continuity::kText));
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInternal);
+      EXPECT_NE(std::string(error.what()).find("chunk 1"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("not finite"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST_F(StrandSpeech, WhoLeavesEndsItWithinAStep) {
+  std::promise<void> started;
+  std::shared_future<void> is_started = started.get_future();
+  std::optional<SpeechStream> stream;
+  int steps_of_second = 0;
+  SpeechCallbacks callbacks;
+  callbacks.progress = [&](const SpeechProgress& progress) {
+    if (progress.chunk < 2) return;
+    ++steps_of_second;
+    is_started.wait();
+    stream->cancel();
+  };
+  SpeechRequest request = StrandSpeech::request(Continuity::kText);
+  request.parameters.num_steps = 20;
+  stream = engine().start(std::move(request), callbacks);
+  started.set_value();
+  try {
+    stream->collect();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+  }
+  EXPECT_EQ(steps_of_second, 1);
+  // The device is free for others.
+  EXPECT_FALSE(engine().speak(short_request(1)).samples.empty());
+}
+
+TEST_F(StrandSpeech, WithoutAVoiceALaterStrandHasTheFirstChunksSpeaker) {
+  // How the second paragraph begins when the first take of some chunk before it is not kept.
+  const auto beginning = [&](std::string_view retaken) {
+    SpeechRequest request = StrandSpeech::request(Continuity::kParagraph);
+    request.parameters.max_rerolls = 1;
+    auto heard = std::make_shared<std::vector<float>>();
+    request.judge = [heard, retaken](const ChunkTake& take) {
+      if (take.text.find("begins a paragraph") != std::string_view::npos && heard->empty()) {
+        heard->assign(take.samples.begin(), take.samples.end());
+      }
+      ChunkVerdict verdict;
+      if (take.attempt == 0 && take.text.find(retaken) != std::string_view::npos) {
+        verdict = {ChunkVerdict::Action::kRetake, 10, {"noise"}, {"it is noise"}};
+      }
+      return verdict;
+    };
+    engine().speak(std::move(request));
+    return *heard;
+  };
+  const std::vector<float> plain = beginning("no such text");
+  ASSERT_FALSE(plain.empty());
+  EXPECT_NE(beginning("the first sentence"), plain);
+  EXPECT_EQ(beginning("another one"), plain) << "the last chunk before it has no part in it";
+}
+
+TEST_F(StrandSpeech, SilenceInEveryTakeIsAFailure) {
+  for (const Continuity continuity : {Continuity::kNone, Continuity::kText}) {
+    SpeechRequest silent = StrandSpeech::request(continuity);
+    silent.parameters.max_rerolls = 1;
+    silent.judge = judge_of("empty", [](const ChunkTake&) { return true; });
+    try {
+      engine().speak(silent);
+      FAIL();
+    } catch (const KindError& error) {
+      EXPECT_EQ(error.kind(), "no_speech");
+    }
+    // Where some of it is heard, that is given, and what is wrong with the rest is told.
+    silent.judge = judge_of("empty", [](const ChunkTake& take) {
+      return take.text.find("first") == std::string_view::npos;
+    });
+    const SpeechResult partial = engine().speak(silent);
+    EXPECT_FALSE(partial.warnings.empty());
+    // As published: nothing is judged, what there is is given.
+    silent.parameters.max_rerolls = 0;
+    EXPECT_FALSE(engine().speak(silent).samples.empty());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/sampler_parameters.h"
+#include "text/planned_text.h"
 
 namespace echo {
 namespace {
@@ -27,6 +28,26 @@ TEST(Window, GoesOnByAnEighthUntilTheModelCanHearNoFurther) {
   EXPECT_EQ(further_frames(400, 400), 96);
   EXPECT_EQ(further_frames(96, 576), 64);
   EXPECT_EQ(further_frames(640, 640), 0);
+}
+
+// What is sampled for a text of 2,000 characters, in frames a step.
+TEST(Window, ALongTextCostsAtMostAThirdOfThePublishedWindows) {
+  std::string text;
+  for (int i = 1; text.size() < 2000; ++i) {
+    text += "This is a sentence of the usual length, and it has the number " + std::to_string(i) +
+            ". " + (i % 4 == 0 ? "It is short. " : "");
+  }
+  text.resize(2000);
+  const auto chunks = [&](Profile profile) {
+    return plan_text(text, text_options_of(parameters_of(profile))).chunks;
+  };
+  const auto published = static_cast<int64_t>(chunks(Profile::kPublished).size()) * kMaxFrames;
+  int64_t natural = 0;
+  for (const PlannedChunk& chunk : chunks(Profile::kNatural)) {
+    natural += window_frames(static_cast<int64_t>(chunk.text.size()));
+  }
+  EXPECT_GE(published, 20 * kMaxFrames);
+  EXPECT_LE(3 * natural, published) << natural << " of " << published;
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ std::vector<std::string> texts_of(const PlannedText& plan) {
   return texts;
 }
 
-std::string message_of(std::string_view text, const TextOptions& options = {}) {
+std::string refusal_of(std::string_view text, const TextOptions& options = {}) {
   try {
     plan_text(text, options);
   } catch (const Error& error) {
@@ -157,10 +157,10 @@ TEST(PlannedText, PausesEndAChunkAndAreToldExactly) {
 }
 
 TEST(PlannedText, PausesHaveLimits) {
-  EXPECT_NE(message_of("One. [pause:11s] Two.").find("pause of 11 s"), std::string::npos);
+  EXPECT_NE(refusal_of("One. [pause:11s] Two.").find("pause of 11 s"), std::string::npos);
   std::string many = "One.";
   for (int i = 0; i < 7; ++i) many += " [pause:9s] More.";
-  EXPECT_NE(message_of(many).find("63 s in all"), std::string::npos);
+  EXPECT_NE(refusal_of(many).find("63 s in all"), std::string::npos);
   const PlannedText malformed = plan_text("One. [pause:x] Two.");
   EXPECT_EQ(malformed.spoken, "One. Two.");
   ASSERT_EQ(malformed.warnings.size(), 1U);
@@ -214,7 +214,7 @@ TEST(PlannedText, ChunksStandForTheirPartOfTheSource) {
 
 TEST(PlannedText, RefusesWhatHasNothingToSpeak) {
   for (const char* text : {"", " ", "...", "\U0001F602", "[pause:1s]", "***", "\u2026!", "---"}) {
-    EXPECT_NE(message_of(text).find("nothing to speak"), std::string::npos) << text;
+    EXPECT_NE(refusal_of(text).find("nothing to speak"), std::string::npos) << text;
     EXPECT_FALSE(plan_words(text)) << text;
   }
   EXPECT_FALSE(plan_words("```\nlet x = 1;\n```")) << "the front end leaves nothing of it";
@@ -222,24 +222,24 @@ TEST(PlannedText, RefusesWhatHasNothingToSpeak) {
        {"5", "a", "\u00E9", "1\uFE0F\u20E3", "\u65E5\u672C", "\u0636\u0627\u062F", "(laughs)"}) {
     EXPECT_TRUE(plan_words(text)) << text;
   }
-  EXPECT_NE(message_of("ab\xFFz").find("byte 2"), std::string::npos);
+  EXPECT_NE(refusal_of("ab\xFFz").find("byte 2"), std::string::npos);
   TextOptions off;
   off.processing = false;
-  EXPECT_NE(message_of("!?", off).find("nothing to speak"), std::string::npos);
-  EXPECT_NE(message_of("a\x01z", off).find("U+0001"), std::string::npos);
+  EXPECT_NE(refusal_of("!?", off).find("nothing to speak"), std::string::npos);
+  EXPECT_NE(refusal_of("a\x01z", off).find("U+0001"), std::string::npos);
 }
 
 TEST(PlannedText, OptionsHaveRanges) {
   TextOptions options;
   options.paragraph_pause = 4;
-  EXPECT_NE(message_of("Hi.", options).find("paragraph_pause"), std::string::npos);
+  EXPECT_NE(refusal_of("Hi.", options).find("paragraph_pause"), std::string::npos);
   options = {};
   options.target_seconds = 0;
-  EXPECT_NE(message_of("Hi.", options).find("target_duration_seconds"), std::string::npos);
+  EXPECT_NE(refusal_of("Hi.", options).find("target_duration_seconds"), std::string::npos);
   options = {};
   options.max_chars = 0;
   EXPECT_EQ(plan_text(sentence(300) + " " + sentence(300), options).chunks.size(), 1U);
-  EXPECT_NE(message_of(sentence(900), options).find("at most 768"), std::string::npos);
+  EXPECT_NE(refusal_of(sentence(900), options).find("at most 768"), std::string::npos);
 }
 
 TEST(PlannedText, TheFirstChunkMayBeShorter) {

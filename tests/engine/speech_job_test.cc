@@ -1,0 +1,99 @@
+// What becomes of a strand whose sound changes.
+#include "engine/speech_job.h"
+
+#include <gtest/gtest.h>
+
+#include <span>
+
+#include "engine/engine_fixture.h"
+#include "models/pca_state.h"
+#include "tensor/forwarding_backend.h"
+#include "text/chunk.h"
+
+namespace echo {
+namespace {
+
+// The tiny autoencoder gives much the same sound of whatever it is given. Here what it decodes can
+// be made quieter, as if its speaker had gone away from the microphone.
+class FadingBackend : public ForwardingBackend {
+ public:
+  FadingBackend() : ForwardingBackend(test_backend()) {}
+  void download(const Tensor& from, void* to) const override {
+    ForwardingBackend::download(from, to);
+    const int64_t count = from.rows() * from.cols();
+    if (count % kFrameSamples != 0) return;  // no samples
+    for (float& sample : std::span(static_cast<float*>(to), static_cast<size_t>(count))) {
+      sample *= gain;
+    }
+  }
+
+  float gain = 1;
+};
+
+class SpeechJobTest : public ::testing::Test {
+ protected:
+  static constexpr int64_t kFrames = 60;
+
+  // A text in one strand, its chunks as loud as the gains say.
+  SpeechSummary spoken(const std::vector<float>& gains) {
+    PreparedSpeech prepared;
+    for (size_t i = 0; i < gains.size(); ++i) {
+      PlannedChunk chunk;
+      chunk.text = "This is one of its chunks.";
+      chunk.model_text = "[S1] " + chunk.text;
+      chunk.estimated_seconds = static_cast<double>(chunk.text.size()) / kCharsPerSecond;
+      chunk.end = i + 1 < gains.size() ? ChunkEnd::kSentence : ChunkEnd::kText;
+      prepared.chunks.push_back(chunk);
+    }
+    prepared.parameters.continuity = Continuity::kText;
+    prepared.parameters.max_chars_per_chunk = 30;
+    prepared.parameters.num_steps = 1;
+    prepared.parameters.cfg_scale_text = prepared.parameters.cfg_scale_speaker = 0;
+    prepared.parameters.sequence_length = kFrames;
+    prepared.submitted = std::chrono::steady_clock::now();
+    const auto pipe = std::make_shared<SpeechPipe>();
+    pipe->start();
+    SpeechJob job(models_, {std::move(prepared), pipe}, [] { return false; });
+    for (size_t started = 0; !job.finished();) {
+      if (job.can_start_chunk()) {
+        job.start_chunk();
+        backend_->gain = gains.at(started++);
+      }
+      for (Trajectory* trajectory : job.running()) {
+        Trajectory* const batch[] = {trajectory};
+        job.apply(*trajectory, velocities(session_, modulations_, batch), 0);
+      }
+      while (job.decode_piece()) {
+      }
+    }
+    return job.take_summary();
+  }
+
+  const std::unique_ptr<FadingBackend> backend_ = std::make_unique<FadingBackend>();
+  const ModelFiles files_ = tiny_files();
+  const LayerContext context_{*backend_, DType::kFloat32};
+  const EchoDit dit_{context_, Weights::open(files_.dit), true};
+  DitSession session_{dit_};
+  ModulationCache modulations_{dit_, false};
+  const Codec codec_{context_, Weights::open(files_.codec),
+                     read_pca_state(Weights::open(files_.pca))};
+  VoiceCache voices_{1 << 20};
+  const VoiceStore store_{"", "", 80, 0};
+  const SpeechModels models_{*backend_,       session_, codec_, voices_, store_,
+                             NoiseKind::kCpu, {},       0,      nullptr};
+};
+
+TEST_F(SpeechJobTest, AVoiceThatWandersOffInTwoChunksRunningBeginsANewStrand) {
+  constexpr float kFar = 0.4F;  // 8 dB
+  const SpeechSummary summary = spoken({1, kFar, 1, kFar, kFar, 1, 1});
+  std::vector<std::string> joined;
+  for (const SpokenChunk& chunk : summary.chunks) {
+    joined.push_back(chunk.joined);
+    EXPECT_EQ(chunk.prefix_frames > 0, chunk.joined == "continued");
+  }
+  EXPECT_EQ(joined, (std::vector<std::string>{"first", "continued", "continued", "continued",
+                                              "continued", "reset", "continued"}));
+}
+
+}  // namespace
+}  // namespace echo
