@@ -21,26 +21,26 @@
 namespace echo::apps {
 namespace {
 
-server::ServerOptions server_options(const ApiModeOptions& options,
+server::ServerOptions server_options(const WorkerProcess& process,
                                      const Environment& environment) {
   server::ServerOptions server;
-  server.http.host = options.arguments.api_host;
-  server.http.port = options.arguments.api_port;
+  server.http.host = process.arguments.api_host;
+  server.http.port = process.arguments.api_port;
   // Not trimmed: blanks alone were meant to be a key.
   server.api_keys = server::parse_api_keys(environment.raw("ECHO_API_KEYS"));
   server.allowed_hosts = server::parse_allowed_hosts(environment.text("ECHO_ALLOWED_HOSTS"));
   // Behind the platform's own door clients call it by names that only the platform knows.
   const bool behind_a_door =
-      options.mode == runpod::Mode::kLoadBalancer || options.mode == runpod::Mode::kRealtimeApi;
+      process.mode == runpod::Mode::kLoadBalancer || process.mode == runpod::Mode::kRealtimeApi;
   if (behind_a_door && server.allowed_hosts.empty()) server.allowed_hosts = {"*"};
   server.public_url = environment.text("ECHO_PUBLIC_URL");
   server.work.slots = static_cast<int>(
-      std::max<size_t>({1, options.system.max_requests,
-                        static_cast<size_t>(std::max(1, options.arguments.api_concurrency))}));
+      std::max<size_t>({1, process.system.max_requests,
+                        static_cast<size_t>(std::max(1, process.arguments.api_concurrency))}));
   server.work.capacity =
       static_cast<size_t>(environment.integer("ECHO_QUEUE_CAPACITY", 100, 1, 100'000));
-  server.jobs.identity = {options.worker.hostname, options.worker.worker_id,
-                          options.worker.protocol_version};
+  server.jobs.identity = {process.worker.hostname, process.worker.worker_id,
+                          process.worker.protocol_version};
   server.openai = openai_options_of(environment);
   // Whoever reaches the server may add voices where a key was asked for, or nobody else reaches it.
   server.openai.voice_uploads = is_on(
@@ -48,16 +48,16 @@ server::ServerOptions server_options(const ApiModeOptions& options,
       !behind_a_door && (!server.api_keys.empty() || server::is_local_address(server.http.host)));
   server.studio = is_on(environment, "ECHO_STUDIO", true);
   server.cross_origins = list_of(environment.text("ECHO_CORS_ORIGINS"));
-  server.routes.endpoint_id = options.worker.endpoint_id;
-  server.routes.worker_id = options.worker.worker_id;
+  server.routes.endpoint_id = process.worker.endpoint_id;
+  server.routes.worker_id = process.worker.worker_id;
   server.webhooks.public_hosts_only = environment.text("ECHO_ALLOW_PRIVATE_WEBHOOKS") != "true";
   server.description.version = ECHO_VERSION;
   server.description.input_schema = speech_input_schema();
-  if (options.mode == runpod::Mode::kRealtimeApi) {
+  if (process.mode == runpod::Mode::kRealtimeApi) {
     server.http.host = "0.0.0.0";
-    server.http.port = options.worker.realtime_port;
+    server.http.port = process.worker.realtime_port;
   }
-  if (options.mode == runpod::Mode::kLoadBalancer) {
+  if (process.mode == runpod::Mode::kLoadBalancer) {
     const int port = static_cast<int>(environment.integer("PORT", 80, 1, 65535));
     const int health_port = static_cast<int>(environment.integer("PORT_HEALTH", port, 1, 65535));
     server = server::load_balancer_options(std::move(server), port, health_port,
@@ -88,7 +88,11 @@ class StopReason {
 
 }  // namespace
 
-int serve_api(ApiModeOptions options, const Environment& environment, HttpClient& http,
+void check_api_settings(const WorkerProcess& process, const Environment& environment) {
+  server_options(process, environment);
+}
+
+int serve_api(WorkerProcess process, const Environment& environment, HttpClient& http,
               Logger& logger) {
   const int64_t patience = environment.integer("ECHO_DRAIN_SECONDS", 600, 0, 86'400);
   StopReason reason;
@@ -101,17 +105,17 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   });
 
   std::unique_ptr<DirectoryStore> files;
-  if (!options.system.storage_directory.empty()) {
+  if (!process.system.storage_directory.empty()) {
     files = std::make_unique<DirectoryStore>(
-        DirectoryStoreOptions{.directory = options.system.storage_directory,
-                              .link_ttl = options.system.s3.presign_ttl,
+        DirectoryStoreOptions{.directory = process.system.storage_directory,
+                              .link_ttl = process.system.s3.presign_ttl,
                               .secret = environment.text("ECHO_LINK_SECRET")});
-    options.system.store = files.get();
+    process.system.store = files.get();
   }
   Metrics metrics;
-  observe(options.system, metrics);
+  observe(process.system, metrics);
   std::unique_ptr<SpeechSystem> system;
-  const server::ServerOptions settings = server_options(options, environment);
+  const server::ServerOptions settings = server_options(process, environment);
   server::ApiServer api(settings, {.logger = logger,
                                    .http = &http,
                                    .files = files.get(),
@@ -121,11 +125,11 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   if (files) files->set_base_url(api.url() + "/files");
   logger.info("Listening on " + api.url());
   logger.info(api.openness());
-  options.cold_start.lap("config");
-  options.system.cold_start = &options.cold_start;
-  options.system.stop = loading.get_token();
+  process.cold_start.lap("config");
+  process.system.cold_start = &process.cold_start;
+  process.system.stop = loading.get_token();
   try {
-    system = std::make_unique<SpeechSystem>(options.system, http, logger);
+    system = std::make_unique<SpeechSystem>(process.system, http, logger);
   } catch (const Error& error) {
     if (!loading.stop_requested()) {
       logger.error(std::string("The model cannot be used: ") + error.what());
@@ -135,7 +139,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
   }
   if (system) {
     metrics.build_info(ECHO_VERSION, "", "");
-    metrics.cold_start(options.cold_start);
+    metrics.cold_start(process.cold_start);
     metrics.on_scrape([&](Metrics& sampled) {
       sampled.set_batch_size(static_cast<double>(system->engine().status().trajectories));
     });
@@ -144,7 +148,7 @@ int serve_api(ApiModeOptions options, const Environment& environment, HttpClient
       logger.info("Voices can be added; they go to " + system->uploads()->folder());
     }
     api.set_ready(system->handler(), system->concurrency());
-    logger.info("Ready in " + options.cold_start.text());
+    logger.info("Ready in " + process.cold_start.text());
   }
   const int exit_code = reason.wait();
   logger.info("Shutting down");

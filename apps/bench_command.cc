@@ -181,54 +181,55 @@ void add_bench(CommandLine& line) {
                "  echo-tts bench --cold-start --model /tmp/full\n",
                [options] { return run(*options); });
   command.option("--model", options->model,
-                 "Directory of the checkpoints, or small (or ECHO_MODEL_DIR)");
+                 "Measure the checkpoints in this directory, or small (or ECHO_MODEL_DIR)");
   command.flag("--cold-start", options->cold_start,
                "Measure a worker's start instead, with its files in the page cache and "
                "without");
   command
-      .option("--precision", options->precision, "Of the transformer's matrices; fp8 on a GPU only")
+      .option("--precision", options->precision, "Multiply the transformer's matrices in this type; fp8 on a GPU only")
       .one_of(precision_names())
       .show_default();
   command
       .option("--wide-blocks", options->wide_blocks,
-              "How many of the transformer's last blocks stay bf16 with int8 and fp8")
+              "Keep so many of the transformer's last blocks in bf16 with int8 and fp8")
       .between(0, 1000)
       .show_default();
-  command.option("--codec-precision", options->codec_precision, "Of the autoencoder's")
+  command.option("--codec-precision", options->codec_precision, "Multiply the codec's matrices in this type")
       .one_of({"auto", "float32", "bf16"})
       .show_default();
   command
       .option("--repetitions", options->repetitions,
-              "On the CPU the fastest counts, on a GPU the median")
+              "Measure so often: on the CPU the fastest counts, on a GPU the median")
       .between(1, 100)
       .show_default();
-  command.option("--frames", options->frames, "Latent frames of a step")
+  command.option("--frames", options->frames, "Measure a step of so many latent frames")
       .between(1, 640)
       .show_default();
   command
       .option("--part", options->part,
-              "On the CPU: speech is what a user asks, whole requests; stages is what they "
-              "consist of")
+              "Measure on the CPU: whole requests, as a user asks them (speech), the stages that they "
+              "consist of, or all")
       .one_of({"all", "speech", "stages"})
       .show_default();
-  command.option("--steps", options->steps, "Of the whole requests")
+  command.option("--steps", options->steps, "Sample the whole requests with so many steps")
       .between(1, 1000)
       .show_default();
-  command.option("--solver", options->solver, "Of the whole requests")
+  command.option("--solver", options->solver, "Sample the whole requests with this solver")
       .one_of({"euler", "ab2", "heun"})
       .show_default();
-  command.option("--cfg-interval", options->cfg_interval, "Of the whole requests")
+  command.option("--cfg-interval", options->cfg_interval,
+                 "Compute the guidance of the whole requests every so many steps")
       .between(1, 1000)
       .show_default();
   command.flag("--processor-time", options->processor_time,
                "Measure the stages in processor time: for a machine with other work, and one "
                "thread");
-  command.option("--json", options->json, "Write what was measured, for --compare");
-  command.option("--html", options->html, "Write one page with bars and the roofline");
+  command.option("--json", options->json, "Write what was measured into this file, for --compare");
+  command.option("--html", options->html, "Write a page with bars and the roofline into this file");
   command
       .option("--compare", options->compare,
-              "A file of --json: show it beside this run, with ratios; two files: beside each "
-              "other, and nothing is measured")
+              "Show a file of --json beside this run, with ratios; or two files beside each other, "
+              "without measuring anything")
       .up_to(2);
   options->device.add_to(command, line.environment());
 }

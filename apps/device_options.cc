@@ -4,6 +4,7 @@
 
 #include "apps/option_table.h"
 #include "base/visible_text.h"
+#include "devices/devices.h"
 
 namespace echo::apps {
 namespace {
@@ -34,6 +35,7 @@ void DeviceFlags::add_to(Command& command, const Environment& variables, const s
 
 DeviceOptions DeviceFlags::options() const {
   DeviceOptions options;
+  options.kinds = all_devices();
   options.name = device;
   options.threads = threads;
   options.cuda_module = cuda_module;

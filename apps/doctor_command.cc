@@ -221,7 +221,7 @@ void add_doctor(CommandLine& line) {
   options->engine.add_to(command, environment);
   command.flag("--json", options->json, "Print one JSON document");
   command.flag("!--no-hashes", options->hashes,
-               "Do not read all the weights to compare their hashes");
+               "Skip reading all the weights to compare their hashes");
 }
 
 }  // namespace echo::apps

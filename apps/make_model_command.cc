@@ -48,7 +48,7 @@ void add_make_model(CommandLine& line) {
               "layer)")
       .one_of({"tiny", "full", "real-slice"})
       .show_default();
-  command.option("--seed", options->checkpoint.seed, "Another seed, other weights").show_default();
+  command.option("--seed", options->checkpoint.seed, "Seed of the random weights").show_default();
 }
 
 }  // namespace echo::apps

@@ -1,5 +1,7 @@
 #include "apps/model_source.h"
 
+#include <chrono>
+
 #include "apps/small_model.h"
 #include "base/error.h"
 #include "engine/model_defaults.h"
@@ -104,6 +106,17 @@ LocatedModel locate_model(const ModelSource& source, HttpClient& http,
   LocatedModel model = find_model(source, http, fallbacks);
   model.defaults = model_defaults(model.files, source.profile);
   return model;
+}
+
+ModelHub::Progress logged_progress(Logger& logger) {
+  return [&logger, last = std::chrono::steady_clock::now()](const HubProgress& p) mutable {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::seconds(10)) return;
+    last = now;
+    logger.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
+                (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
+                (p.waiting ? ", by another process" : ""));
+  };
 }
 
 }  // namespace echo::apps

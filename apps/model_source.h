@@ -5,6 +5,7 @@
 #include <string>
 
 #include "apps/environment.h"
+#include "base/log.h"
 #include "checkpoint/model_files.h"
 #include "engine/sample_voices.h"
 #include "engine/speech_parameters.h"
@@ -46,5 +47,8 @@ struct ModelFallbacks {
 // what to do.
 LocatedModel locate_model(const ModelSource& source, HttpClient& http,
                           const ModelFallbacks& fallbacks);
+
+// Returns a listener that tells the log, every ten seconds, how far a download is.
+ModelHub::Progress logged_progress(Logger& logger);
 
 }  // namespace echo::apps

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/ascii.h"
 
 namespace echo::apps {
 namespace {
@@ -28,14 +29,14 @@ std::map<std::string, std::string> aliases_of(const Environment& environment, co
   return aliases;
 }
 
-constexpr int64_t kLargestVoice = int64_t{100} << 20;  // bytes
+constexpr int64_t kMaxVoice = int64_t{100} << 20;  // bytes
 
 }  // namespace
 
 bool is_on(const Environment& environment, const char* name, bool otherwise) {
-  const std::string value = environment.text(name, otherwise ? "1" : "0");
-  if (value == "1" || value == "true") return true;
-  if (value == "0" || value == "false") return false;
+  const std::string value = lower(environment.text(name, otherwise ? "1" : "0"));
+  if (value == "1" || value == "true" || value == "yes" || value == "on") return true;
+  if (value == "0" || value == "false" || value == "no" || value == "off") return false;
   throw_invalid(std::string(name) + ": found \"" + value.substr(0, 40) + "\", expected 0 or 1");
 }
 
@@ -66,7 +67,7 @@ server::OpenAiOptions openai_options_of(const Environment& environment) {
 VoiceUploadOptions voice_upload_options_of(const Environment& environment) {
   VoiceUploadOptions options;
   options.max_bytes = static_cast<uint64_t>(environment.integer(
-      "ECHO_VOICE_MAX_BYTES", static_cast<int64_t>(options.max_bytes), 1, kLargestVoice));
+      "ECHO_VOICE_MAX_BYTES", static_cast<int64_t>(options.max_bytes), 1, kMaxVoice));
   options.max_voices =
       static_cast<size_t>(environment.integer("ECHO_MAX_VOICES", 1000, 0, 1'000'000));
   return options;

@@ -1,8 +1,10 @@
 #include "apps/option_table.h"
 
 #include <cstdio>
+#include <memory>
 
 #include "apps/command.h"
+#include "apps/variables.h"
 #include "base/error.h"
 
 namespace echo::apps {
@@ -33,7 +35,7 @@ constexpr OptionRow kOptions[] = {
     {"--unquantized-blocks,--wide-blocks", "", "4", 0, 1000,
      "Keep so many of the transformer's last blocks in bf16 with int8 and fp8"},
     {"--codec-precision", "ECHO_CODEC_PRECISION", "auto", kAnyText, kNoMaximum,
-     "Multiply the autoencoder's matrices in this type: auto, float32 or bf16"},
+     "Multiply the codec's matrices in this type: auto, float32 or bf16"},
     {"--noise", "", "cuda", kAnyText, kNoMaximum,
      "Draw the random numbers of a seed as PyTorch does on a GPU (cuda) or on a CPU (cpu)"},
     {"--voice-cache", "ECHO_VOICE_CACHE", "none", kAnyText, kNoMaximum,
@@ -99,11 +101,20 @@ int64_t option_number(std::string_view flag, const std::optional<int64_t>& given
 }
 
 void add_options(CommandLine& line) {
-  line.add("options", "List the options with their variables, defaults and limits, in Markdown", "",
-           [] {
-             std::fputs(option_markdown().c_str(), stdout);
-             return kSuccess;
-           });
+  auto variables = std::make_shared<bool>(false);
+  Command command =
+      line.add("options", "List the options with their variables, defaults and limits, in Markdown",
+               "", [variables] {
+                 if (!*variables) {
+                   std::fputs(option_markdown().c_str(), stdout);
+                   return kSuccess;
+                 }
+                 for (const std::string_view name : variable_names()) {
+                   std::printf("%s\n", std::string(name).c_str());
+                 }
+                 return kSuccess;
+               });
+  command.flag("--variables", *variables, "List the names of all variables instead");
 }
 
 }  // namespace echo::apps

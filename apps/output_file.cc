@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostLinks = 40;
+constexpr int kMaxLinks = 40;
 
 // False with errno set.
 bool write_all(int descriptor, std::string_view bytes) {
@@ -42,7 +42,7 @@ fs::path output_target(const fs::path& path) {
   std::error_code error;
   for (int links = 0; fs::is_symlink(target, error) && !is_open_file(target); ++links) {
     const fs::path next = fs::read_symlink(target, error);
-    if (error || links == kMostLinks) {
+    if (error || links == kMaxLinks) {
       throw_invalid("output " + path.string() + ": its symbolic links lead in a circle");
     }
     target = target.parent_path() / next;  // which is `next` when that is absolute
@@ -51,7 +51,7 @@ fs::path output_target(const fs::path& path) {
 }
 
 std::vector<InputFile> inputs_of(const ModelFiles& files) {
-  return {{"the model", files.dit}, {"the autoencoder", files.codec}, {"the PCA state", files.pca}};
+  return {{"the model", files.dit}, {"the codec", files.codec}, {"the PCA state", files.pca}};
 }
 
 void check_output_apart(const fs::path& output, std::span<const InputFile> inputs) {

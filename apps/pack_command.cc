@@ -8,6 +8,7 @@
 #include "apps/small_model.h"
 #include "base/error.h"
 #include "base/visible_text.h"
+#include "devices/devices.h"
 #include "engine/model_pack.h"
 
 namespace echo::apps {
@@ -32,6 +33,7 @@ int pack(const PackOptions& options) {
   if (options.precision == "int8") pack.precision = Precision::kInt8;
   pack.wide_blocks = options.wide_blocks;
   pack.blockwise = options.blockwise;
+  pack.device.kinds = all_devices();
   pack.voices = options.voices;
   pack.device.name = options.device;
   pack.progress = [&](uint64_t done, uint64_t total) {
@@ -57,7 +59,7 @@ int pack(const PackOptions& options) {
 void add_pack(CommandLine& line) {
   auto options = std::make_shared<PackOptions>();
   Command command =
-      line.add("pack", "Write one file of model, autoencoder and PCA state that loads faster",
+      line.add("pack", "Write one file of model, codec and PCA state that loads faster",
                "  echo-tts pack /models model.echo && echo-tts worker --model model.echo\n"
                "  echo-tts pack --layout native --codec-precision bf16 /models model.echo\n"
                "  echo-tts pack --layout native --precision int8 /models model.echo\n"
@@ -69,26 +71,27 @@ void add_pack(CommandLine& line) {
   command.option("file", options->file, "File to write").required();
   command
       .option("--layout", options->layout,
-              "plain: for any machine; native: as this machine's device multiplies")
+              "Store matrices for any machine (plain), or as this machine's device multiplies them "
+              "(native)")
       .one_of({"plain", "native"})
       .show_default();
   command
       .option("--codec-precision", options->codec_precision,
-              "Of the autoencoder's large matrices; auto: as stored")
+              "Store the codec's large matrices in this type; auto: as they are stored now")
       .one_of({"auto", "bf16"})
       .show_default();
   command
       .option("--precision", options->precision,
-              "Of the transformer's large matrices: as stored, or int8 for a native file on a CPU, "
+              "Store the transformer's large matrices as they are, or int8 for a native file on a CPU, "
               "which is then loaded so")
       .one_of({"auto", "int8"})
       .show_default();
   command
       .option("--wide-blocks", options->wide_blocks,
-              "How many of the transformer's last blocks stay as stored with int8")
+              "Keep so many of the transformer's last blocks as they are with int8")
       .between(0, 1000)
       .show_default();
-  command.option("--device", options->device, "Whose layout is native").show_default();
+  command.option("--device", options->device, "Store the native layout of this device").show_default();
   command.flag("!--no-blockwise", options->blockwise, "Leave out what only block_sizes needs");
   command.flag("!--no-voices", options->voices, "Leave out the recordings in the model's voices/");
 }

@@ -31,9 +31,9 @@ void add_parity(CommandLine& line) {
                  std::printf("%s", report.table().c_str());
                  return static_cast<int>(report.passed() ? kSuccess : kFailure);
                });
-  command.option("folder", options->folder, "A folder of recorded data").required();
+  command.option("folder", options->folder, "Folder of recorded data").required();
   command.option("--group", options->parity.groups,
-                 "Only these groups of stages, such as text, encoders, sampler, codec");
+                 "Compare only these groups of stages, such as text, encoders, sampler, codec");
   options->device.add_to(command, line.environment());
 }
 

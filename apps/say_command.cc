@@ -36,7 +36,7 @@ constexpr size_t kMaxTextBytes = size_t{16} << 20;
 // A long novel. What is spoken is not held, so this is against a file that was meant for something
 // else.
 constexpr int64_t kLongestText = 2'000'000;
-constexpr int64_t kMostCharsEver = 1'000'000'000;
+constexpr int64_t kMaxCharsEver = 1'000'000'000;
 
 struct SayOptions {
   std::optional<std::string> text;
@@ -182,7 +182,7 @@ int say(const SayOptions& options, const Environment& environment) {
   engine_options.max_text_chars =
       options.max_text_chars > 0
           ? options.max_text_chars
-          : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMostCharsEver);
+          : environment.integer("MAX_TEXT_CHARS", kLongestText, 1, kMaxCharsEver);
   const std::unique_ptr<HttpClient> http = make_http_client();
   const LocatedModel model = model_of(options, *http);
   request.parameters = parameters_of(options, model.defaults);
@@ -277,7 +277,7 @@ void add_say(CommandLine& line) {
       "  echo hello | echo-tts say - -o - | aplay\n"
       "  echo-tts say --file story.txt -o - --format ogg | mpv -\n",
       [options, &environment = line.environment()] { return say(*options, environment); });
-  command.option("text", options->text, "What to say; - or nothing reads standard input");
+  command.option("text", options->text, "Text to speak; - or nothing reads standard input");
   command.option("-f,--file", options->text_file,
                  "Read the text from a file (- for standard input)");
   command.option("-v,--voice", options->voice,
@@ -286,19 +286,19 @@ void add_say(CommandLine& line) {
   command
       .option(
           "-o,--output", options->output,
-          "The file to write, its format told by its suffix; - for standard output, while it is "
-          "spoken, as wav")
+          "File to write, in the format that its suffix names; - writes wav to standard output, "
+          "while it is spoken")
       .show_default();
   command.option("--format", options->format,
                  "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
   command.option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
-  command.option("--bitrate", options->bitrate, "Bits per second of ogg, mp3 and aac");
+  command.option("--bitrate", options->bitrate, "Bit rate of ogg, mp3 and aac, bits per second");
   options->engine.add_to(command, line.environment());
   command
       .option(
           "--max_text_chars", options->max_text_chars,
-          "The longest text, characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
-      .between(1, kMostCharsEver);
+          "Refuse a text of more characters (or MAX_TEXT_CHARS; " + std::to_string(kLongestText) + ")")
+      .between(1, kMaxCharsEver);
   command.option("--subtitles", options->subtitles, "Write subtitles, too: a file .srt or .vtt");
   command.flag("--dry-run", options->dry_run,
                "Speak nothing: show what would be spoken, in which chunks, with which changes");

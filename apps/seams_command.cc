@@ -154,9 +154,10 @@ void add_seams(CommandLine& line) {
                              "  echo-tts say --file story.txt -o story.wav --json > story.json\n"
                              "  echo-tts seams story.wav story.json\n",
                              [options] { return seams(*options); });
-  command.option("file", options->file, "The recording").required();
+  command.option("file", options->file, "Recording to listen to").required();
   command.option("metadata", options->metadata,
-                 "What say --json or a job told of it; without, every pause is measured");
+                 "Read where the chunks meet from what say --json or a job told; without it, measure every "
+                 "pause");
   command.flag("--json", options->json, "Print the figures as JSON");
 }
 

@@ -117,20 +117,11 @@ SpeechSystem::SpeechSystem(const SpeechSystemOptions& options, HttpClient& http,
     : logger_(logger), cold_start_(options.cold_start) {
   for (const std::string& line : settings_of(options)) logger_.info(line);
   auto begin = std::chrono::steady_clock::now();
-  auto last_line = begin;
   const LocatedModel model = locate_model(
       options.engine.source, http,
       {.small_voice = options.small_voice,
        .download = true,
-       .progress =
-           [&](const HubProgress& p) {
-             const auto now = std::chrono::steady_clock::now();
-             if (now - last_line < std::chrono::seconds(10)) return;
-             last_line = now;
-             logger_.info("Downloading " + p.file + ": " + std::to_string(p.done >> 20) +
-                          (p.total ? " of " + std::to_string(*p.total >> 20) : "") + " MB" +
-                          (p.waiting ? ", by another process" : ""));
-           },
+       .progress = logged_progress(logger_),
        .stop = options.stop});
   if (options.stop.stop_requested()) throw Error(ErrorCode::kCancelled, "the start was stopped");
   if (!model.notice.empty()) logger_.warn(model.notice);

@@ -95,12 +95,12 @@ void add_storage(CommandLine& line) {
   Command rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
                           "  echo-tts storage lifecycle --days 7\n",
                           [&environment, options] { return lifecycle(environment, *options); });
-  rule.option("--days", options->days, "Objects below S3_KEY_PREFIX vanish after so many days")
+  rule.option("--days", options->days, "Let objects below S3_KEY_PREFIX vanish after so many days")
       .between(1, 36500);
   rule.flag("--whole-bucket", options->whole_bucket,
-            "With --days: all objects of the bucket, where S3_KEY_PREFIX is not set");
+            "Let all objects of the bucket vanish, where S3_KEY_PREFIX is not set");
   rule.flag("--show", options->show, "Print the bucket's rules");
-  rule.flag("--off", options->off, "Remove our rule");
+  rule.flag("--off", options->off, "Remove the rule that this command made");
 }
 
 }  // namespace echo::apps

@@ -55,7 +55,7 @@ int list_voices(const std::string& given, const Environment& environment) {
                 seconds, static_cast<unsigned long long>(voice.size),
                 visible_text(remarks).c_str());
   }
-  if (voices.size() >= VoiceDirectory::kMostEntries) {
+  if (voices.size() >= VoiceDirectory::kMaxEntries) {
     std::fprintf(stderr,
                  "echo-tts: warning: there may be more: %zu recordings are looked at, in no order; "
                  "a job may name any of them\n",
@@ -73,7 +73,7 @@ void add_voices(CommandLine& line) {
                              "  echo-tts voices /runpod-volume/echo-tts/audio_voices\n",
                              [folder, &environment] { return list_voices(*folder, environment); });
   command.option("folder", *folder,
-                 "The directory; without it AUDIO_VOICES_DIR, or the small voice's own");
+                 "Directory of voices; without it AUDIO_VOICES_DIR, or the small voice's own");
 }
 
 }  // namespace echo::apps

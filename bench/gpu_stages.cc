@@ -16,7 +16,7 @@
 namespace echo::bench {
 namespace {
 
-constexpr double kLeastShare = 0.02;  // of a stage: smaller operations have no line
+constexpr double kMinShare = 0.02;  // of a stage: smaller operations have no line
 
 // Of a name that precision_text() gave; without one, what is asked for, in bfloat16 if nothing is.
 Precision precision_named(const std::string& text, Precision wanted) {
@@ -111,7 +111,7 @@ class StageBench {
     for (const auto& [operation, count] : backend_.counts()) total += count.seconds;
     std::vector<RooflineLine> lines;
     for (const auto& [operation, count] : backend_.counts()) {
-      if (count.seconds < kLeastShare * total) continue;
+      if (count.seconds < kMinShare * total) continue;
       lines.push_back(
           {name, operation, count.calls, count.seconds, count.seconds / total, count.flops,
            count.bytes,

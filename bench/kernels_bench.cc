@@ -153,7 +153,7 @@ void register_diffusion() {
       });
 }
 
-void register_autoencoder() {
+void register_codec() {
   for (const DType dtype : {kBf16, kF32}) {
     for (const auto& [rows, cols] : {std::pair<int64_t, int64_t>{256, 1536},
                                      {2048, 768},
@@ -224,7 +224,7 @@ void register_autoencoder() {
 
 void register_elementwise() {
   register_diffusion();
-  register_autoencoder();
+  register_codec();
 }
 
 }  // namespace echo::bench

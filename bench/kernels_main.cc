@@ -11,7 +11,7 @@
 
 namespace echo::bench {
 void register_elementwise();
-void register_products();
+void register_matmuls();
 }  // namespace echo::bench
 
 int main(int argc, char** argv) {
@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("kernels", std::string(cpu::supported_kernels().front()->name));
   benchmark::AddCustomContext("library", cpu::onednn_description());
   bench::register_elementwise();
-  bench::register_products();
+  bench::register_matmuls();
   benchmark::RunSpecifiedBenchmarks();
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     if (bench::backend().compute_dtype(dtype) != dtype) continue;

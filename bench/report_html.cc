@@ -83,7 +83,7 @@ class Roofline {
     svg += format(
         "<polyline fill=\"none\" stroke=\"#e45756\" stroke-width=\"2\" "
         "points=\"%.1f,%.1f %.1f,%.1f %.1f,%.1f\"/>\n",
-        x(kLeast), y(kLeast * report_.peak_bytes), x(ridge), y(report_.peak_flops), x(most_),
+        x(kMin), y(kMin * report_.peak_bytes), x(ridge), y(report_.peak_flops), x(most_),
         y(report_.peak_flops));
     svg += label(
         x(ridge), y(report_.peak_flops) - 6,
@@ -101,7 +101,7 @@ class Roofline {
 
  private:
   static constexpr int kWidth = 800, kHeight = 420, kMargin = 40;
-  static constexpr double kLeast = 0.1;
+  static constexpr double kMin = 0.1;
 
   static bool shown(const RooflinePoint& p) { return p.flops > 0 && p.bytes > 0 && p.seconds > 0; }
   static double intensity(const RooflinePoint& p) { return p.flops / p.bytes; }
@@ -111,8 +111,7 @@ class Roofline {
   }
 
   double x(double intensity) const {
-    return kMargin +
-           (kWidth - 4 * kMargin) * std::log(intensity / kLeast) / std::log(most_ / kLeast);
+    return kMargin + (kWidth - 4 * kMargin) * std::log(intensity / kMin) / std::log(most_ / kMin);
   }
   double y(double rate) const {
     const double top = report_.peak_flops * 1.5;

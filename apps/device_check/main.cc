@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 
+#include "apps/device_check/check_device.h"
 #include "apps/device_check/noise_file.h"
 #include "apps/device_check/notices.h"
 #include "apps/device_check/request_soak.h"
@@ -23,7 +24,7 @@ constexpr int kFailure = 1, kUsage = 2, kNoDevice = 3;
 // Whether there is a GPU that works; says in one line why not.
 bool device_works() {
   try {
-    std::printf("device: %s\n", make_device({})->description().c_str());
+    std::printf("device: %s\n", make_device(check_device())->description().c_str());
     return true;
   } catch (const Error& error) {
     std::fprintf(stderr, "echo-device-check: %s\n", error.what());
@@ -36,6 +37,7 @@ int run_operations(const char* program, const std::string& filter, bool list) {
   std::string name = program, choice = "--gtest_filter=" + filter;
   char* arguments[] = {name.data(), choice.data(), nullptr};
   int count = 2;
+  test_on_check_device();
   testing::InitGoogleTest(&count, arguments);
   if (!list) return RUN_ALL_TESTS() == 0 ? 0 : kFailure;
   const testing::UnitTest& tests = *testing::UnitTest::GetInstance();
@@ -49,7 +51,9 @@ int run_parity(const std::vector<std::string>& folders, int repetitions) {
   bool passed = true;
   for (const std::string& folder : folders) {
     for (int i = 0; i < repetitions; ++i) {
-      const parity::Report report = parity::run(folder);
+      parity::ParityOptions options;
+      options.device = check_device();
+      const parity::Report report = parity::run(folder, options);
       std::printf("%s\n%s\n", folder.c_str(), report.table().c_str());
       passed = passed && report.passed();
     }
@@ -102,7 +106,7 @@ int run(int argc, char** argv) {
   std::string filter = "*";
   bool list = false;
   CLI::App* operations = app.add_subcommand("operations", "Run the tests of every operation");
-  operations->add_option("--filter", filter, "Which, as GoogleTest names them");
+  operations->add_option("--filter", filter, "Run only these tests, as GoogleTest names them");
   operations->add_flag("--list", list, "Name the suites and run none");
   operations->callback([&] {
     needs_device = !list;
@@ -113,28 +117,28 @@ int run(int argc, char** argv) {
   int repetitions = 1;
   CLI::App* parity = app.add_subcommand("parity", "Compare with recorded runs");
   parity->add_option("folders", folders, "Folders of recorded data")->required();
-  parity->add_option("--repetitions", repetitions, "Each so many times")->check(CLI::Range(1, 100));
+  parity->add_option("--repetitions", repetitions, "Compare each so many times")->check(CLI::Range(1, 100));
   parity->callback([&] { action = [&] { return run_parity(folders, repetitions); }; });
 
   bench::GpuBenchOptions options;
-  options.device.name = "cuda";
+  options.device = check_device();
   std::string precision = "auto", codec_precision = "auto", algorithms, json, part = "all";
   CLI::App* benchmark = app.add_subcommand("bench", "Measure speed and memory");
   benchmark->add_option("--model", options.model, "Directory of the checkpoints")->required();
-  benchmark->add_option("--precision", precision, "Of the transformer")
+  benchmark->add_option("--precision", precision, "Precision of the transformer")
       ->check(CLI::IsMember(precision_names()));
-  benchmark->add_option("--codec-precision", codec_precision, "Of the autoencoder")
+  benchmark->add_option("--codec-precision", codec_precision, "Precision of the codec")
       ->check(CLI::IsMember({"auto", "float32", "bf16"}));
-  benchmark->add_option("--wide-blocks", options.wide_blocks, "Last blocks in bf16")
+  benchmark->add_option("--wide-blocks", options.wide_blocks, "Keep so many last blocks in bf16")
       ->check(CLI::Range(0, 1000));
   benchmark->add_option("--algorithms", algorithms,
                         "Folder that remembers the fastest matrix algorithms");
-  benchmark->add_option("--repetitions", options.repetitions, "The median counts")
+  benchmark->add_option("--repetitions", options.repetitions, "Measure so often; the median counts")
       ->check(CLI::Range(1, 100));
-  benchmark->add_option("--steps", options.num_steps, "Of a request")->check(CLI::Range(1, 200));
-  benchmark->add_option("--part", part, "What is measured")
+  benchmark->add_option("--steps", options.num_steps, "Sample requests with so many steps")->check(CLI::Range(1, 200));
+  benchmark->add_option("--part", part, "Measure only this")
       ->check(CLI::IsMember({"all", "requests", "stages"}));
-  benchmark->add_option("--json", json, "File for the results");
+  benchmark->add_option("--json", json, "Write the results into this file");
   benchmark->callback([&] {
     options.precision = *parse_precision(precision);
     options.codec_precision = *parse_precision(codec_precision);
@@ -148,8 +152,8 @@ int run(int argc, char** argv) {
   CLI::App* requests = app.add_subcommand(
       "requests", "Random requests in a row: memory stays, the same request gives the same speech");
   requests->add_option("--model", soak.model, "Directory of the checkpoints")->required();
-  requests->add_option("--count", soak.requests, "Requests")->check(CLI::Range(20, 1000000));
-  requests->add_option("--precision", precision, "Of the transformer")
+  requests->add_option("--count", soak.requests, "Speak so many requests")->check(CLI::Range(20, 1000000));
+  requests->add_option("--precision", precision, "Precision of the transformer")
       ->check(CLI::IsMember(precision_names()));
   requests->callback([&] {
     soak.precision = *parse_precision(precision);

@@ -1,5 +1,7 @@
 #include "apps/device_check/request_soak.h"
 
+#include "apps/device_check/check_device.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -47,7 +49,7 @@ SoakResult run_soak(const SoakOptions& options,
                     const std::function<void(const std::string&)>& progress) {
   EngineOptions engine_options;
   engine_options.files = find_model_files(options.model);
-  engine_options.device.name = "cuda";
+  engine_options.device = check_device();
   engine_options.precision = options.precision;
   engine_options.voice_cache_bytes = 0;  // voices are encoded again and again
   const auto engine = Engine::load(engine_options);

@@ -8,7 +8,7 @@
 namespace echo {
 namespace {
 
-constexpr double kEndSeconds = 3, kBeginSeconds = 1, kLeastVoiced = 0.5;
+constexpr double kEndSeconds = 3, kBeginSeconds = 1, kMinVoiced = 0.5;
 constexpr float kLevelJump = 6, kLevelDrift = 4;
 constexpr double kPitchJump = 4, kPitchDrift = 2, kSpectrumDrift = 3;
 constexpr double kSameWords = 0.9;  // correlation
@@ -73,7 +73,7 @@ SpeechSound sound_of(std::span<const float> samples, int sample_rate) {
   const std::span<const float> speech = speech_of(samples, activity);
   const auto end = speech.last(samples_in(kEndSeconds, sample_rate, speech));
   sound.level = activity.speech_level();
-  sound.pitch = median_pitch(end, sample_rate, kLeastVoiced);
+  sound.pitch = median_pitch(end, sample_rate, kMinVoiced);
   sound.spectrum = mean_bark_spectrum(speech, sample_rate);
   sound.end = mel_frames(end, sample_rate);
   return sound;
@@ -91,7 +91,7 @@ std::vector<TakeFault> find_continuation_faults(const SpeechSound& before,
                       with_number("the speech is %+.0f dB as loud as what it goes on from", jump)});
   }
   const auto pitch = median_pitch(speech.first(samples_in(kEndSeconds, sample_rate, speech)),
-                                  sample_rate, kLeastVoiced);
+                                  sample_rate, kMinVoiced);
   if (pitch && before.pitch && folded_semitones(*before.pitch, *pitch) > kPitchJump) {
     faults.push_back({"pitch_jump", kScore,
                       with_number("the voice is %.1f semitones away from what it goes on from",

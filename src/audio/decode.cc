@@ -22,7 +22,7 @@ namespace echo {
 namespace {
 
 // A file is not read to its end when this many packets in a row give nothing.
-constexpr int kMostFailures = 1000;
+constexpr int kMaxFailures = 1000;
 // Encoders state durations with or without their padding, which is shorter than this.
 constexpr double kMissingSeconds = 0.1;
 
@@ -64,7 +64,7 @@ class Decoder {
       if (avcodec_send_packet(codec_.get(), code < 0 ? nullptr : packet_.get()) < 0) ++damaged_;
       more = receive() && code >= 0;
       failures = result_.samples.size() > before ? 0 : failures + 1;
-      if (failures >= kMostFailures) break;
+      if (failures >= kMaxFailures) break;
     }
     finish();
     return std::move(result_);

@@ -54,8 +54,8 @@ size_t MixEnergy::loudest() const {
 }
 
 bool MixEnergy::cancels() const {
-  constexpr double kLeast = 0.01;
-  return channels.size() > 1 && mean < kLeast * channels[loudest()];
+  constexpr double kMin = 0.01;
+  return channels.size() > 1 && mean < kMin * channels[loudest()];
 }
 
 bool append_mono(const AVFrame& frame, std::vector<float>& mono, MixEnergy& energy,

@@ -17,7 +17,7 @@ constexpr size_t kLongQuiet = 25;  // hops
 constexpr size_t kHeldHops = 60;   // silence that may still be cut off
 constexpr double kLongestHead = 0.3, kHead = 0.1, kTail = 0.12;  // seconds
 constexpr double kTailFade = 0.02, kJoinFade = 0.02, kPauseFade = 0.005;
-constexpr double kLeastKept = 0.5;  // of a recording
+constexpr double kMinKept = 0.5;  // of a recording
 
 // The gain that rises over `count` samples so that two of them, one rising and one falling, keep
 // the power of sounds that have nothing to do with each other.
@@ -216,7 +216,7 @@ void NaturalJoiner::write_lengthened(std::span<const float> lead, size_t wanted)
 void NaturalJoiner::write_tail(bool trim, bool last) {
   const size_t wanted = samples_of(kTail);
   const size_t kept = wanted - std::min(wanted, tail_written_);
-  const auto least = static_cast<uint64_t>(kLeastKept * static_cast<double>(read_));
+  const auto least = static_cast<uint64_t>(kMinKept * static_cast<double>(read_));
   if (trim && kept < tail_.size() && (!last || written_ + kept >= least)) {
     tail_.resize(kept);
     const double fade = last ? kTailFade : kPauseFade;

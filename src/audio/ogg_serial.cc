@@ -55,9 +55,9 @@ OggSerial::~OggSerial() { av_free(sum_); }
 
 void OggSerial::push(std::span<const float> samples) {
   // The library's older versions count bytes in an int.
-  constexpr size_t kMost = size_t{1} << 24;
+  constexpr size_t kMax = size_t{1} << 24;
   while (!samples.empty()) {
-    const std::span<const float> piece = samples.first(std::min(samples.size(), kMost));
+    const std::span<const float> piece = samples.first(std::min(samples.size(), kMax));
     av_murmur3_update(sum_, reinterpret_cast<const uint8_t*>(piece.data()),
                       static_cast<int>(piece.size_bytes()));
     samples = samples.subspan(piece.size());

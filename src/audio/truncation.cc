@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kRiffHeader = 12;
 constexpr int64_t kUnknownSize = 0x7FFF0000;  // 0x7FFFF024 in a pipe of sox, 0xFFFFFFFF of others
 constexpr size_t kPageHeader = 27;
-constexpr size_t kLargestPage = kPageHeader + 255 + 255 * 255;
+constexpr size_t kMaxPageBytes = kPageHeader + 255 + 255 * 255;
 constexpr size_t kFlagsAt = 5;
 constexpr uint8_t kEndOfStream = 4;
 
@@ -50,9 +50,8 @@ bool ends_early(const AudioInput& input) {
     return riff_ends_early(start, input.size());
   }
   if (start.starts_with("OggS")) {
-    const auto tail = static_cast<int64_t>(kLargestPage);
-    return ogg_ends_early(
-        read_string(input, std::max<int64_t>(0, input.size() - tail), kLargestPage));
+    const auto tail = static_cast<int64_t>(kMaxPageBytes);
+    return ogg_ends_early(read_string(input, std::max<int64_t>(0, input.size() - tail), kMaxPageBytes));
   }
   return false;
 }

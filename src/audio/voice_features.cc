@@ -147,10 +147,10 @@ std::vector<double> pitch_track(std::span<const float> samples, int sample_rate)
 }
 
 std::optional<double> median_pitch(std::span<const float> samples, int sample_rate,
-                                   double least_seconds) {
+                                   double min_seconds) {
   std::vector<double> voiced = pitch_track(samples, sample_rate);
   std::erase(voiced, 0.0);
-  if (static_cast<double>(voiced.size()) * kStepSeconds < least_seconds - 1e-9) return {};
+  if (static_cast<double>(voiced.size()) * kStepSeconds < min_seconds - 1e-9) return {};
   std::nth_element(voiced.begin(), voiced.begin() + static_cast<ptrdiff_t>(voiced.size() / 2),
                    voiced.end());
   return voiced[voiced.size() / 2];

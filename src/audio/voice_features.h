@@ -14,9 +14,9 @@ namespace echo {
 // no voice. (YIN, de Cheveigne and Kawahara 2002.)
 std::vector<double> pitch_track(std::span<const float> samples, int sample_rate);
 
-// The median of the voiced steps; none with less of them than `least_seconds`.
+// The median of the voiced steps; none with less of them than `min_seconds`.
 std::optional<double> median_pitch(std::span<const float> samples, int sample_rate,
-                                   double least_seconds = 0.1);
+                                   double min_seconds = 0.1);
 
 // Logarithms of the power in 26 mel bands up to 8 kHz, every 20 ms.
 using MelFrame = std::array<float, 26>;

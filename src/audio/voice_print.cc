@@ -6,10 +6,10 @@
 namespace echo {
 namespace {
 
-constexpr double kHeardSeconds = 30, kLeastSpeech = 1;
+constexpr double kHeardSeconds = 30, kMinSpeech = 1;
 constexpr double kSemitones = 7, kUnlikeness = 3;
 // Halves that are alike to the last bit, a tone's, are no measure.
-constexpr double kLeastVariation = 1;
+constexpr double kMinVariation = 1;
 
 }  // namespace
 
@@ -17,7 +17,7 @@ std::optional<VoicePrint> voice_print(std::span<const float> samples, int sample
   samples =
       samples.first(std::min(samples.size(), static_cast<size_t>(kHeardSeconds * sample_rate)));
   const SpeechActivity activity = find_speech(samples, sample_rate);
-  if (activity.seconds() < kLeastSpeech) return {};
+  if (activity.seconds() < kMinSpeech) return {};
   const size_t begin = activity.begin * activity.hop;
   const size_t end = std::min(samples.size(), activity.end * activity.hop);
   const std::span<const float> speech = samples.subspan(begin, end - begin);
@@ -26,7 +26,7 @@ std::optional<VoicePrint> voice_print(std::span<const float> samples, int sample
   const auto second = mean_timbre(speech.subspan(speech.size() / 2), sample_rate);
   if (!all || !first || !second) return {};
   return VoicePrint{median_pitch(speech, sample_rate).value_or(0), *all,
-                    std::max(kLeastVariation, distance(*first, *second))};
+                    std::max(kMinVariation, distance(*first, *second))};
 }
 
 bool is_other_voice(const VoicePrint& voice, std::span<const float> samples, int sample_rate) {

@@ -12,7 +12,7 @@ constexpr size_t kFileHeader = 12, kChunkHeader = 8;
 constexpr size_t kPlainFormat = 16, kExtensibleFormat = 40;  // bytes of the format chunk
 constexpr size_t kChannelsAt = 2, kBlockAt = 12, kBitsAt = 14, kValidBitsAt = 18, kSubformatAt = 24;
 constexpr unsigned kPcm = 1, kFloat = 3, kExtensible = 0xFFFE;
-constexpr int kMostChunks = 100;
+constexpr int kMaxChunks = 100;
 
 unsigned u16(std::string_view bytes, size_t at) {
   return static_cast<uint8_t>(bytes[at]) | unsigned{static_cast<uint8_t>(bytes[at + 1])} << 8;
@@ -56,7 +56,7 @@ void mend_wav_header(AudioInput& input) {
     return;
   }
   int64_t at = kFileHeader;
-  for (int chunk = 0; chunk < kMostChunks; ++chunk) {
+  for (int chunk = 0; chunk < kMaxChunks; ++chunk) {
     const std::string header = read(input, at, kChunkHeader);
     if (header.size() < kChunkHeader || header.starts_with("data")) return;
     const int64_t size = u16(header, 4) | int64_t{u16(header, 6)} << 16;

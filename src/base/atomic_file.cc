@@ -31,7 +31,7 @@ constexpr int kAttempts = 100;
 constexpr std::time_t kAbandoned = 10 * 60;            // seconds
 constexpr std::time_t kAbandonedUnlocked = 24 * 3600;  // where nobody can hold a file
 constexpr std::chrono::hours kSweepInterval{1};
-constexpr size_t kMostFolders = 1000;
+constexpr size_t kMaxFolders = 1000;
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -73,7 +73,7 @@ bool is_sweep_due(const fs::path& folder) {
   static std::map<fs::path, SteadyClock::time_point> swept;
   const SteadyClock::time_point now = SteadyClock::now();
   const std::scoped_lock lock(mutex);
-  if (swept.size() >= kMostFolders) swept.clear();
+  if (swept.size() >= kMaxFolders) swept.clear();
   const auto [it, first] = swept.try_emplace(folder, now);
   if (!first && now - it->second < kSweepInterval) return false;
   it->second = now;

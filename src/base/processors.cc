@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostProcessors = 1 << 16;
+constexpr int kMaxProcessors = 1 << 16;
 
 std::vector<int> affinity_of_thread() {
   std::vector<int> processors;
   // The kernel refuses a mask that is shorter than its own.
-  for (int size = 1024; size <= kMostProcessors; size *= 2) {
+  for (int size = 1024; size <= kMaxProcessors; size *= 2) {
     cpu_set_t* set = CPU_ALLOC(static_cast<size_t>(size));
     if (!set) break;
     const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(size));

@@ -11,7 +11,7 @@ inline constexpr int64_t kMaxLatentFrames = 640;    // of one generation: 29.7 s
 inline constexpr int64_t kMaxTextRows = 768;        // bytes of text with the tag before it
 inline constexpr int64_t kMaxSpeakerFrames = 6400;  // of a reference recording: 297 s
 
-// The autoencoder's side.
+// The codec's side.
 inline constexpr int64_t kLatentChannels = 80;
 inline constexpr int64_t kFrameSamples = 2048;  // of one latent frame
 inline constexpr int kSampleRate = 44100;       // Hz

@@ -22,7 +22,7 @@ inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kVersionKey = "version";
 // Of all bytes after the header, in hexadecimal.
 inline constexpr std::string_view kHashKey = "sha256";
-// "float32" or "bfloat16": what the autoencoder's matrices were packed for.
+// "float32" or "bfloat16": what the codec's matrices were packed for.
 inline constexpr std::string_view kCodecPrecisionKey = "codec precision";
 // "identity " and a scope: of the weights before they were packed, see model_identity().
 inline constexpr std::string_view kIdentityKey = "identity ";

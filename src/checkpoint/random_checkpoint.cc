@@ -75,9 +75,9 @@ int64_t block_of(std::string_view name) {
 
 // What a tensor of a model of so many blocks has when outliers are asked for.
 Outliers planted_outliers(const TensorSpec& spec, int64_t blocks) {
-  constexpr int64_t kMostBlocks = 4;
+  constexpr int64_t kMaxBlocks = 4;
   constexpr float kResidual = 32, kKeys = 64;
-  if (block_of(spec.name) < std::max(int64_t{1}, blocks - kMostBlocks)) return {};
+  if (block_of(spec.name) < std::max(int64_t{1}, blocks - kMaxBlocks)) return {};
   const std::string_view name = spec.name;
   if (name.ends_with("attention.wo.weight") || name.ends_with("mlp.w2.weight")) {
     return {spec.shape[1], kResidual};

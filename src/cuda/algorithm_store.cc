@@ -13,8 +13,8 @@ namespace {
 
 constexpr char kFirstLine[] = "echo-tts cublaslt algorithms 1";
 constexpr char kLastLine[] = "end";
-constexpr size_t kMostOfShape = 4;
-constexpr uintmax_t kMostBytes = uintmax_t{4} << 20;
+constexpr size_t kMaxOfShape = 4;
+constexpr uintmax_t kMaxBytes = uintmax_t{4} << 20;
 
 std::string file_name(const std::string& identity) {
   std::string name;
@@ -48,17 +48,17 @@ AlgorithmStore::AlgorithmStore(const std::filesystem::path& folder, const std::s
   }
 }
 
-std::span<const AlgorithmBits> AlgorithmStore::find(const ProductShape& shape) const {
+std::span<const AlgorithmBits> AlgorithmStore::find(const MatmulShape& shape) const {
   const auto found = algorithms_.find(shape);
   if (found == algorithms_.end()) return {};
   return found->second;
 }
 
-void AlgorithmStore::put(const ProductShape& shape, const AlgorithmBits& algorithm) {
+void AlgorithmStore::put(const MatmulShape& shape, const AlgorithmBits& algorithm) {
   std::vector<AlgorithmBits>& of_shape = algorithms_[shape];
   std::erase(of_shape, algorithm);
   of_shape.insert(of_shape.begin(), algorithm);
-  if (of_shape.size() > kMostOfShape) of_shape.pop_back();
+  if (of_shape.size() > kMaxOfShape) of_shape.pop_back();
   if (file_.empty()) return;
   try {
     write();
@@ -69,15 +69,15 @@ void AlgorithmStore::put(const ProductShape& shape, const AlgorithmBits& algorit
 
 void AlgorithmStore::read() {
   std::error_code error;
-  if (std::filesystem::file_size(file_, error) > kMostBytes || error) return;
+  if (std::filesystem::file_size(file_, error) > kMaxBytes || error) return;
   std::istringstream text(read_file(file_));
   std::string line;
   if (!std::getline(text, line) || line != kFirstLine) return;
   if (!std::getline(text, line) || line != identity_) return;
-  std::map<ProductShape, std::vector<AlgorithmBits>> found;
+  std::map<MatmulShape, std::vector<AlgorithmBits>> found;
   while (std::getline(text, line) && line != kLastLine) {
     std::istringstream fields(line);
-    ProductShape shape;
+    MatmulShape shape;
     int in = 0, out = 0;
     AlgorithmBits algorithm{};
     fields >> shape.rows >> shape.outputs >> shape.depth >> in >> out >> shape.bias >>

@@ -16,14 +16,14 @@ namespace echo::cuda {
 
 // out (rows, outputs) = x (rows, depth) w^T (+ bias) (+ out). `rows` stands for a range of numbers,
 // see row_class().
-struct ProductShape {
+struct MatmulShape {
   int64_t rows = 0, outputs = 0, depth = 0;
   DType in = DType::kFloat32, out = DType::kFloat32;
   bool bias = false, accumulate = false;
   int alignment = 16;  // bytes that all addresses and row distances are multiples of, at most 16
 
   auto key() const { return std::tie(rows, outputs, depth, in, out, bias, accumulate, alignment); }
-  bool operator<(const ProductShape& other) const { return key() < other.key(); }
+  bool operator<(const MatmulShape& other) const { return key() < other.key(); }
 };
 
 // The number of rows that stands for all that share an algorithm: the next power of two up to 128,
@@ -44,9 +44,9 @@ class AlgorithmStore {
 
   // The one put last first: a shape stands for numbers of rows that may differ in what the library
   // takes for them.
-  std::span<const AlgorithmBits> find(const ProductShape& shape) const;
+  std::span<const AlgorithmBits> find(const MatmulShape& shape) const;
   // Keeps the last few of a shape.
-  void put(const ProductShape& shape, const AlgorithmBits& algorithm);
+  void put(const MatmulShape& shape, const AlgorithmBits& algorithm);
   const std::filesystem::path& file() const { return file_; }
 
  private:
@@ -55,7 +55,7 @@ class AlgorithmStore {
 
   std::filesystem::path file_;
   std::string identity_;
-  std::map<ProductShape, std::vector<AlgorithmBits>> algorithms_;
+  std::map<MatmulShape, std::vector<AlgorithmBits>> algorithms_;
 };
 
 }  // namespace echo::cuda

@@ -5,7 +5,7 @@
 
 namespace echo::cuda {
 
-inline constexpr int64_t kMostTiledWidth = 128;
+inline constexpr int64_t kMaxTiledWidth = 128;
 // bfloat16 on tensor cores.
 void attention_bfloat16(const AttentionCall& call, const AttentionTable& table,
                         cudaStream_t stream);

@@ -23,10 +23,10 @@ struct Shared {
   float probabilities[kQueries * (kKeys + 1)];
 };
 
-// kMost rows to shared memory; those that do not exist become zero.
-template <int kWidth, int kMost>
+// kMax rows to shared memory; those that do not exist become zero.
+template <int kWidth, int kMax>
 __device__ void copy_rows(const float* from, int64_t stride, int rows, int width, float* to) {
-  for (int i = static_cast<int>(threadIdx.x); i < kMost * width; i += kThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kMax * width; i += kThreads) {
     const int row = i / width, column = i - row * width;
     to[row * Shared<kWidth>::kStride + column] = row < rows ? from[row * stride + column] : 0.0f;
   }
@@ -138,7 +138,7 @@ void attention_float32(const AttentionCall& call, const AttentionTable& table,
 }
 
 void attention(const AttentionCall& call, const AttentionTable& table, cudaStream_t stream) {
-  if (call.q.cols / call.heads > kMostTiledWidth) return attention_wide(call, table, stream);
+  if (call.q.cols / call.heads > kMaxTiledWidth) return attention_wide(call, table, stream);
   if (call.q.dtype == DType::kBFloat16) return attention_bfloat16(call, table, stream);
   attention_float32(call, table, stream);
 }

@@ -30,12 +30,12 @@ std::vector<AttentionTable> attention_tables(const Tensor& q, const Tensor& k, c
       }
     }
     const int count = static_cast<int>(parts.size());
-    if (count > AttentionTable::kMostParts) {
+    if (count > AttentionTable::kMaxParts) {
       throw_internal("attention: " + std::to_string(count - 1) + " sections found, at most " +
-                     std::to_string(AttentionTable::kMostParts - 1) + " expected");
+                     std::to_string(AttentionTable::kMaxParts - 1) + " expected");
     }
-    if (tables.back().sequence_count == AttentionTable::kMostSequences ||
-        tables.back().part_count + count > AttentionTable::kMostParts) {
+    if (tables.back().sequence_count == AttentionTable::kMaxSequences ||
+        tables.back().part_count + count > AttentionTable::kMaxParts) {
       tables.emplace_back();
     }
     AttentionTable& table = tables.back();

@@ -11,7 +11,7 @@ namespace {
 // the weights: activations, caches of keys and values, and a piece that is being decoded.
 constexpr size_t kTrajectoryBytes = size_t{640} << 20;
 // Longer batches keep newcomers waiting.
-constexpr int64_t kMostTrajectories = 8;
+constexpr int64_t kMaxTrajectories = 8;
 // A trajectory's rows while it is not guided; guided ones have three times as many.
 constexpr int64_t kRows = 640;
 // Of the fastest rate: what is left is not worth the waiting.
@@ -21,7 +21,7 @@ constexpr double kNearly = 0.95;
 
 int64_t batch_width_for(size_t free_bytes) {
   return std::clamp<int64_t>(static_cast<int64_t>(free_bytes / kTrajectoryBytes), 1,
-                             kMostTrajectories);
+                             kMaxTrajectories);
 }
 
 int64_t measured_batch_width(int64_t most, const std::function<double(int64_t rows)>& seconds) {

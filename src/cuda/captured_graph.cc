@@ -77,7 +77,7 @@ CapturedGraph::Recording& CapturedGraph::recording_of(WorkKey key) {
   if (found != recordings_.end()) {
     recordings_.splice(recordings_.begin(), recordings_, found);
   } else {
-    if (recordings_.size() == kMostRecordings) recordings_.pop_back();
+    if (recordings_.size() == kMaxRecordings) recordings_.pop_back();
     recordings_.emplace_front().key = std::move(key);
   }
   return recordings_.front();

@@ -43,7 +43,7 @@ class CapturedGraph : public RepeatedWork {
     Tensor output;               // in memory that other recordings write too
     ExecutableGraph graph;
   };
-  static constexpr size_t kMostRecordings = 8;
+  static constexpr size_t kMaxRecordings = 8;
 
   Recording& recording_of(WorkKey key);
   void record(Recording& recording, std::span<const Tensor> inputs, const Work& work);

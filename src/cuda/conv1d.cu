@@ -124,7 +124,7 @@ void conv1d(const View& x, const Convolution& convolution, const View& out, cuda
   View rows = x;
   Convolution folded = convolution;
   if (fold_stride(rows, folded)) {
-    if (conv1d_narrow_fits(folded, out)) return conv1d_narrow(rows, folded, out, stream);
+    if (conv1d_few_fits(folded, out)) return conv1d_few(rows, folded, out, stream);
     if (conv1d_tensor_fits(rows, folded)) return conv1d_tensor(rows, folded, out, stream);
   }
   conv1d_plain(x, convolution, out, stream);

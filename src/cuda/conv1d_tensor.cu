@@ -1,4 +1,4 @@
-// Convolutions on the tensor cores: a matrix product whose left side is never written down. A block
+// Convolutions on the tensor cores: a matmul whose left side is never written down. A block
 // keeps the rows of x that its results need in shared memory, for 32 channels at a time, and every
 // tap reads them where it wants them, so that x is fetched once for all taps.
 #include <type_traits>
@@ -15,7 +15,7 @@ constexpr int kChannels = 32;           // of a step
 constexpr int kCopies = kChannels / 8;  // of 16 bytes for a row of a step
 constexpr int kWarpRows = 64;
 constexpr int kWeightStages = 4;
-constexpr int kMostReach = 64;  // (taps - 1) * dilation
+constexpr int kMaxReach = 64;  // (taps - 1) * dilation
 
 struct TensorShape {
   const float* bias;
@@ -194,11 +194,11 @@ bool conv1d_tensor_fits(const View& x, const Convolution& convolution) {
   const auto aligned = [](const void* data) { return reinterpret_cast<uintptr_t>(data) % 16 == 0; };
   return x.dtype == DType::kBFloat16 && convolution.stride == 1 && x.cols % 8 == 0 &&
          x.stride % 8 == 0 && aligned(x.data) && aligned(convolution.w.data) &&
-         (convolution.taps - 1) * convolution.dilation <= kMostReach;
+         (convolution.taps - 1) * convolution.dilation <= kMaxReach;
 }
 
 // 96 outputs divide all the widths of the decoder, 64 those of the encoder. Tiles of 256 rows fetch
-// the fewest bytes for a product; few rows take small ones, so that more blocks share the work.
+// the fewest bytes for a matmul; few rows take small ones, so that more blocks share the work.
 void conv1d_tensor(const View& x, const Convolution& convolution, const View& out,
                    cudaStream_t stream) {
   constexpr int64_t kFewRows = 1024;

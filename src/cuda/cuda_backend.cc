@@ -7,9 +7,9 @@
 #include "cuda/attention_tables.h"
 #include "cuda/batch_width.h"
 #include "cuda/captured_graph.h"
+#include "cuda/cublas_matmuls.h"
 #include "cuda/handles.h"
 #include "cuda/kernels.h"
-#include "cuda/matrix_products.h"
 #include "cuda/memory_pool.h"
 #include "cuda/quantized_matmuls.h"
 #include "cuda/staging.h"
@@ -63,9 +63,9 @@ class CudaBackend : public Backend, public RecordingDevice {
         properties_((use_device(options.device), properties_of(options.device))),
         stream_(make_stream()),
         pool_(options.memory_limit),
-        products_(pool_, options.algorithm_folder, identity_of(properties_), options.measure,
-                  options.notice),
-        quantized_(pool_, products_, options.measure) {}
+        matmuls_(pool_, options.algorithm_folder, identity_of(properties_), options.measure,
+                 options.notice),
+        quantized_(pool_, matmuls_, options.measure) {}
 
   std::string name() const override { return "cuda"; }
   std::string description() const override { return description_of(properties_, options_.device); }
@@ -96,10 +96,10 @@ class CudaBackend : public Backend, public RecordingDevice {
     return double{milliseconds} / 1e3;
   }
   bool packs(DType quantized) const override {
-    constexpr int kLeastForFloat8 = 89;
+    constexpr int kMinForFloat8 = 89;
     return quantized == DType::kInt8 ||
            (quantized == DType::kFloat8 &&
-            10 * properties_.major + properties_.minor >= kLeastForFloat8);
+            10 * properties_.major + properties_.minor >= kMinForFloat8);
   }
   DType compute_dtype(DType wanted) const override { return wanted; }
   int64_t batch_width() const override {
@@ -150,7 +150,7 @@ class CudaBackend : public Backend, public RecordingDevice {
               const Tensor& out) override {
     const auto& dense = dynamic_cast<const DenseWeights&>(w);
     if (w.taps() == 1 || (w.taps() == w.stride() && w.dilation() == 1 && x.contiguous())) {
-      // A product: the taps of an output lie one behind the other and are not shared.
+      // A matmul: the taps of an output lie one behind the other and are not shared.
       const View rows{x.data(), out.rows(), w.taps() * w.in(), w.stride() * x.stride(), x.dtype()};
       return multiply({rows, dense.view(), row_data(bias), accumulate, view(out)});
     }
@@ -263,7 +263,7 @@ class CudaBackend : public Backend, public RecordingDevice {
 
   void set_recording(bool recording) override {
     recording_ = recording;
-    products_.set_may_measure(!recording);
+    matmuls_.set_may_measure(!recording);
     quantized_.set_may_measure(!recording);
   }
   void require_no_recording(const char* operation) const {
@@ -315,17 +315,17 @@ class CudaBackend : public Backend, public RecordingDevice {
     return x.rows() == 1 ? view(x) : rows_of(view(x), first_sequence, table.count);
   }
 
-  void multiply(const MatrixProduct& product) {
-    const bool needs_float32 = product.x.dtype == DType::kFloat32 || product.bias;
-    if (product.out.dtype == DType::kFloat32 || !needs_float32) return multiply_into(product);
+  void multiply(const Matmul& m) {
+    const bool needs_float32 = m.x.dtype == DType::kFloat32 || m.bias;
+    if (m.out.dtype == DType::kFloat32 || !needs_float32) return multiply_into(m);
     // The library adds float32 biases to float32 results only, and rounding twice would show.
-    const Tensor wide = make(product.out.rows, product.out.cols, DType::kFloat32);
-    multiply_into({product.x, product.w, nullptr, false, view(wide)});
-    add_bias(view(wide), product.bias, product.accumulate, product.out, stream());
+    const Tensor wide = make(m.out.rows, m.out.cols, DType::kFloat32);
+    multiply_into({m.x, m.w, nullptr, false, view(wide)});
+    add_bias(view(wide), m.bias, m.accumulate, m.out, stream());
   }
-  void multiply_into(const MatrixProduct& product) {
-    if (products_.multiply(product, stream())) return;
-    matmul(product.x, product.w, product.bias, product.accumulate, product.out, stream());
+  void multiply_into(const Matmul& m) {
+    if (matmuls_.multiply(m, stream())) return;
+    matmul(m.x, m.w, m.bias, m.accumulate, m.out, stream());
   }
 
   int64_t choose_batch_width() const {
@@ -334,10 +334,10 @@ class CudaBackend : public Backend, public RecordingDevice {
     const int64_t most = batch_width_for(free_bytes() + pool.held_bytes - pool.used_bytes);
     if (!options_.measure || most == 1) return most;
     // What is slower than any GPU (tests emulate one) would take minutes to measure.
-    constexpr double kMostProbeSeconds = 1e-3;
-    if (seconds_of_product(64, 512, 512) > kMostProbeSeconds) return 1;
+    constexpr double kMaxProbeSeconds = 1e-3;
+    if (seconds_of_matmul(64, 512, 512) > kMaxProbeSeconds) return 1;
     return measured_batch_width(most, [this](int64_t rows) {
-      return seconds_of_product(rows, 5888, 2048);  // of the transformer's published sizes
+      return seconds_of_matmul(rows, 5888, 2048);  // of the transformer's published sizes
     });
   }
   // What the pool may still take.
@@ -349,7 +349,7 @@ class CudaBackend : public Backend, public RecordingDevice {
     const size_t held = pool_.statistics().held_bytes;
     return std::min(free, options_.memory_limit - std::min(options_.memory_limit, held));
   }
-  double seconds_of_product(int64_t rows, int64_t outputs, int64_t depth) const {
+  double seconds_of_matmul(int64_t rows, int64_t outputs, int64_t depth) const {
     constexpr int kRuns = 4;
     const WorkMemory memory(pool_);
     std::vector<std::shared_ptr<Buffer>> buffers;
@@ -359,12 +359,11 @@ class CudaBackend : public Backend, public RecordingDevice {
       cuda::fill_zero(x, stream());
       return x;
     };
-    const MatrixProduct product{zeros(rows, depth), zeros(outputs, depth), nullptr, false,
-                                zeros(rows, outputs)};
+    const Matmul m{zeros(rows, depth), zeros(outputs, depth), nullptr, false, zeros(rows, outputs)};
     const EventMark begin, end;
     for (int i = -1; i < kRuns; ++i) {
       if (i == 0) check(cudaEventRecord(begin.event.get(), stream()), "timing");
-      products_.multiply(product, stream());
+      matmuls_.multiply(m, stream());
     }
     check(cudaEventRecord(end.event.get(), stream()), "timing");
     return seconds_between(begin, end) / kRuns;
@@ -376,7 +375,7 @@ class CudaBackend : public Backend, public RecordingDevice {
   // What first questions measure with, too.
   mutable MemoryPool pool_;
   mutable Staging staging_;
-  mutable MatrixProducts products_;
+  mutable CublasMatmuls matmuls_;
   QuantizedMatmuls quantized_;
   mutable int64_t batch_width_ = 0;  // not known yet
   bool recording_ = false;

@@ -1,4 +1,4 @@
-// Products of bfloat16 activations and weights of signed bytes: tensor-core tiles, the codes
+// Matmuls of bfloat16 activations and weights of signed bytes: tensor-core tiles, the codes
 // expanded to bfloat16 on their way into registers.
 #include <cuda_bf16.h>
 
@@ -15,9 +15,9 @@ constexpr int kInputs = 32;    // of a tile
 constexpr int kStages = 3;     // tiles in shared memory
 // Bytes between rows in shared memory, so that the loads of a warp meet all banks.
 constexpr int kInputStride = 96, kCodeStride = 48;
-static_assert(kInputs == kNarrowInputs);
+static_assert(kInputs == kQuantizedInputs);
 
-struct Product {
+struct MatmulCall {
   const __nv_bfloat16* x;
   int64_t x_stride;
   int rows;
@@ -55,7 +55,7 @@ __device__ inline void write(__nv_bfloat16* to, float value, bool accumulate) {
 
 // kRows x kOutputs of the result. Warps side by side take 32 rows each.
 template <int kRows, class Out>
-__global__ void __launch_bounds__(kThreads) int8_matmul_kernel(Product p) {
+__global__ void __launch_bounds__(kThreads) int8_matmul_kernel(MatmulCall p) {
   constexpr int kWarpRows = kRows / 32, kWarpColumns = kThreads / 32 / kWarpRows;
   constexpr int kTiles = kOutputs / kWarpColumns / 8;  // of 8 outputs, for each warp
   constexpr int kInputBytes = kRows * kInputStride,
@@ -145,7 +145,7 @@ __global__ void __launch_bounds__(kThreads) int8_matmul_kernel(Product p) {
 }
 
 template <int kRows, class Out>
-void start(const Product& p, cudaStream_t stream) {
+void start(const MatmulCall& p, cudaStream_t stream) {
   const LaunchShape shape{dim3(static_cast<unsigned>((p.outputs + kOutputs - 1) / kOutputs),
                                static_cast<unsigned>((p.rows + kRows - 1) / kRows)),
                           dim3(kThreads),
@@ -154,7 +154,7 @@ void start(const Product& p, cudaStream_t stream) {
 }
 
 template <class Out>
-void start(const Product& p, cudaStream_t stream) {
+void start(const MatmulCall& p, cudaStream_t stream) {
   // Smaller blocks where the larger ones would leave much of the device idle.
   constexpr int kBusy = 200;
   const int blocks = (p.outputs + kOutputs - 1) / kOutputs * ((p.rows + 127) / 128);
@@ -169,18 +169,18 @@ void start(const Product& p, cudaStream_t stream) {
 
 void int8_matmul(const View& x, const Int8Matrix& w, const float* bias, bool accumulate,
                  const View& out, cudaStream_t stream) {
-  const Product p{static_cast<const __nv_bfloat16*>(x.data),
-                  x.stride,
-                  static_cast<int>(x.rows),
-                  w.codes,
-                  w.stride(),
-                  w.scales,
-                  static_cast<int>(x.cols),
-                  static_cast<int>(w.out),
-                  bias,
-                  out.data,
-                  out.stride,
-                  accumulate};
+  const MatmulCall p{static_cast<const __nv_bfloat16*>(x.data),
+                     x.stride,
+                     static_cast<int>(x.rows),
+                     w.codes,
+                     w.stride(),
+                     w.scales,
+                     static_cast<int>(x.cols),
+                     static_cast<int>(w.out),
+                     bias,
+                     out.data,
+                     out.stride,
+                     accumulate};
   if (out.dtype == DType::kBFloat16) {
     start<__nv_bfloat16>(p, stream);
   } else {

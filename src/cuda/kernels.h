@@ -60,10 +60,10 @@ struct AttentionSequence {
 // One call's sequences and their parts, small enough to be a kernel's argument. The first part of a
 // sequence are its own keys, which causal and window are about.
 struct AttentionTable {
-  static constexpr int kMostSequences = 24, kMostParts = 64;
+  static constexpr int kMaxSequences = 24, kMaxParts = 64;
   int sequence_count = 0, part_count = 0;
-  AttentionSequence sequences[kMostSequences];
-  AttentionPart parts[kMostParts];
+  AttentionSequence sequences[kMaxSequences];
+  AttentionPart parts[kMaxParts];
 };
 struct AttentionCall {
   View q, out;

@@ -1,4 +1,4 @@
-// Weights as they are in the file become what the products read.
+// Weights as they are in the file become what matmuls read.
 #include "cuda/elements.cuh"
 #include "cuda/kernels.h"
 #include "cuda/launch.h"
@@ -25,9 +25,9 @@ __global__ void pack_weights_kernel(const From* raw, int64_t taps, Rows<To> pack
 
 void pack_weights(const void* raw, DType raw_dtype, int64_t taps, const View& packed,
                   cudaStream_t stream) {
-  constexpr int64_t kMostBlocks = 4096;
+  constexpr int64_t kMaxBlocks = 4096;
   const int64_t blocks = (packed.rows * packed.cols + kThreads - 1) / kThreads;
-  const LaunchShape shape{dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks)),
+  const LaunchShape shape{dim3(static_cast<unsigned>(blocks < kMaxBlocks ? blocks : kMaxBlocks)),
                           dim3(kThreads)};
   with_float_type(raw_dtype, [&](auto from) {
     with_float_type(packed.dtype, [&](auto to) {

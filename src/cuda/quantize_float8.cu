@@ -11,7 +11,7 @@ namespace echo::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kMostBlocks = 1024;
+constexpr int kMaxBlocks = 1024;
 constexpr int kCodes = 16;  // of a thread at a time: a copy of 16 bytes
 
 // A piece for each block.
@@ -35,11 +35,11 @@ __global__ void __launch_bounds__(kThreads)
 
 // The power of two that brings the largest element into (224, 448].
 __device__ inline float scale_of(float largest) {
-  constexpr float kLargestFloat8 = 448.0f;
+  constexpr float kMaxFloat8 = 448.0f;
   // Zero, and what is too small or large for a power of two beside it, keep the scale 1.
   if (!(largest > 1e-30f && largest < 1e30f)) return 1.0f;
   int exponent = 0;
-  const float fraction = frexpf(largest / kLargestFloat8, &exponent);
+  const float fraction = frexpf(largest / kMaxFloat8, &exponent);
   return ldexpf(1.0f, fraction > 0.5f ? exponent : exponent - 1);
 }
 
@@ -86,7 +86,7 @@ unsigned blocks_for(int64_t groups, int64_t most) {
 
 int largest_magnitudes(const View& x, float* pieces, cudaStream_t stream) {
   const int64_t groups = x.rows * groups_of(x.cols);
-  const unsigned blocks = blocks_for(groups, kMostMagnitudes);
+  const unsigned blocks = blocks_for(groups, kMaxMagnitudes);
   with_float_type(x.dtype, [&](auto element) {
     using T = decltype(element);
     launch(largest_kernel<T>, LaunchShape{dim3(blocks), dim3(kThreads)}, stream,
@@ -101,7 +101,7 @@ void quantize_float8(const View& x, const Magnitudes& magnitudes, const Float8Ma
   with_float_type(x.dtype, [&](auto element) {
     using T = decltype(element);
     launch(quantize_float8_kernel<T>,
-           LaunchShape{dim3(blocks_for(groups, kMostBlocks)), dim3(kThreads)}, stream,
+           LaunchShape{dim3(blocks_for(groups, kMaxBlocks)), dim3(kThreads)}, stream,
            rows_as<const T>(x), magnitudes.pieces, magnitudes.count, to.scale, to.codes,
            static_cast<unsigned>(groups_of_row), static_cast<unsigned>(groups));
   });

@@ -9,7 +9,7 @@ namespace echo::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr float kLargestCode = 127.0f;
+constexpr float kMaxCode = 127.0f;
 constexpr int kCodes = 16;  // of a thread at a time: a copy of 16 bytes
 
 // A row of weights for each block.
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
     for (const float value : values) mine = fmaxf(mine, fabsf(value));
   }
   const float largest = block_largest(mine);
-  const float factor = largest > 0 ? kLargestCode / largest : 0.0f;
+  const float factor = largest > 0 ? kMaxCode / largest : 0.0f;
   for (int c = first * kCodes; c < code_stride; c += kThreads * kCodes) {
     uint32_t words[kCodes / 4] = {};
 #pragma unroll
@@ -36,14 +36,14 @@ __global__ void __launch_bounds__(kThreads)
       load(row + column, count_at(weights.cols, column), weights.whole, values);
 #pragma unroll
       for (int i = 0; i < kGroup; ++i) {
-        const float code = fminf(fmaxf(rintf(values[i] * factor), -kLargestCode), kLargestCode);
+        const float code = fminf(fmaxf(rintf(values[i] * factor), -kMaxCode), kMaxCode);
         words[half * 2 + i / 4] |= (static_cast<uint32_t>(static_cast<int>(code)) & 0xffu)
                                    << (i % 4 * 8);
       }
     }
     *reinterpret_cast<uint4*>(to + c) = make_uint4(words[0], words[1], words[2], words[3]);
   }
-  if (threadIdx.x == 0) scales[blockIdx.x] = largest / kLargestCode;
+  if (threadIdx.x == 0) scales[blockIdx.x] = largest / kMaxCode;
 }
 
 // 8 codes become 16 bytes: what a warp reads and what it writes are both one piece.

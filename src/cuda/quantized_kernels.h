@@ -1,5 +1,5 @@
 // Kernels for weights of 8 bits. A weight is code times scale; codes lie in rows of a stride that
-// is a multiple of kNarrowInputs, filled up with zeros.
+// is a multiple of kQuantizedInputs, filled up with zeros.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -8,9 +8,9 @@
 
 namespace echo::cuda {
 
-constexpr int64_t kNarrowInputs = 32;
-constexpr int64_t narrow_stride(int64_t in) {
-  return (in + kNarrowInputs - 1) / kNarrowInputs * kNarrowInputs;
+constexpr int64_t kQuantizedInputs = 32;
+constexpr int64_t quantized_stride(int64_t in) {
+  return (in + kQuantizedInputs - 1) / kQuantizedInputs * kQuantizedInputs;
 }
 
 // A matrix (out, in) of signed bytes, |code| <= 127, with a scale for each output.
@@ -18,7 +18,7 @@ struct Int8Matrix {
   int8_t* codes = nullptr;
   float* scales = nullptr;
   int64_t out = 0, in = 0;
-  int64_t stride() const { return narrow_stride(in); }
+  int64_t stride() const { return quantized_stride(in); }
 };
 
 // Rounds to the nearest code, scale = largest |weight| of the row / 127. weights: (out, in), float.
@@ -53,8 +53,8 @@ struct Float8Matrix {
   float* scale = nullptr;
 };
 
-// Writes the largest magnitudes of parts of x: returns how many, at most kMostMagnitudes.
-constexpr int kMostMagnitudes = 512;
+// Writes the largest magnitudes of parts of x: returns how many, at most kMaxMagnitudes.
+constexpr int kMaxMagnitudes = 512;
 int largest_magnitudes(const View& x, float* pieces, cudaStream_t stream);
 // to = x / *to.scale in e4m3, zeros behind columns and rows. Sets the scale.
 void quantize_float8(const View& x, const Magnitudes& magnitudes, const Float8Matrix& to,

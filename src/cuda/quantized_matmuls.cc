@@ -12,7 +12,7 @@ namespace {
 // cuBLASLt multiplies e4m3 in sixteens only.
 constexpr int64_t kFloat8Multiple = 16;
 // Fewer rows than this read each expanded weight too seldom.
-constexpr int64_t kLeastExpandedRows = 256;
+constexpr int64_t kMinExpandedRows = 256;
 
 int64_t rounded_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -49,13 +49,13 @@ std::shared_ptr<QuantizedWeights> QuantizedMatmuls::pack(const HostWeights& weig
                                                          std::span<const View> parts, DType type,
                                                          cudaStream_t stream) {
   const bool int8 = type == DType::kInt8;
-  const int64_t stride = int8 ? narrow_stride(weights.in) : weights.in;
+  const int64_t stride = int8 ? quantized_stride(weights.in) : weights.in;
   auto codes = pool_.allocate(static_cast<size_t>(weights.out * stride));
   auto scales = pool_.allocate(sizeof(float) * static_cast<size_t>(int8 ? weights.out : 1));
   auto packed =
       std::make_shared<QuantizedWeights>(weights, type, std::move(codes), std::move(scales));
-  // One scale for all parts, as the product takes one.
-  const auto pieces = pool_.allocate(parts.size() * kMostMagnitudes * sizeof(float));
+  // One scale for all parts, as the matmul takes one.
+  const auto pieces = pool_.allocate(parts.size() * kMaxMagnitudes * sizeof(float));
   auto* const piece = static_cast<float*>(pieces->data());
   Magnitudes magnitudes{piece};
   for (const View& part : parts) {
@@ -111,12 +111,12 @@ bool QuantizedMatmuls::multiply_expanded(const View& x, const Int8Matrix& w, con
                                      dtype_size(expanded.dtype));
   expanded.data = buffer->data();
   expand_int8(w, expanded, stream);
-  return products_.multiply({x, expanded, bias, accumulate, out}, stream);
+  return matmuls_.multiply({x, expanded, bias, accumulate, out}, stream);
 }
 
 bool QuantizedMatmuls::expansion_pays(const View& x, const Int8Matrix& w, const View& out,
                                       cudaStream_t stream) {
-  if (x.rows < kLeastExpandedRows) return false;
+  if (x.rows < kMinExpandedRows) return false;
   const Size size{row_class(x.rows), w.out, w.in};
   const auto found = expansion_pays_.find(size);
   if (found != expansion_pays_.end()) return found->second;
@@ -137,31 +137,31 @@ bool QuantizedMatmuls::expansion_pays(const View& x, const Int8Matrix& w, const 
 void QuantizedMatmuls::multiply_float8(const View& x, const QuantizedWeights& w, const float* bias,
                                        bool accumulate, const View& out, cudaStream_t stream) {
   const int64_t rows = rounded_up(x.rows, kFloat8Multiple);
-  const auto scratch = pool_.allocate((1 + kMostMagnitudes) * sizeof(float));
+  const auto scratch = pool_.allocate((1 + kMaxMagnitudes) * sizeof(float));
   float* const scale = static_cast<float*>(scratch->data());
   float* const pieces = scale + 1;
   const auto codes = pool_.allocate(static_cast<size_t>(rows * x.cols));
   quantize_float8(x, {pieces, largest_magnitudes(x, pieces, stream)},
                   {static_cast<uint8_t*>(codes->data()), rows, x.cols, scale}, stream);
 
-  MatrixProduct product;
-  product.x = {codes->data(), rows, x.cols, x.cols, DType::kFloat8};
-  product.w = {w.codes(), w.out(), w.in(), w.in(), DType::kFloat8};
-  product.x_scale = scale;
-  product.w_scale = w.scales();
-  product.accumulate = accumulate;
-  product.out = out;
-  if (rows == x.rows && !bias && is_aligned(out) && products_.multiply(product, stream)) return;
+  Matmul m;
+  m.x = {codes->data(), rows, x.cols, x.cols, DType::kFloat8};
+  m.w = {w.codes(), w.out(), w.in(), w.in(), DType::kFloat8};
+  m.x_scale = scale;
+  m.w_scale = w.scales();
+  m.accumulate = accumulate;
+  m.out = out;
+  if (rows == x.rows && !bias && is_aligned(out) && matmuls_.multiply(m, stream)) return;
 
-  product.accumulate = false;
-  product.out = {nullptr, rows, w.out(), w.out(), DType::kFloat32};
+  m.accumulate = false;
+  m.out = {nullptr, rows, w.out(), w.out(), DType::kFloat32};
   const auto wide = pool_.allocate(static_cast<size_t>(rows * w.out()) * sizeof(float));
-  product.out.data = wide->data();
-  if (!products_.multiply(product, stream)) {
-    throw_unavailable("CUDA: cuBLASLt has no product in fp8 of " + std::to_string(x.rows) + " x " +
+  m.out.data = wide->data();
+  if (!matmuls_.multiply(m, stream)) {
+    throw_unavailable("CUDA: cuBLASLt has no matmul in fp8 of " + std::to_string(x.rows) + " x " +
                       std::to_string(w.in()) + " and " + std::to_string(w.out()) + " outputs");
   }
-  add_bias(rows_of(product.out, 0, x.rows), bias, accumulate, out, stream);
+  add_bias(rows_of(m.out, 0, x.rows), bias, accumulate, out, stream);
 }
 
 }  // namespace echo::cuda

@@ -1,4 +1,4 @@
-// Matrices of 8-bit weights on the device, and their products.
+// Matrices of 8-bit weights on the device, and their matmuls.
 #pragma once
 
 #include <map>
@@ -6,7 +6,7 @@
 #include <span>
 #include <tuple>
 
-#include "cuda/matrix_products.h"
+#include "cuda/cublas_matmuls.h"
 #include "cuda/memory_pool.h"
 #include "cuda/quantized_kernels.h"
 
@@ -36,8 +36,8 @@ class QuantizedWeights : public PackedWeights {
 class QuantizedMatmuls {
  public:
   // measure: the faster of two ways is found by timing; otherwise by size.
-  QuantizedMatmuls(MemoryPool& pool, MatrixProducts& products, bool measure)
-      : pool_(pool), products_(products), measure_(measure) {}
+  QuantizedMatmuls(MemoryPool& pool, CublasMatmuls& matmuls, bool measure)
+      : pool_(pool), matmuls_(matmuls), measure_(measure) {}
 
   // While work is recorded, nothing can be timed.
   void set_may_measure(bool may) { may_measure_ = may; }
@@ -48,7 +48,7 @@ class QuantizedMatmuls {
   std::shared_ptr<QuantizedWeights> pack(const HostWeights& weights, std::span<const View> parts,
                                          DType type, cudaStream_t stream);
   // out = x w^T + bias (+ out); x bfloat16, out float. Errors: kUnavailable when cuBLASLt has no
-  // product in e4m3 here.
+  // matmul in e4m3 here.
   void multiply(const View& x, const QuantizedWeights& w, const float* bias, bool accumulate,
                 const View& out, cudaStream_t stream);
 
@@ -57,8 +57,8 @@ class QuantizedMatmuls {
 
   void multiply_int8(const View& x, const Int8Matrix& w, const float* bias, bool accumulate,
                      const View& out, cudaStream_t stream);
-  // Through bfloat16 copies of the weights, which are made anew for each product; false when the
-  // library has no product for it.
+  // Through bfloat16 copies of the weights, which are made anew for each matmul; false when the
+  // library has no matmul for it.
   bool multiply_expanded(const View& x, const Int8Matrix& w, const float* bias, bool accumulate,
                          const View& out, cudaStream_t stream);
   bool expansion_pays(const View& x, const Int8Matrix& w, const View& out, cudaStream_t stream);
@@ -66,7 +66,7 @@ class QuantizedMatmuls {
                        const View& out, cudaStream_t stream);
 
   MemoryPool& pool_;
-  MatrixProducts& products_;
+  CublasMatmuls& matmuls_;
   const bool measure_;
   bool may_measure_ = true;
   std::map<Size, bool> expansion_pays_;

@@ -11,7 +11,7 @@ namespace echo::cuda {
 namespace {
 
 constexpr size_t kSliceBytes = size_t{512} << 10;
-constexpr int kMostThreads = 4;  // then the bus is the limit
+constexpr int kMaxThreads = 4;  // then the bus is the limit
 
 // Maps the pages of a part of a file at once instead of by a fault for every few. Only a hint:
 // kernels before 5.14 do not know it.
@@ -27,7 +27,7 @@ void populate(const char* begin, size_t bytes) {
 int thread_count(int wanted) {
   if (wanted > 0) return wanted;
   const int processors = static_cast<int>(std::thread::hardware_concurrency());
-  return std::clamp(processors, 1, kMostThreads);
+  return std::clamp(processors, 1, kMaxThreads);
 }
 
 }  // namespace

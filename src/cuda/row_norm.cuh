@@ -6,13 +6,13 @@
 
 namespace echo::cuda {
 
-constexpr int kMostRowThreads = 256;
+constexpr int kMaxRowThreads = 256;
 constexpr int kRowGroups = 2;  // of a thread in registers; longer rows are read again
 
 // Threads for a row: enough for a group each, in whole warps.
 inline int row_threads(int64_t cols) {
   const int threads = (groups_of(cols) + 31) / 32 * 32;
-  return threads < kMostRowThreads ? threads : kMostRowThreads;
+  return threads < kMaxRowThreads ? threads : kMaxRowThreads;
 }
 inline LaunchShape row_shape(int64_t rows, int64_t cols) {
   return {dim3(static_cast<unsigned>(rows)), dim3(static_cast<unsigned>(row_threads(cols)))};

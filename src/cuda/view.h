@@ -32,20 +32,19 @@ inline View rows_of(View x, int64_t begin, int64_t count) {
 
 // Some sequences, small enough to be a kernel's argument.
 struct SequenceTable {
-  static constexpr int kMost = 64;
+  static constexpr int kMax = 64;
   int count = 0;
-  int begin[kMost + 1] = {};  // first row of each sequence, then the number of rows
-  int first_position[kMost] = {};
+  int begin[kMax + 1] = {};  // first row of each sequence, then the number of rows
+  int first_position[kMax] = {};
 };
 
 // f(table, first sequence, first row) for all sequences, as many at a time as a table holds.
 template <class F>
 void for_each_sequence_table(const Sequences& sequences, F f) {
   int64_t first_row = 0;
-  for (size_t first = 0; first < sequences.size(); first += SequenceTable::kMost) {
+  for (size_t first = 0; first < sequences.size(); first += SequenceTable::kMax) {
     SequenceTable table;
-    table.count =
-        static_cast<int>(std::min<size_t>(SequenceTable::kMost, sequences.size() - first));
+    table.count = static_cast<int>(std::min<size_t>(SequenceTable::kMax, sequences.size() - first));
     for (int i = 0; i < table.count; ++i) {
       const Sequence& sequence = sequences[first + static_cast<size_t>(i)];
       table.begin[i + 1] = table.begin[i] + static_cast<int>(sequence.rows);

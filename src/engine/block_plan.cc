@@ -6,7 +6,7 @@ namespace echo {
 namespace {
 
 constexpr int64_t kFirstBlock = 32, kSecondBlock = 128;  // frames: 1.5 s and 6 s
-constexpr int64_t kLeastRest = 32;      // a smaller last block becomes part of the one before
+constexpr int64_t kMinRest = 32;        // a smaller last block becomes part of the one before
 constexpr int64_t kTellingRows = 256;   // of an evaluation that says something about a window
 constexpr double kWeight = 0.1;         // of the newest evaluation in the moving average
 constexpr double kPartOfAhead = 0.8;    // that a chunk may take until it is due
@@ -37,11 +37,11 @@ std::vector<int64_t> plan_blocks(const BlockQuestion& question) {
   if (question.window && *question.window <= patience) return {question.frames};
   std::vector<int64_t> blocks;
   int64_t rest = question.frames;
-  if (question.first && rest >= kFirstBlock + kLeastRest) {
+  if (question.first && rest >= kFirstBlock + kMinRest) {
     blocks.push_back(kFirstBlock);
     rest -= kFirstBlock;
   }
-  if (rest >= kSecondBlock + kLeastRest) {
+  if (rest >= kSecondBlock + kMinRest) {
     blocks.push_back(kSecondBlock);
     rest -= kSecondBlock;
   }

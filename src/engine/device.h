@@ -1,4 +1,4 @@
-// The one place that knows which backends there are.
+// Which device computes: the engine is given the kinds that there are (devices/devices.h).
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,27 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tensor/backend.h"
 
 namespace echo {
 
+struct DeviceOptions;
+
+// One kind of device.
+struct DeviceKind {
+  std::string name;   // as options name it: "cpu", "cuda"
+  std::string title;  // as sentences do: "CPU", "GPU"
+  // Makes the backend of the device with this index, 0 being the first. Errors: kUnavailable with
+  // the reason why it cannot be used.
+  std::function<std::unique_ptr<Backend>(const DeviceOptions& options, int index)> make;
+};
+
 struct DeviceOptions {
-  // "auto": the fastest there is; "cpu"; "cuda", "cuda:1": the first, the second GPU.
+  // The kinds that the program has, the preferred one first.
+  std::vector<DeviceKind> kinds;
+  // "auto": the first kind that works; "cpu"; "cuda", "cuda:1": the first, the second GPU.
   std::string name = "auto";
   int threads = 0;  // of the CPU; 0: as many as the process may use
 
@@ -28,11 +42,12 @@ struct DeviceOptions {
   std::function<void(const std::string&)> notice;
 };
 
-// Errors: kInvalidArgument for an unknown name; for "cuda", kUnavailable with the reason why the
-// GPU cannot be used.
+// Returns the backend of the device that the options name. Errors: kInvalidArgument for an unknown
+// name; kUnavailable with the reason why the device cannot be used, or for a kind that the program
+// does not have.
 std::unique_ptr<Backend> make_device(const DeviceOptions& options);
 
-// Whether make_device() knows the name: "auto", "cpu", "cuda", "cuda:N".
+// Returns whether this is the name of a device: "auto", "cpu", "cuda", "cuda:N".
 bool is_device_name(const std::string& name);
 
 }  // namespace echo

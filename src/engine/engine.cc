@@ -48,10 +48,10 @@ Engine::Engine(const EngineOptions& options, std::unique_ptr<EngineCore> core)
       core_(std::move(core)),
       info_(core_->info()),
       bell_(std::make_shared<Bell>()) {
-  constexpr size_t kLeastRequests = 4;
+  constexpr size_t kMinRequests = 4;
   info_.max_requests = options.max_requests > 0
                            ? options.max_requests
-                           : std::max(kLeastRequests, static_cast<size_t>(info_.batch_width));
+                           : std::max(kMinRequests, static_cast<size_t>(info_.batch_width));
   thread_ = std::jthread([this](std::stop_token stop) { run(std::move(stop)); });
 }
 

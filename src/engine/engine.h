@@ -41,7 +41,7 @@ struct EngineOptions {
   ModelFiles files;
   DeviceOptions device;
   Precision precision = Precision::kAuto;        // of the transformer
-  Precision codec_precision = Precision::kAuto;  // of the autoencoder; not int8, not fp8
+  Precision codec_precision = Precision::kAuto;  // of the codec; not int8, not fp8
   // How many of the transformer's last blocks stay bfloat16 with int8 and fp8: the activations of a
   // trained model have their outliers there.
   int64_t wide_blocks = 4;

@@ -28,11 +28,11 @@ LayerContext codec_context(Backend& backend, Precision wanted, const TensorView&
 }
 
 PlanDevice plan_device(const Backend& backend) {
-  constexpr int64_t kMostOnGpu = 8;  // what a GPU gains from is measured when the weights are there
+  constexpr int64_t kMaxOnGpu = 8;  // what a GPU gains from is measured when the weights are there
   PlanDevice device;
   device.name = backend.name();
   device.memory_bytes = backend.memory_limit();
-  device.batch_width = device.name == "cpu" ? backend.batch_width() : kMostOnGpu;
+  device.batch_width = device.name == "cpu" ? backend.batch_width() : kMaxOnGpu;
   device.bfloat16 = backend.compute_dtype(DType::kBFloat16) == DType::kBFloat16;
   device.int8 = backend.packs(DType::kInt8);
   return device;
@@ -169,7 +169,7 @@ EngineCore::EngineCore(const EngineOptions& options, std::unique_ptr<Checkpoints
   // What is used where it lies must be there before the first step.
   if (is_pack(checkpoints_->dit.file())) checkpoints_->read_ahead.wait();
   if (codec_.latent_size() != dit_.latent_size()) {
-    throw_corrupt("model: the autoencoder has latents of " + std::to_string(codec_.latent_size()) +
+    throw_corrupt("model: the codec has latents of " + std::to_string(codec_.latent_size()) +
                   " values, the transformer of " + std::to_string(dit_.latent_size()) +
                   ": they do not belong together");
   }

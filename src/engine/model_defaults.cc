@@ -10,7 +10,7 @@
 namespace echo {
 namespace {
 
-constexpr uintmax_t kMostBytes = 64 << 10;
+constexpr uintmax_t kMaxBytes = 64 << 10;
 
 bool is_packed(const ModelFiles& files) { return files.dit == files.codec; }
 
@@ -35,8 +35,8 @@ std::string model_defaults_text(const ModelFiles& files) {
   const std::filesystem::path path = file_beside(files);
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return "";
-  if (std::filesystem::file_size(path, error) > kMostBytes) {
-    throw_corrupt(path.string() + ": expected a file of at most " + std::to_string(kMostBytes) +
+  if (std::filesystem::file_size(path, error) > kMaxBytes) {
+    throw_corrupt(path.string() + ": expected a file of at most " + std::to_string(kMaxBytes) +
                   " bytes");
   }
   const std::string text = read_file(path);

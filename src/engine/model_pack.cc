@@ -204,14 +204,14 @@ class Packer {
                     std::to_string(most) + " in a packed file, which can be had without voices");
     };
     result_.voices = voices.names().size();
-    if (result_.voices > SampleVoices::kMostPacked) {
-      refuse(folder, std::to_string(result_.voices) + " recordings", SampleVoices::kMostPacked);
+    if (result_.voices > SampleVoices::kMaxPacked) {
+      refuse(folder, std::to_string(result_.voices) + " recordings", SampleVoices::kMaxPacked);
     }
     for (const std::string& name : voices.names()) {
       const fs::path file = folder / name;
       const uint64_t size = fs::file_size(file);
-      if (size > SampleVoices::kLargestPacked) {
-        refuse(file, std::to_string(size) + " bytes", SampleVoices::kLargestPacked);
+      if (size > SampleVoices::kMaxPackedBytes) {
+        refuse(file, std::to_string(size) + " bytes", SampleVoices::kMaxPackedBytes);
       }
       const std::vector<std::byte> words = packed_recording(read_file(file));
       entries_.push_back({{std::string(kVoicesScope) + "." + name,

@@ -20,7 +20,7 @@ struct ModelPackOptions {
   ModelFiles files;
   std::filesystem::path output;
   PackLayout layout = PackLayout::kPlain;
-  // Of the autoencoder's large matrices. kAuto: as stored; kBFloat16 halves them, and they are
+  // Of the codec's large matrices. kAuto: as stored; kBFloat16 halves them, and they are
   // multiplied so.
   Precision codec_precision = Precision::kAuto;
   // Of the transformer's. kAuto: as stored; kInt8, for kNative and a processor with AVX-512 VNNI:

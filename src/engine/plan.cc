@@ -23,8 +23,8 @@ constexpr uint64_t kMegabyte = uint64_t{1} << 20;
 constexpr uint64_t kGpuOverhead = 600 * kMegabyte;
 constexpr uint64_t kCpuOverhead = 300 * kMegabyte;
 constexpr int64_t kTypicalVoiceFrames = 640;  // half a minute
-constexpr uint64_t kLeastVoiceCache = 64 * kMegabyte, kMostVoiceCache = 2048 * kMegabyte;
-constexpr uint64_t kLeastScheduleCache = 64 * kMegabyte, kMostScheduleCache = 256 * kMegabyte;
+constexpr uint64_t kMinVoiceCache = 64 * kMegabyte, kMaxVoiceCache = 2048 * kMegabyte;
+constexpr uint64_t kMinScheduleCache = 64 * kMegabyte, kMaxScheduleCache = 256 * kMegabyte;
 
 uint64_t value_bytes(Precision precision) { return precision == Precision::kFloat32 ? 4 : 2; }
 
@@ -105,7 +105,7 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
       model.workspace_bytes + (device.name == "cpu" ? kCpuOverhead : kGpuOverhead);
   const auto say = [&](const std::string& line) { plan.reasons.push_back(line); };
 
-  // The first combination that fits; the autoencoder gives way before the transformer.
+  // The first combination that fits; the codec gives way before the transformer.
   const std::vector<Precision> dits = dit_choices(device, model, request);
   const std::vector<Precision> codecs = codec_choices(device, model, request);
   bool fits = false;
@@ -126,7 +126,7 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
     throw_unavailable("the model does not fit on " + device.name + ": found " + gigabytes(memory) +
                       " of memory, expected " + gigabytes(plan.needed_bytes) +
                       " for the transformer in " + name_of(plan.precision) +
-                      " and the autoencoder in " + name_of(plan.codec_precision) +
+                      " and the codec in " + name_of(plan.codec_precision) +
                       (device.name == "cpu" || device.int8 || request.precision != Precision::kAuto
                            ? std::string()
                            : "; this backend keeps no int8 weights"));
@@ -146,7 +146,7 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
           : model.dit_int8                         ? "packed so"
           : model.dit_bfloat16 && !device.bfloat16 ? "no fast bf16 here"
                                                    : "as stored"));
-  say(std::string("autoencoder in ") + name_of(plan.codec_precision) + ": " +
+  say(std::string("codec in ") + name_of(plan.codec_precision) + ": " +
       why(request.codec_precision != Precision::kAuto, plan.codec_precision == codecs.front(),
           plan.codec_precision == Precision::kBFloat16 && !model.codec_bfloat16
               ? "as published on a GPU"
@@ -169,10 +169,10 @@ Plan make_plan(const PlanDevice& device, const PlanModel& model, const PlanReque
   const uint64_t kept = extra + model.blockwise_values * value_bytes(plan.precision);
   const uint64_t rest = spare > kept ? spare - kept : 0;
   plan.voice_cache_bytes = request.voice_cache_bytes.value_or(
-      memory == 0 ? 512 * kMegabyte : clamped<size_t>(rest / 4, kLeastVoiceCache, kMostVoiceCache));
+      memory == 0 ? 512 * kMegabyte : clamped<size_t>(rest / 4, kMinVoiceCache, kMaxVoiceCache));
   plan.schedule_cache_bytes = request.schedule_cache_bytes.value_or(
-      memory == 0 ? kMostScheduleCache
-                  : clamped<size_t>(rest / 16, kLeastScheduleCache, kMostScheduleCache));
+      memory == 0 ? kMaxScheduleCache
+                  : clamped<size_t>(rest / 16, kMinScheduleCache, kMaxScheduleCache));
   say("voices " + std::to_string(plan.voice_cache_bytes / kMegabyte) +
       " MiB: " + (request.voice_cache_bytes ? "set" : "a quarter of what is left, within limits") +
       "; schedules " + std::to_string(plan.schedule_cache_bytes / kMegabyte) + " MiB");

@@ -29,7 +29,7 @@ struct PlanModel {
   uint64_t blockwise_values = 0;  // beside them, when they are used
   uint64_t codec_values = 0;
   uint64_t trajectory_bytes = 0;  // of one trajectory in bfloat16: activations, keys and values
-  uint64_t workspace_bytes = 0;   // whatever runs: the autoencoder's tiles, schedules
+  uint64_t workspace_bytes = 0;   // whatever runs: the codec's tiles, schedules
   bool dit_bfloat16 = true;       // as stored
   bool dit_int8 = false;          // packed so, but for what stays wide
   bool codec_bfloat16 = false;
@@ -57,8 +57,8 @@ struct Plan {
 
 // Pure: the same for the same arguments.
 //
-// Precision as stored where it fits; a GPU computes the autoencoder in bfloat16, as the published
-// code does. What does not fit is made smaller: the autoencoder in bfloat16, then the transformer
+// Precision as stored where it fits; a GPU computes the codec in bfloat16, as the published
+// code does. What does not fit is made smaller: the codec in bfloat16, then the transformer
 // in int8 where the device keeps it so. What is left after weights and workspace goes to
 // trajectories that advance together, then to caches. Errors: kUnavailable when even the smallest
 // does not fit, with what is there and what is needed.

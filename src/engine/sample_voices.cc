@@ -28,7 +28,7 @@ std::optional<std::string_view> recording_in(const TensorView& tensor) {
   std::memcpy(&size, tensor.bytes.data(), sizeof size);
   const std::string_view rest(reinterpret_cast<const char*>(tensor.bytes.data()) + sizeof size,
                               tensor.bytes.size() - sizeof size);
-  if (size > rest.size() || size > SampleVoices::kLargestPacked) return {};
+  if (size > rest.size() || size > SampleVoices::kMaxPackedBytes) return {};
   return rest.substr(0, size);
 }
 

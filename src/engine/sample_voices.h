@@ -24,8 +24,8 @@ std::vector<std::byte> packed_recording(std::string_view bytes);
 class SampleVoices {
  public:
   // Of a packed file, which has at most so many, of at most so many bytes.
-  static constexpr size_t kMostPacked = 64;
-  static constexpr uint64_t kLargestPacked = uint64_t{16} << 20;
+  static constexpr size_t kMaxPacked = 64;
+  static constexpr uint64_t kMaxPackedBytes = uint64_t{16} << 20;
 
   // None.
   SampleVoices() = default;

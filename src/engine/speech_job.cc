@@ -87,7 +87,7 @@ void SpeechJob::encode_voice() {
       }
       const std::vector<float> values = latent.to_host();
       if (find_non_finite(values) != values.size()) {
-        throw_internal("voice: the autoencoder gave values that are not finite numbers");
+        throw_internal("voice: the codec gave values that are not finite numbers");
       }
       models_.voice_store.save(prepared_.voice_key, values);
       prepared_.voice_print = voice_print(prepared_.voice_samples, kModelRate);

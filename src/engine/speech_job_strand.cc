@@ -13,8 +13,8 @@
 namespace echo {
 namespace {
 
-constexpr int64_t kLeastStrandChars = 60;  // a shorter paragraph joins the next
-constexpr int64_t kMostFirstChars = 90;    // of a first chunk that somebody waits for
+constexpr int64_t kMinStrandChars = 60;  // a shorter paragraph joins the next
+constexpr int64_t kMaxFirstChars = 90;   // of a first chunk that somebody waits for
 constexpr size_t kFadeSamples = 220;       // 5 ms
 
 // Characters of Latin script that take as long to say, and as much of what the model reads.
@@ -70,12 +70,12 @@ void SpeechJob::form_chunk(size_t index) {
     all += chars.back();
     if (part.pause_seconds > 0) break;
     // A paragraph of a line is no strand, and no chunk, of its own.
-    if (part.end == ChunkEnd::kParagraph && all >= kLeastStrandChars) break;
+    if (part.end == ChunkEnd::kParagraph && all >= kMinStrandChars) break;
   }
   int64_t most = parameters.max_chars_per_chunk;
   const bool waits = prepared_.delivery == SpeechDelivery::kInOrder && index == 0 &&
                      parameters.block_sizes.size() > 1;
-  if (waits) most = std::min(most, kMostFirstChars);
+  if (waits) most = std::min(most, kMaxFirstChars);
   const size_t count = parts_of_next_chunk(chars, strand_.last_frames(), strand_.rate(), most);
   const auto at = static_cast<ptrdiff_t>(index), end = at + static_cast<ptrdiff_t>(count);
   std::vector<PlannedChunk>& texts = prepared_.chunks;

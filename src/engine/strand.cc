@@ -13,14 +13,14 @@
 namespace echo {
 namespace {
 
-constexpr int64_t kMostPrefixFrames = 320;
-constexpr int64_t kLeastWindow = 96;
+constexpr int64_t kMaxPrefixFrames = 320;
+constexpr int64_t kMinWindow = 96;
 constexpr double kReserve = 1.25;
 constexpr double kPauseFrames = 24;
-constexpr double kMostText = 0.95;                // of what the window holds at the strand's rate
+constexpr double kMaxText = 0.95;                 // of what the window holds at the strand's rate
 constexpr double kSlowest = 0.3, kFastest = 1.1;  // characters a frame
 constexpr double kCharsAtRate = 260;              // of a chunk, at one character a frame
-constexpr int64_t kLeastChars = 60;
+constexpr int64_t kMinChars = 60;
 constexpr size_t kKeptParts = 3, kKeptRates = 5;
 constexpr int64_t kTagBytes = 5;  // "[S1] "
 
@@ -47,7 +47,7 @@ int64_t needed_frames(int64_t chars, double rate) {
 size_t parts_of_next_chunk(std::span<const int64_t> chars, int64_t last_frames, double rate,
                            int64_t most_chars) {
   // The chunk before is heard where it leaves room for a short one.
-  const bool heard = last_frames <= kMaxFrames - needed_frames(kLeastChars, rate);
+  const bool heard = last_frames <= kMaxFrames - needed_frames(kMinChars, rate);
   const int64_t room = kMaxFrames - (heard ? last_frames : 0);
   const auto length = [&](size_t first, size_t end) {
     int64_t sum = -1;
@@ -59,40 +59,40 @@ size_t parts_of_next_chunk(std::span<const int64_t> chars, int64_t last_frames, 
   const auto fits =
       static_cast<int64_t>((static_cast<double>(room) - kPauseFrames) / kReserve * rate);
   const auto usual = static_cast<int64_t>(kCharsAtRate * rate);
-  const int64_t most = std::min(most_chars, std::max(kLeastChars, std::min(usual, fits)));
+  const int64_t most = std::min(most_chars, std::max(kMinChars, std::min(usual, fits)));
   size_t count = 1;
   while (count < chars.size() && length(0, count + 1) <= most) ++count;
-  while (count > 1 && length(count, chars.size()) < kLeastChars) --count;
+  while (count > 1 && length(count, chars.size()) < kMinChars) --count;
   return count;
 }
 
 ContinuationPlan plan_continuation(std::span<const SpokenPart> spoken, const SpokenPart& next,
-                                   double rate, size_t most_parts) {
+                                   double rate, size_t max_parts) {
   const int64_t need = needed_frames(next.chars, rate);
   ContinuationPlan plan;
   // The start token, the tag, and every text with a space, or another tag, before it.
   int64_t tokens = 1 + kTagBytes + next.bytes, chars = next.chars, frames = 0;
-  for (size_t parts = 1; parts <= std::min(spoken.size(), most_parts); ++parts) {
+  for (size_t parts = 1; parts <= std::min(spoken.size(), max_parts); ++parts) {
     const SpokenPart& part = spoken[spoken.size() - parts];
     frames += part.frames;
     chars += part.chars;
     tokens += part.bytes + 1 + kTagBytes;
     const bool fits = frames + need <= kMaxFrames &&
                       tokens <= static_cast<int64_t>(kMaxTextTokens) &&
-                      static_cast<double>(chars) <= kMostText * kMaxFrames * rate;
-    if (!fits || (parts > 1 && frames > kMostPrefixFrames)) break;
+                      static_cast<double>(chars) <= kMaxText * kMaxFrames * rate;
+    if (!fits || (parts > 1 && frames > kMaxPrefixFrames)) break;
     plan.parts = parts;
     plan.prefix_frames = frames;
   }
-  plan.window_frames = std::min(kMaxFrames - plan.prefix_frames, std::max(kLeastWindow, need));
+  plan.window_frames = std::min(kMaxFrames - plan.prefix_frames, std::max(kMinWindow, need));
   return plan;
 }
 
-Strand::Continuation Strand::continue_with(const PlannedChunk& chunk, size_t most_parts) const {
+Strand::Continuation Strand::continue_with(const PlannedChunk& chunk, size_t max_parts) const {
   std::vector<SpokenPart> sizes;
   for (const Part& part : parts_) sizes.push_back(part.sizes);
   Continuation result;
-  result.plan = plan_continuation(sizes, sizes_of(chunk), rate_, most_parts);
+  result.plan = plan_continuation(sizes, sizes_of(chunk), rate_, max_parts);
   if (result.plan.parts == 0) {
     result.model_text = chunk.model_text;
     return result;

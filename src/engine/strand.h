@@ -37,9 +37,9 @@ int64_t needed_frames(int64_t chars, double rate);
 
 // Plans a chunk after `spoken`, whose whole chunks alone may be heard, since words and frames
 // cannot be told apart within one: as many as fit with the chunk into the model's window and its
-// text, of at most 320 frames, but for one. At most `most_parts`.
+// text, of at most 320 frames, but for one. At most `max_parts`.
 ContinuationPlan plan_continuation(std::span<const SpokenPart> spoken, const SpokenPart& next,
-                                   double rate, size_t most_parts);
+                                   double rate, size_t max_parts);
 
 // How many of the parts that are left of a strand, of so many characters each, the next chunk
 // takes: all when they fit into what a chunk of `last_frames` before it leaves of the window (0:
@@ -57,7 +57,7 @@ class Strand {
   };
 
   // What a chunk is given; of at most so many chunks before it.
-  Continuation continue_with(const PlannedChunk& chunk, size_t most_parts = SIZE_MAX) const;
+  Continuation continue_with(const PlannedChunk& chunk, size_t max_parts = SIZE_MAX) const;
   // The decoder's state after the last chunk; none at the beginning.
   const std::optional<Codec::Decoder>& decoder() const { return decoder_; }
 

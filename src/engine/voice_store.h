@@ -1,4 +1,4 @@
-// Voices on disk: what the autoencoder made of a recording outlives the process.
+// Voices on disk: what the codec made of a recording outlives the process.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ inline std::string print_key(const std::string& voice_key) { return voice_key + 
 // call.
 class VoiceStore {
  public:
-  // An empty folder name stores nothing. model: identity of the autoencoder. max_bytes: beyond, the
+  // An empty folder name stores nothing. model: identity of the codec. max_bytes: beyond, the
   // files not used for longest are removed.
   VoiceStore(std::filesystem::path folder, std::string model, int64_t latent_size,
              size_t max_bytes);

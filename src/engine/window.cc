@@ -11,7 +11,7 @@ namespace {
 constexpr double kFramesPerSecond = 44100.0 / 2048;
 constexpr double kReserve = 1.3;  // of the frames that the text takes at the usual pace
 constexpr double kPauseFrames = 24;
-constexpr int64_t kLeastFrames = 96;
+constexpr int64_t kMinFrames = 96;
 
 int64_t whole_patches(double frames) { return 4 * static_cast<int64_t>(std::ceil(frames / 4)); }
 
@@ -42,11 +42,11 @@ TextOptions text_options_of(const SpeechParameters& parameters) {
 
 int64_t window_frames(int64_t chars) {
   const double spoken = static_cast<double>(chars) / kCharsPerSecond * kFramesPerSecond;
-  return std::clamp(whole_patches(kReserve * spoken + kPauseFrames), kLeastFrames, kMaxFrames);
+  return std::clamp(whole_patches(kReserve * spoken + kPauseFrames), kMinFrames, kMaxFrames);
 }
 
 int64_t further_frames(int64_t window, int64_t sampled) {
-  const int64_t wanted = std::max(kLeastFrames, whole_patches(static_cast<double>(window) / 8));
+  const int64_t wanted = std::max(kMinFrames, whole_patches(static_cast<double>(window) / 8));
   return std::min(wanted, kMaxFrames - sampled);
 }
 

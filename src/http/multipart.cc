@@ -172,8 +172,8 @@ std::vector<FormPart> parse_form(std::string_view body, std::string_view boundar
     if (!body.starts_with("\r\n")) {
       refuse(body.size() < 2 ? "is cut" : "has its boundary where none is expected");
     }
-    if (parts.size() == kMostFormParts) {
-      refuse("has more than " + std::to_string(kMostFormParts) + " parts");
+    if (parts.size() == kMaxFormParts) {
+      refuse("has more than " + std::to_string(kMaxFormParts) + " parts");
     }
     body.remove_prefix(2);
     // An empty line ends the head; a head without a line is none.

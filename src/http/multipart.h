@@ -17,7 +17,7 @@ struct FormPart {
   std::string_view content;
 };
 
-inline constexpr std::size_t kMostFormParts = 32;
+inline constexpr std::size_t kMaxFormParts = 32;
 inline constexpr std::size_t kLongestPartHead = 4096;  // bytes, of one part
 
 // The boundary that a Content-Type of multipart/form-data names; nothing for another type. Throws

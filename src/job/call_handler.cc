@@ -21,7 +21,7 @@ JobOutcome unexpected(const std::exception& error, const Job& job, Logger& logge
 JobOutcome call_handler(const Handler& handler, const Job& job, JobContext& context, Logger& logger,
                         const ExceptionReport& report) {
   try {
-    return handler(job, context);
+    return settled(handler(job, context));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCancelled) {
       logger.error("Job failed. | " + std::string(error_kind(error.code())),

@@ -23,12 +23,13 @@ class JobContext {
   // the job is over for any reason, kInvalidArgument when the piece is larger than one may be.
   virtual void stream(const Json& piece) = 0;
 
-  // Whether the work is no longer wanted: the client stopped it, its time is up, or the process
-  // ends. Ask at least every 100 ms of work; each call also counts as a sign of life.
-  virtual bool cancelled() = 0;
-
-  // The same as a token, for waits.
+  // Requested when the work is no longer wanted: the client stopped it, its time is up, or the
+  // process ends.
   virtual std::stop_token stop_token() const = 0;
+
+  // Tells that the job goes on. Call it at every step of the work, about every 100 ms: a job that
+  // is no longer wanted and tells nothing for long counts as one that will never return.
+  virtual void sign_of_life() = 0;
 
   // When the job's time is up; time_point::max() without a limit.
   virtual std::chrono::steady_clock::time_point deadline() const = 0;

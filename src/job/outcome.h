@@ -1,6 +1,7 @@
 // What a job came to.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,9 +14,9 @@ namespace echo {
 
 // Of a job that was done.
 struct JobResult {
-  Json output;         // an object's keys `error` and `refresh_worker` are special: shape_result()
-  std::string format;  // of the audio that the output names, for the metrics; empty: none
-  bool verbatim = false;  // no key of the output is special
+  std::optional<Json> output;  // nothing: the client sees no output, not even null
+  std::string format;          // of the audio that the output names, for the metrics; empty: none
+  bool verbatim = false;       // no key of the output is special: see settled()
 };
 
 // Of a job that was not.
@@ -40,6 +41,8 @@ class JobOutcome : public std::variant<JobResult, JobFailure> {
  public:
   using std::variant<JobResult, JobFailure>::variant;
 
+  bool stop_pod = false;  // the platform is to replace this machine after the job
+
   static JobOutcome success(Json output) { return JobResult{std::move(output), {}}; }
   static JobOutcome failure(std::string_view kind, std::string_view text) {
     return JobFailure{std::string(kind), std::string(text), false, nullptr};
@@ -52,7 +55,15 @@ class JobOutcome : public std::variant<JobResult, JobFailure> {
 
   // Null when the job is one of the other kind.
   const JobResult* result() const { return std::get_if<JobResult>(this); }
+  JobResult* result() { return std::get_if<JobResult>(this); }
   const JobFailure* failed() const { return std::get_if<JobFailure>(this); }
 };
+
+// Returns the outcome with the platform's rule applied. Of a result that is not verbatim, an object
+// loses its keys `error` and `refresh_worker`: a truthy `error` makes it a failure (other types than
+// text become JSON text) with what remains as its detail, a truthy `refresh_worker` sets stop_pod.
+// An object that has lost all its keys is no output. Every other value, null included, stays. A
+// failure always has a message.
+JobOutcome settled(JobOutcome outcome);
 
 }  // namespace echo

@@ -42,11 +42,11 @@ Codec::Codec(const LayerContext& context, const Weights& dac, const PcaState& pc
       decoder_(context, dac["decoder"], tiles.decode_frames * quantizer_.reduction()) {}
 
 Codec::Encoding Codec::encode(std::span<const float> samples, const CodecHooks& hooks) const {
-  if (samples.empty()) throw_invalid("autoencoder: no samples to encode");
+  if (samples.empty()) throw_invalid("codec: no samples to encode");
   const int64_t hop = samples_per_frame();
   const int64_t frames = (static_cast<int64_t>(samples.size()) + hop - 1) / hop;
   if (frames > Quantizer::kMaxFrames) {
-    throw_invalid("autoencoder: " + std::to_string(frames) + " frames to encode, at most " +
+    throw_invalid("codec: " + std::to_string(frames) + " frames to encode, at most " +
                   std::to_string(Quantizer::kMaxFrames) + " are possible");
   }
   std::vector<float> padded;
@@ -67,7 +67,7 @@ std::vector<float> Codec::decode(const Tensor& latent, const CodecHooks& hooks) 
 
 std::vector<float> Codec::Decoder::push(const Tensor& latent, const CodecHooks& hooks) {
   if (latent.cols() != codec_->latent_size()) {
-    throw_invalid("autoencoder: latents of " + std::to_string(latent.cols()) + " channels, " +
+    throw_invalid("codec: latents of " + std::to_string(latent.cols()) + " channels, " +
                   std::to_string(codec_->latent_size()) + " expected");
   }
   return push_z_q(codec_->pca_.to_z_q(latent), hooks);

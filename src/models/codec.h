@@ -1,4 +1,4 @@
-// The autoencoder as the rest of the program uses it: samples to latents, latents to samples.
+// The codec as the rest of the program uses it: samples to latents, latents to samples.
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-// The decoder of the autoencoder: 4 rows for each latent frame to samples.
+// The decoder of the codec: 4 rows for each latent frame to samples.
 #pragma once
 
 #include <array>

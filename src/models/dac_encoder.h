@@ -1,4 +1,4 @@
-// The encoder of the autoencoder: samples to 4 rows for each latent frame.
+// The encoder of the codec: samples to 4 rows for each latent frame.
 #pragma once
 
 #include <array>

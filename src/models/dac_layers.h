@@ -1,4 +1,4 @@
-// What the autoencoder's encoder and decoder are built of.
+// What the codec's encoder and decoder are built of.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace echo {
 
-// What a caller of the autoencoder may stop and watch. Each may be empty.
+// What a caller of the codec may stop and watch. Each may be empty.
 struct CodecHooks {
   // Asked between pieces of work; true ends it with kCancelled.
   std::function<bool()> cancelled;

@@ -1,4 +1,4 @@
-// The change of basis between the autoencoder's z_q and the latents that the transformer speaks.
+// The change of basis between the codec's z_q and the latents that the transformer speaks.
 #pragma once
 
 #include "models/pca_state.h"

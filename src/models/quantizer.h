@@ -1,4 +1,4 @@
-// What stands between the autoencoder's encoder and decoder: a quarter of the rate, and codebooks.
+// What stands between the codec's encoder and decoder: a quarter of the rate, and codebooks.
 #pragma once
 
 #include <vector>

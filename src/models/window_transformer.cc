@@ -53,7 +53,7 @@ WindowTransformer::WindowTransformer(const LayerContext& context, const Weights&
 
 Tensor WindowTransformer::operator()(const Tensor& x, State& state) const {
   if (state.rows + x.rows() > shape_.positions) {
-    throw_invalid("autoencoder: a sequence of " + std::to_string(state.rows + x.rows()) +
+    throw_invalid("codec: a sequence of " + std::to_string(state.rows + x.rows()) +
                   " positions, at most " + std::to_string(shape_.positions) + " are possible");
   }
   state.layers.resize(layers_.size());

@@ -1,4 +1,4 @@
-// The causal transformer with a sliding window that the autoencoder uses in three places.
+// The causal transformer with a sliding window that the codec uses in three places.
 #pragma once
 
 #include <vector>

@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "net/curl_lanes.h"
+#include "net/curl_connections.h"
 #include "net/curl_transfer.h"
 #include "net/proxy.h"
 #include "net/public_address.h"
@@ -46,7 +46,7 @@ void remove_header(HttpHeaders& headers, std::string_view name) {
 class CurlHttpClient final : public HttpClient {
  public:
   explicit CurlHttpClient(const HttpClientOptions& options)
-      : options_(options), lanes_(options.max_idle) {
+      : options_(options), connections_(options.max_idle) {
     static std::once_flag once;
     std::call_once(once, [] {
       if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -77,9 +77,9 @@ class CurlHttpClient final : public HttpClient {
       CurlRoute route;
       if (!find_route(hop, url, route, response)) return response;
       // A kept connection was checked for the requests that made it only.
-      auto lane = lanes_.take((hop.public_hosts_only ? "public " : "") + url.origin());
-      run_curl_transfer(*lane, options_, route, hop, url, left, response);
-      lanes_.give_back(std::move(lane));
+      auto connection = connections_.take((hop.public_hosts_only ? "public " : "") + url.origin());
+      run_curl_transfer(*connection, options_, route, hop, url, left, response);
+      connections_.give_back(std::move(connection));
       if (!route.proxy.empty() && response.error == TransportError::kNone &&
           response.status == 407) {
         response.error = TransportError::kProxy;
@@ -151,7 +151,7 @@ class CurlHttpClient final : public HttpClient {
   }
 
   HttpClientOptions options_;
-  CurlLanePool lanes_;
+  CurlConnectionPool connections_;
 };
 
 }  // namespace

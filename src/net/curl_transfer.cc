@@ -109,12 +109,12 @@ class SpeedWatch {
 
 class Transfer {
  public:
-  Transfer(CurlLane& lane, const CurlRoute& route, const HttpRequest& request,
+  Transfer(CurlConnection& connection, const CurlRoute& route, const HttpRequest& request,
            HttpResponse& response)
-      : lane_(lane), route_(route), request_(request), response_(response) {}
+      : connection_(connection), route_(route), request_(request), response_(response) {}
 
   void configure(const HttpClientOptions& options, const Url& url, milliseconds total) {
-    CURL* easy = lane_.easy;
+    CURL* easy = connection_.easy;
     curl_easy_reset(easy);  // keeps connections, names and TLS sessions
     set(CURLOPT_URL, url.text().c_str());
     set(CURLOPT_PATH_AS_IS, 1L);
@@ -126,7 +126,7 @@ class Transfer {
     set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_socket);
     set(CURLOPT_OPENSOCKETDATA, this);
     set(CURLOPT_CLOSESOCKETFUNCTION, &Transfer::on_socket_close);
-    set(CURLOPT_CLOSESOCKETDATA, &lane_);  // outlives the transfer, as its connections do
+    set(CURLOPT_CLOSESOCKETDATA, &connection_);  // outlives the transfer, as its connections do
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.timeouts.connect.count()));
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(total.count()));
     set(CURLOPT_ERRORBUFFER, error_buffer_);
@@ -143,7 +143,8 @@ class Transfer {
 
   void run() {
     add_to_multi();
-    std::stop_callback wake(request_.stop, [multi = lane_.multi] { curl_multi_wakeup(multi); });
+    std::stop_callback wake(request_.stop,
+                            [multi = connection_.multi] { curl_multi_wakeup(multi); });
     SpeedWatch speed(request_.timeouts);
     bool done = false;
     while (!done) {
@@ -153,31 +154,31 @@ class Transfer {
         break;
       }
       int running = 0;
-      curl_multi_perform(lane_.multi, &running);
+      curl_multi_perform(connection_.multi, &running);
       done = read_result();
       if (done) break;
       // Only now: the call above has read what was waiting in the socket.
       if (stopping && header_bytes_ == 0 && !wait_for_crossing_answer()) break;
-      if (speed.too_slow(lane_.easy)) {
+      if (speed.too_slow(connection_.easy)) {
         stop_with(TransportError::kTimeout,
                   "fewer than " + std::to_string(request_.timeouts.min_bytes) + " bytes in " +
                       std::to_string(request_.timeouts.slow_window.count()) + " ms");
         break;
       }
       const milliseconds pause = crossing_end_ ? kCrossing / 10 : speed.wake_after();
-      curl_multi_poll(lane_.multi, nullptr, 0, static_cast<int>(pause.count()), nullptr);
+      curl_multi_poll(connection_.multi, nullptr, 0, static_cast<int>(pause.count()), nullptr);
     }
     // The peer has closed in its turn: that is what was asked for.
     if (crossing_end_ && header_bytes_ == 0) stop_with(TransportError::kCancelled, kStopped);
     // Closes the connection if the transfer is not over.
-    curl_multi_remove_handle(lane_.multi, lane_.easy);
+    curl_multi_remove_handle(connection_.multi, connection_.easy);
     if (thrown_) std::rethrow_exception(thrown_);
   }
 
  private:
   template <typename T>
   void set(CURLoption option, T value) {
-    if (curl_easy_setopt(lane_.easy, option, value) != CURLE_OK) {
+    if (curl_easy_setopt(connection_.easy, option, value) != CURLE_OK) {
       throw_internal("libcurl: option " + std::to_string(option) + " is not supported");
     }
   }
@@ -234,14 +235,14 @@ class Transfer {
   }
 
   void add_to_multi() {
-    if (curl_multi_add_handle(lane_.multi, lane_.easy) != CURLM_OK) {
+    if (curl_multi_add_handle(connection_.multi, connection_.easy) != CURLM_OK) {
       throw_internal("libcurl: cannot start a transfer");
     }
   }
 
   bool read_result() {
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(lane_.multi, &left)) {
+    while (const CURLMsg* message = curl_multi_info_read(connection_.multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       if (response_.error != TransportError::kNone) return true;  // one of ours, from a callback
@@ -259,7 +260,7 @@ class Transfer {
   void blame_the_proxy() {
     if (route_.proxy.empty()) return;
     long status = 0;
-    curl_easy_getinfo(lane_.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    curl_easy_getinfo(connection_.easy, CURLINFO_HTTP_CONNECTCODE, &status);
     if (status < 300) {
       response_.error_text += " (through the proxy " + proxy_for_display(route_.proxy) + ")";
       return;
@@ -274,7 +275,7 @@ class Transfer {
   // The peer may have sent its answer just now. So the connection is closed in one direction first:
   // the peer stops, or what it sent before it noticed arrives. False when the wait is over.
   bool wait_for_crossing_answer() {
-    if (!crossing_end_ && lane_.half_close()) crossing_end_ = steady_clock::now() + kCrossing;
+    if (!crossing_end_ && connection_.half_close()) crossing_end_ = steady_clock::now() + kCrossing;
     if (crossing_end_ && steady_clock::now() < *crossing_end_) return true;
     stop_with(TransportError::kCancelled, kStopped);
     return false;
@@ -308,12 +309,12 @@ class Transfer {
     if (transfer.crossing_end_) return CURL_SOCKET_BAD;  // libcurl would send the request again
     const curl_socket_t socket =
         ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (socket != CURL_SOCKET_BAD) transfer.lane_.sockets.push_back(socket);
+    if (socket != CURL_SOCKET_BAD) transfer.connection_.sockets.push_back(socket);
     return socket;
   }
 
-  static int on_socket_close(void* lane, curl_socket_t socket) {
-    std::erase(static_cast<CurlLane*>(lane)->sockets, socket);
+  static int on_socket_close(void* connection, curl_socket_t socket) {
+    std::erase(static_cast<CurlConnection*>(connection)->sockets, socket);
     return ::close(socket);
   }
 
@@ -405,7 +406,7 @@ class Transfer {
     return given;
   }
 
-  CurlLane& lane_;
+  CurlConnection& connection_;
   const CurlRoute& route_;
   const HttpRequest& request_;
   HttpResponse& response_;
@@ -416,15 +417,15 @@ class Transfer {
   std::uint64_t body_size_ = 0;
   std::uint64_t body_offset_ = 0;
   std::exception_ptr thrown_;
-  std::optional<steady_clock::time_point> crossing_end_;  // set once the lane is half closed
+  std::optional<steady_clock::time_point> crossing_end_;  // set once the connection is half closed
 };
 
 }  // namespace
 
-void run_curl_transfer(CurlLane& lane, const HttpClientOptions& options, const CurlRoute& route,
-                       const HttpRequest& request, const Url& url, milliseconds total,
-                       HttpResponse& response) {
-  Transfer transfer(lane, route, request, response);
+void run_curl_transfer(CurlConnection& connection, const HttpClientOptions& options,
+                       const CurlRoute& route, const HttpRequest& request, const Url& url,
+                       milliseconds total, HttpResponse& response) {
+  Transfer transfer(connection, route, request, response);
   transfer.configure(options, url, total);
   transfer.run();
 }

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <string>
 
+#include "net/curl_connections.h"
 #include "net/curl_http_client.h"
-#include "net/curl_lanes.h"
 #include "net/http_client.h"
 #include "net/url.h"
 
@@ -18,8 +18,8 @@ struct CurlRoute {
 
 // Sends `request` (its method, headers and body as given here, not its url) to `url` and fills
 // `response`. `total` is what is left of the total time, zero for no limit.
-void run_curl_transfer(CurlLane& lane, const HttpClientOptions& options, const CurlRoute& route,
-                       const HttpRequest& request, const Url& url, std::chrono::milliseconds total,
-                       HttpResponse& response);
+void run_curl_transfer(CurlConnection& connection, const HttpClientOptions& options,
+                       const CurlRoute& route, const HttpRequest& request, const Url& url,
+                       std::chrono::milliseconds total, HttpResponse& response);
 
 }  // namespace echo

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -15,29 +14,25 @@ FileLock::FileLock(const std::filesystem::path& path, std::stop_token stop, Cloc
                    const std::function<void()>& on_wait) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) {
+  file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!file_) {
     throw_unavailable("cannot create " + path.string() + ": " + system_reason(errno));
   }
   for (bool waiting = false;; waiting = true) {
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) {
       held_ = true;
       return;
     }
     const int reason = errno;
     if (reason == ENOLCK || reason == ENOSYS || reason == EOPNOTSUPP || reason == EINVAL) return;
     if (reason != EWOULDBLOCK && reason != EINTR) {
-      ::close(descriptor_);
       throw_unavailable("cannot lock " + path.string() + ": " + system_reason(reason));
     }
     if (!waiting && on_wait) on_wait();
     if (!clock.sleep_for(std::chrono::milliseconds(50), stop)) {
-      ::close(descriptor_);
       throw Error(ErrorCode::kCancelled, "cancelled while waiting for " + path.string());
     }
   }
 }
-
-FileLock::~FileLock() { ::close(descriptor_); }
 
 }  // namespace echo

@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 
 namespace echo {
 
@@ -17,7 +18,6 @@ class FileLock {
   // such locks, nothing is held. Throws kCancelled, or kUnavailable naming the path.
   FileLock(const std::filesystem::path& path, std::stop_token stop, Clock& clock,
            const std::function<void()>& on_wait = {});
-  ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
@@ -25,7 +25,7 @@ class FileLock {
   bool held() const { return held_; }
 
  private:
-  int descriptor_ = -1;
+  Descriptor file_;
   bool held_ = false;
 };
 

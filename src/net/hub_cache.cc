@@ -12,6 +12,7 @@
 
 #include "base/ascii.h"
 #include "base/atomic_file.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file_io.h"
 
@@ -199,10 +200,10 @@ void HubCache::remove_stale(const std::string& etag) const {
       continue;
     }
     const std::string name = path.filename();
-    const int owner = ::open(lock(name.substr(0, name.find('.'))).c_str(), O_RDWR | O_CLOEXEC);
-    const bool held = owner >= 0 && ::flock(owner, LOCK_EX | LOCK_NB) != 0;
+    const Descriptor owner(
+        ::open(lock(name.substr(0, name.find('.'))).c_str(), O_RDWR | O_CLOEXEC));
+    const bool held = owner && ::flock(owner.get(), LOCK_EX | LOCK_NB) != 0;
     if (!held) fs::remove(path, gone);
-    if (owner >= 0) ::close(owner);
   }
 }
 

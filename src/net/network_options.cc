@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 constexpr std::string_view kKinds[] = {"-----BEGIN CERTIFICATE-----",
                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
 
@@ -58,7 +58,7 @@ bool add_file(const std::string& variable, const fs::path& path, std::string& ce
   if (error) {
     throw_invalid(variable + ": cannot read " + path.string() + ": " + error.message());
   }
-  if (size + certificates.size() > kMostBytes) {
+  if (size + certificates.size() > kMaxBytes) {
     throw_invalid(variable + ": more than 16 MiB of certificates");
   }
   std::string text;

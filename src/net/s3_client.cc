@@ -23,7 +23,7 @@ using std::chrono::system_clock;
 constexpr seconds kSkew{240};
 constexpr std::size_t kMaxMessage = 200;
 constexpr std::size_t kMaxRoot = 200;  // bytes of a body that its first element is looked for in
-constexpr int kMostRedirects = 3;
+constexpr int kMaxSignedRedirects = 3;
 
 std::string joined(const std::vector<std::string>& lines) {
   std::string out;
@@ -136,7 +136,7 @@ HttpResponse S3Client::send(const S3Request& request) {
     response.redirects = redirects;
     const bool refused = response.ok() && is_refusal(request, response);
     if (response.ok() && !refused) return response;
-    if (is_signed_redirect(response) && redirects < kMostRedirects) {
+    if (is_signed_redirect(response) && redirects < kMaxSignedRedirects) {
       if (auto next = read_s3_redirect(target, request.key, response).options) {
         target = std::move(*next);
         ++redirects;

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "nn/float16.h"
 #include "tensor/blocked_layout.h"
@@ -24,20 +25,6 @@ namespace {
   if (error == ENOENT || error == ENOTDIR || error == ELOOP) throw_not_found(message);
   throw_unavailable(message);
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 [[noreturn]] void throw_dtype(const TensorView& tensor, const char* expected) {
   throw_corrupt(tensor.label() + ": found dtype " + quoted_name(tensor.dtype_name) + ", expected " +
@@ -186,8 +173,8 @@ void release_pages(const TensorView& tensor) { advise(tensor, MADV_DONTNEED); }
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const std::filesystem::path& path) {
   const std::string name = path.string();
   // O_NONBLOCK: opening a FIFO by mistake must not wait for a writer.
-  const FileDescriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) throw_errno(name, errno);
+  const Descriptor fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) throw_errno(name, errno);
   struct stat info = {};
   if (::fstat(fd.get(), &info) != 0) throw_errno(name, errno);
   if (!S_ISREG(info.st_mode)) {

@@ -13,9 +13,9 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kCodecGroup = "autoencoder/";
-constexpr const char* kEncodeRow = "autoencoder: encoding";
-constexpr const char* kDecodeRow = "autoencoder: decoding";
-constexpr const char* kCodeRow = "autoencoder: codes";
+constexpr const char* kEncodeRow = "codec: encoding";
+constexpr const char* kDecodeRow = "codec: decoding";
+constexpr const char* kCodeRow = "codec: codes";
 constexpr float kCodeMargin = 1e-4f;
 // The long recording is made of another one, see below.
 constexpr const char* kLongSource = "speaker_latent/audio.chunks";
@@ -74,7 +74,7 @@ void compare_stages(const Comparison& run, const char* row, const std::string& p
     if (recorder.has(stage)) {
       run.compare(row, prefix + stage, recorder.channels_first(stage));
     } else {
-      run.report.leave_out(prefix + stage, "the autoencoder here shows no stage of this name");
+      run.report.leave_out(prefix + stage, "the codec here shows no stage of this name");
     }
   }
 }
@@ -195,7 +195,7 @@ void compare_audio(const Comparison& run, const std::string& prefix, const std::
   const double squares = std::inner_product(audio.begin(), audio.end(), audio.begin(), 0.0);
   const double sum = std::accumulate(audio.begin(), audio.end(), 0.0);
   const double recorded_squares = whole.at("sumsq").get<double>();
-  const std::string row = run.row("autoencoder: sums of samples");
+  const std::string row = run.row("codec: sums of samples");
   run.report.add(row, prefix + "audio: length", whole.at("n").get<size_t>() == audio.size());
   run.report.add(row, prefix + "audio: sum of squares",
                  {std::abs(squares / recorded_squares - 1), 2 * limit});

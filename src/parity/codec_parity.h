@@ -1,4 +1,4 @@
-// Comparisons of the autoencoder.
+// Comparisons of the codec.
 #pragma once
 
 #include "models/codec.h"

@@ -81,7 +81,7 @@ void sampler_group(Session& s) {
 }
 
 void codec_group(Session& s) {
-  s.each_precision("autoencoder", [&](const Comparison& run, RunPrecision precision) {
+  s.each_precision("codec", [&](const Comparison& run, RunPrecision precision) {
     check_encoding(run, s.models.codec(precision));
     check_decoding(run, s.models.codec(precision));
   });
@@ -195,7 +195,7 @@ void name_general_gaps(const GoldenSet& set, Report& report) {
     report.leave_out("timestep, forward pass, trajectories, pipeline in bf16",
                      "the recorded distance is that of rounding the time to bfloat16 and hides the "
                      "arithmetic; the data of a BF16 checkpoint has both apart");
-    report.leave_out("autoencoder: codes and what follows from them in bf16",
+    report.leave_out("codec: codes and what follows from them in bf16",
                      "codes that are nearly as near change places");
   } else if (set.kind() == GoldenKind::kBFloat16) {
     report.leave_out("outputs/bf16.*",

@@ -26,7 +26,7 @@ class RecordedModels {
   const EchoDit& dit(RunPrecision precision);
   // Its checkpoint.
   std::shared_ptr<const SafetensorsFile> dit_file();
-  // The autoencoder, from dac.safetensors and pca_state.safetensors. Errors: of the files.
+  // The codec, from dac.safetensors and pca_state.safetensors. Errors: of the files.
   const Codec& codec(RunPrecision precision);
 
  private:

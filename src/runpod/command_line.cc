@@ -136,8 +136,9 @@ void parse_into(CommandLine& line, const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
-  ParsedCommandLine parsed;
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
+                                     const CommandLine& defaults) {
+  ParsedCommandLine parsed{defaults, {}};
   try {
     parse_into(parsed.options, arguments);
   } catch (const BadArgument& bad) {

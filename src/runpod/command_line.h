@@ -35,8 +35,9 @@ struct ParsedCommandLine {
 };
 
 // Options may come as "--x v" or "--x=v" and may be shortened while they stay unique. Unknown
-// arguments are kept in `others`.
-ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments);
+// arguments are kept in `others`. `defaults` holds where an option is not given.
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
+                                     const CommandLine& defaults = {});
 
 // One line per option.
 std::string command_line_help();

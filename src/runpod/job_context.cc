@@ -41,11 +41,6 @@ void WorkerJobContext::stream(const Json& piece) {
   job_.sign_of_life();
 }
 
-bool WorkerJobContext::cancelled() {
-  job_.sign_of_life();
-  return job_.stop_token().stop_requested();
-}
-
 std::optional<std::string> WorkerJobContext::stream_error() const {
   const std::lock_guard lock(mutex_);
   return error_;

@@ -28,8 +28,8 @@ class WorkerJobContext final : public JobContext {
 
   void progress(const Json& update) override;
   void stream(const Json& piece) override;
-  bool cancelled() override;
   std::stop_token stop_token() const override { return job_.stop_token(); }
+  void sign_of_life() override { job_.sign_of_life(); }
   std::chrono::steady_clock::time_point deadline() const override { return job_.deadline(); }
 
   // Whether the handler streamed anything.

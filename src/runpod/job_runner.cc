@@ -57,9 +57,8 @@ JobEnd JobRunner::run(ActiveJob& job) const {
     // The handler's own exceptions do not come here: this is a result too large for the memory.
     logger_.error("Failed to report the job. | " + exception_type(error), job.scope);
     job.handler_returned();
-    ShapedResult result;
-    result.error = "internal: the result could not be reported";
-    reporter_.post_result(job, result, options_.streaming_handler);
+    reporter_.post_result(job, JobOutcome::failure("internal", "the result could not be reported"),
+                          options_.streaming_handler);
     JobEnd end;
     end.failed = true;
     return end;
@@ -80,7 +79,7 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   const bool can_stream = !options_.stream_url.empty();
   WorkerJobContext context(job, outbox,
                            {options_.limits.stream_piece, can_stream, options_.aggregate_stream});
-  const JobOutcome outcome =
+  JobOutcome outcome =
       call_handler(handler_, job.job, context, logger_, [&](const std::exception& error) {
         return report(error, options_.streaming_handler || context.streamed());
       });
@@ -104,28 +103,30 @@ JobEnd JobRunner::run_and_report(ActiveJob& job) const {
   end.ran = true;
 
   const bool is_stream = options_.streaming_handler || context.streamed();
-  ShapedResult result = shape_result(outcome);
   const bool timed_out = job.cancel_reason() == CancelReason::kDeadline;
   if (const auto error = context.stream_error()) {
-    result = {std::nullopt, error->empty() ? "internal: the stream failed" : *error, false};
-  } else if (timed_out && !result.error.empty()) {
-    result = {std::nullopt, "timed_out: the job ran longer than " + seconds_text(job.limit), false};
-  } else if (is_stream && result.error.empty() && (!result.output || result.output->is_null())) {
-    result.output = context.take_pieces();
+    outcome = error->empty() ? JobOutcome::failure("internal", "the stream failed")
+                             : JobOutcome::failure("", *error);
+  } else if (timed_out && outcome.failed()) {
+    outcome =
+        JobOutcome::failure("timed_out", "the job ran longer than " + seconds_text(job.limit));
+  } else if (JobResult* result = outcome.result();
+             is_stream && result && (!result->output || result->output->is_null())) {
+    result->output = context.take_pieces();
   }
-  if (is_stream && result.error.empty()) logger_.info("Finished running generator.", job.scope);
-  if (options_.debugger) add_debugger(job, result, started);
-  if (options_.refresh_worker || result.stop_pod) {
-    result.stop_pod = true;
+  if (is_stream && outcome.result()) logger_.info("Finished running generator.", job.scope);
+  if (options_.debugger) add_debugger(job, outcome, started);
+  if (options_.refresh_worker || outcome.stop_pod) {
+    outcome.stop_pod = true;
     logger_.info("refresh_worker flag set, stopping pod after job.", job.scope);
   }
-  end.stop_pod = result.stop_pod;
-  reporter_.post_result(job, result, is_stream);
+  end.stop_pod = outcome.stop_pod;
+  reporter_.post_result(job, outcome, is_stream);
   logger_.info("Finished.", job.scope);
-  end.failed = !result.error.empty();
+  end.failed = outcome.failed() != nullptr;
   // A time that was up does not matter to a handler that made it.
   if (!timed_out || !end.failed) end.cancelled = CancelReason::kNone;
-  if (!end.failed && outcome.result()) end.format = outcome.result()->format;
+  if (outcome.result()) end.format = outcome.result()->format;
   return end;
 }
 
@@ -136,16 +137,17 @@ std::string JobRunner::report(const std::exception& error, bool is_stream) const
   return "handler: " + exception_message(error) + " \ntraceback: native code, handler of the job";
 }
 
-void JobRunner::add_debugger(const ActiveJob& job, ShapedResult& result,
+void JobRunner::add_debugger(const ActiveJob& job, JobOutcome& outcome,
                              SystemClock::time_point started) const {
-  if (!result.error.empty() || !result.output || !result.output->is_object()) return;
+  JobResult* result = outcome.result();
+  if (!result || !result->output || !result->output->is_object()) return;
   utsname system{};
   ::uname(&system);
   const auto now = SystemClock::now();
   const auto waited = std::chrono::steady_clock::now() - job.job.received;
   const double total = std::chrono::duration<double, std::milli>(waited).count();
   const double run = milliseconds_between(started, now);
-  (*result.output)["rp_debugger"] = {
+  (*result->output)["rp_debugger"] = {
       {"system_info",
        {{"os", std::string(system.sysname) + " " + system.release},
         {"processor", system.machine},

@@ -27,7 +27,7 @@ class JobRunner {
  private:
   JobEnd run_and_report(ActiveJob& job) const;
   std::string report(const std::exception& error, bool is_stream) const;
-  void add_debugger(const ActiveJob& job, ShapedResult& result,
+  void add_debugger(const ActiveJob& job, JobOutcome& outcome,
                     std::chrono::system_clock::time_point started) const;
 
   Handler handler_;

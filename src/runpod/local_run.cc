@@ -22,8 +22,8 @@ class LocalContext final : public JobContext {
     logger_.info("Progress: " + dump_json(update), scope_);
   }
   void stream(const Json& piece) override { pieces_.push_back(piece); }
-  bool cancelled() override { return false; }
   std::stop_token stop_token() const override { return {}; }
+  void sign_of_life() override {}
   std::chrono::steady_clock::time_point deadline() const override {
     return std::chrono::steady_clock::time_point::max();
   }
@@ -86,18 +86,17 @@ int run_local_job(const CommandLine& command_line, const Handler& handler,
   const auto report = [](const std::exception& error) {
     return exception_report(error, WorkerIdentity{});
   };
-  ShapedResult result = shape_result(call_handler(handler, *job, context, logger, report));
-  if (!result.error.empty()) {
-    logger.error("Job " + job->id() + " failed with error: " + result.error);
+  JobOutcome outcome = call_handler(handler, *job, context, logger, report);
+  if (const JobFailure* failure = outcome.failed()) {
+    logger.error("Job " + job->id() + " failed with error: " + failure->message());
     return 1;
   }
-  if (!context.pieces().empty() && (!result.output || result.output->is_null())) {
-    result.output = context.pieces();
-  }
+  std::optional<Json>& output = outcome.result()->output;
+  if (!context.pieces().empty() && (!output || output->is_null())) output = context.pieces();
   logger.info("Job " + job->id() + " completed successfully.");
-  logger.info("Job result: " + result_body(result));
+  logger.info("Job result: " + result_body(outcome));
   if (command_line.test_output) {
-    const Json actual = parse_json(result_body(result));
+    const Json actual = parse_json(result_body(outcome));
     if (actual != *command_line.test_output) {
       logger.error("Job output does not match test_output.");
       return 1;

@@ -72,16 +72,16 @@ size_t Reporter::result_limit(const std::string& job_id) const {
   return job_id.rfind("sync-", 0) == 0 ? limits_.sync_result : limits_.run_result;
 }
 
-Delivery Reporter::post_result(const ActiveJob& job, const ShapedResult& result,
+Delivery Reporter::post_result(const ActiveJob& job, const JobOutcome& outcome,
                                bool is_stream) const {
-  std::string body = result_body(result);
+  std::string body = result_body(outcome);
   if (const size_t limit = result_limit(job.job.id()); body.size() > limit) {
     const std::string text = "result_too_large: the result has " + std::to_string(body.size()) +
                              " bytes, the platform takes at most " + std::to_string(limit);
     logger_.error(text, job.scope);
-    body = error_body(text, result.stop_pod);
+    body = error_body(text, outcome.stop_pod);
   }
-  return post_final(job.scope, body, is_stream, result.stop_pod,
+  return post_final(job.scope, body, is_stream, outcome.stop_pod,
                     {timing_.post_timeout, timing_.post_budget}, job.silence_token());
 }
 

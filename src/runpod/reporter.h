@@ -32,7 +32,7 @@ class Reporter {
 
   // Posts the final result of a job: retries, replaces a body that is too large or was rejected by
   // an error, logs, and never throws for what the platform does.
-  Delivery post_result(const ActiveJob& job, const ShapedResult& result, bool is_stream) const;
+  Delivery post_result(const ActiveJob& job, const JobOutcome& outcome, bool is_stream) const;
 
   // The same for an item that never became a job.
   Delivery post_error(const std::string& job_id, const std::string& error) const;

@@ -25,19 +25,24 @@ class BodyWriter {
 
 }  // namespace
 
-std::string result_body(const ShapedResult& result) {
+std::string result_body(const JobOutcome& outcome) {
   BodyWriter body;
-  if (result.output) body.add("output", dump_json(*result.output));
-  if (!result.error.empty()) body.add("error", dump_json(result.error));
-  if (result.stop_pod) body.add("stopPod", "true");
+  if (const JobFailure* failure = outcome.failed()) {
+    if (!failure->detail.is_null()) body.add("output", dump_json(failure->detail));
+    body.add("error", dump_json(failure->message()));
+  } else if (outcome.result()->output) {
+    body.add("output", dump_json(*outcome.result()->output));
+  }
+  if (outcome.stop_pod) body.add("stopPod", "true");
   return std::move(body).finish();
 }
 
 std::string error_body(std::string_view error, bool stop_pod) {
-  ShapedResult result;
-  result.error = error.empty() ? "internal: the job failed without a message" : std::string(error);
-  result.stop_pod = stop_pod;
-  return result_body(result);
+  BodyWriter body;
+  body.add("error",
+           dump_json(error.empty() ? "internal: the job failed without a message" : error));
+  if (stop_pod) body.add("stopPod", "true");
+  return std::move(body).finish();
 }
 
 std::string stream_body(const Json& piece) { return "{\"output\": " + dump_json(piece) + "}"; }

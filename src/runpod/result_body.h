@@ -5,12 +5,13 @@
 #include <string>
 #include <string_view>
 
-#include "job/shaped_result.h"
+#include "job/outcome.h"
 
 namespace echo::runpod {
 
-// {"output": ..., "error": "...", "stopPod": true}, each key only where it applies.
-std::string result_body(const ShapedResult& result);
+// {"output": ..., "error": "...", "stopPod": true}, each key only where it applies. `outcome` is
+// settled.
+std::string result_body(const JobOutcome& outcome);
 
 // {"error": "...", "stopPod": true}; `error` is never empty.
 std::string error_body(std::string_view error, bool stop_pod = false);

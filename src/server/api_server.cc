@@ -59,8 +59,8 @@ std::string host_of(std::string_view authority) {
 
 constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
 constexpr size_t kLargeBody = 64 << 10;              // bytes
-constexpr size_t kMostLargeBodies = 8;               // that wait to be looked at
-constexpr size_t kLargestCountedOutput = 256 << 10;  // bytes: results of speech are small
+constexpr size_t kMaxLargeBodies = 8;                // that wait to be looked at
+constexpr size_t kMaxCountedOutput = 256 << 10;      // bytes: results of speech are small
 
 // Why there is no place in the queue.
 OpenAiError speech_refusal(Added added) {
@@ -123,7 +123,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
   openai_ = std::make_unique<OpenAiRoutes>(
       options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); },
       [this] { check_speech_room(); }, parts_.metrics);
-  large_bodies_ = std::make_unique<http::BackgroundThread>(kMostLargeBodies);
+  large_bodies_ = std::make_unique<http::BackgroundThread>(kMaxLargeBodies);
   add_service_routes();
   job_routes_->add_to(router_);
   openai_->add_to(router_);

@@ -7,7 +7,7 @@ namespace {
 
 // Text and parameters of a job are a few dozen; of a stranger's document that is no reason to hold
 // gigabytes.
-constexpr size_t kMostJobValues = 100'000;
+constexpr size_t kMaxJobValues = 100'000;
 
 Complaint missing(Json location, Json input) {
   return {"missing", std::move(location), "Field required", std::move(input)};
@@ -19,7 +19,7 @@ CheckedBody object_body(std::string_view body) {
     return {nullptr, validation_response({missing(Json::array({"body"}), nullptr)})};
   CheckedBody checked;
   try {
-    checked.document = parse_json(body, kMostJobValues);
+    checked.document = parse_json(body, kMaxJobValues);
   } catch (const Error& error) {
     checked.refusal = validation_response({{"json_invalid",
                                             Json::array({"body", 0}),
@@ -85,7 +85,7 @@ CheckedBody hosted_body(std::string_view body) {
     checked.refusal = http::error_response(400, "bad_request: " + text);
   };
   try {
-    checked.document = parse_json(body, kMostJobValues);
+    checked.document = parse_json(body, kMaxJobValues);
   } catch (const Error& error) {
     refuse("the body is " + std::string(error.what()));
     return checked;

@@ -18,8 +18,8 @@ class JobBook::Context final : public JobContext {
       throw Error(ErrorCode::kCancelled, "the job is no longer wanted");
     }
   }
-  bool cancelled() override { return attempt_.unit->stop_requested(); }
   std::stop_token stop_token() const override { return attempt_.unit->stop_token(); }
+  void sign_of_life() override {}
   std::chrono::steady_clock::time_point deadline() const override { return attempt_.deadline; }
 
  private:
@@ -130,33 +130,35 @@ bool JobBook::add_piece(Attempt& attempt, const Json& piece) {
 }
 
 void JobBook::finish(const std::shared_ptr<Attempt>& attempt, const JobOutcome& outcome) {
-  ShapedResult result = shape_result(outcome);
-  std::string output = result.output ? dump_json(*result.output) : "";
+  const JobFailure* failure = outcome.failed();
+  const JobResult* result = outcome.result();
+  std::string error = failure ? failure->message() : "";
+  std::string output;
+  if (failure && !failure->detail.is_null()) output = dump_json(failure->detail);
+  if (result && result->output) output = dump_json(*result->output);
   Wakes wakes;
   {
     const MutexLock lock(mutex_);
     if (current(*attempt)) {
       Record& record = *attempt->record;
       if (!attempt->stream_error.empty()) {
-        result.error = attempt->stream_error;
+        error = attempt->stream_error;
         output.clear();
-      } else if (record.streamed && result.error.empty() && (output.empty() || output == "null")) {
+      } else if (record.streamed && error.empty() && (output.empty() || output == "null")) {
         output = options_.collect_stream ? joined(record.pieces) : "[]";
       }
       const size_t limit = result_limit(record.kind);
       if (output.size() > limit) {
-        result.error = "output_too_large: the result has " + std::to_string(output.size()) +
+        error = "output_too_large: the result has " + std::to_string(output.size()) +
                        " bytes, at most " + std::to_string(limit) + " are taken";
         output.clear();
       }
       record.output = output.empty() ? nullptr : share(std::move(output));
-      const bool failed = !result.error.empty();
-      record.format = failed || !outcome.result() ? "" : outcome.result()->format;
-      end(record, failed ? JobState::kFailed : JobState::kCompleted, result.error, wakes);
+      record.format = result && error.empty() ? result->format : "";
+      end(record, error.empty() ? JobState::kCompleted : JobState::kFailed, error, wakes);
     }
   }
   run_all(wakes);
-  const JobFailure* failure = outcome.failed();
   if (failure && failure->fatal && hooks_.fatal) hooks_.fatal(failure->reason());
 }
 

@@ -50,7 +50,12 @@ void OpenAiAnswer::run(LiveSpeech& speech, const std::stop_token& stop, double q
   listener.opening = [this](const SpeechOpening& opening) { open(opening); };
   limit_ = std::chrono::steady_clock::now() + options_.time_limit;
   std::atomic<bool> timed_out{false};
-  listener.cancelled = [&] { return late() && (timed_out = true); };
+  listener.step = [&] {
+    if (late()) {
+      timed_out = true;
+      ended.request_stop();
+    }
+  };
   listener.stop = ended.get_token();
   listener.queue_seconds = queue_seconds;
   listener.scope = {call_.request.id, ""};

@@ -124,7 +124,7 @@ class OpenAiJob {
   SpeechSummary run(const ReadySpeech& ready, const SpokenAudioOptions& audio, const ByteSink& sink) {
     LiveListener listener;
     listener.sink = sink;
-    listener.cancelled = [this] { return context_.cancelled(); };
+    listener.step = [this] { context_.sign_of_life(); };
     listener.stop = context_.stop_token();
     listener.queue_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - job_.received).count();

@@ -8,7 +8,7 @@ namespace echo::server {
 namespace {
 
 constexpr int64_t kModelCreated = 1'764'547'200;  // the same at every start: clients sort by it
-constexpr size_t kMostNamed = 20;
+constexpr size_t kMaxNamed = 20;
 
 Json entry(std::string_view id, int64_t created_at) {
   return {{"id", id}, {"name", id}, {"object", "audio.voice"}, {"created_at", created_at}};
@@ -24,11 +24,11 @@ bool is_plain_name(std::string_view name) {
 OpenAiError unknown_voice(std::string_view name, const VoiceCatalog& voices) {
   std::string message = "The voice " + in_quotes(name) + " does not exist here";
   const std::vector<CatalogVoice> known = voices.list();
-  for (size_t i = 0; i < std::min(known.size(), kMostNamed); ++i) {
+  for (size_t i = 0; i < std::min(known.size(), kMaxNamed); ++i) {
     message += (i == 0 ? ", only: " : ", ") + in_quotes(known[i].id);
   }
-  if (known.size() > kMostNamed) {
-    message += " and " + std::to_string(known.size() - kMostNamed) + " more";
+  if (known.size() > kMaxNamed) {
+    message += " and " + std::to_string(known.size() - kMaxNamed) + " more";
   }
   if (known.empty()) message += ", nor any other";
   return {404, message + ".", "voice_not_found", "voice"};

@@ -10,7 +10,7 @@
 namespace echo::server {
 namespace {
 
-constexpr size_t kMostLookups = 256;  // requests that wait for the disk
+constexpr size_t kMaxLookups = 256;  // requests that wait for the disk
 constexpr std::array<std::string_view, 3> kPrefixes = {"/v1", "/openai/v1",
                                                        "/v2/{endpoint}/openai/v1"};
 
@@ -85,7 +85,7 @@ OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom
       budget_(options_.waiting_bytes),
       voices_({options_.public_lists, options_.voice_uploads, options_.voice_bytes},
               options_.orders, lookups_),
-      lookups_(kMostLookups) {}
+      lookups_(kMaxLookups) {}
 
 OpenAiRoutes::~OpenAiRoutes() = default;
 

@@ -17,7 +17,7 @@ namespace echo::server {
 namespace {
 
 constexpr size_t kLongestInstructions = 4096;  // code points
-constexpr size_t kMostIgnored = 20;
+constexpr size_t kMaxIgnored = 20;
 
 constexpr std::string_view kOwnModel = "echo-tts";
 constexpr std::array<std::string_view, 3> kOpenAiModels = {"tts-1", "tts-1-hd", "gpt-4o-mini-tts"};
@@ -236,7 +236,7 @@ void read_parameters(const Fields& fields, SpeechOrder& order) {
     if (contains(kFields, name)) continue;
     if (is_job_parameter(name)) {
       if (name != "profile" && name != "preset") read(name, *value);
-    } else if (order.ignored.size() < kMostIgnored) {
+    } else if (order.ignored.size() < kMaxIgnored) {
       order.ignored.push_back(name);
     }
   }

@@ -19,7 +19,7 @@ namespace echo::server {
 namespace {
 
 constexpr std::uint64_t kFormBytes = 64 << 10;  // of a form beside its recording
-constexpr size_t kMostChanges = 2;              // that wait, with their recordings
+constexpr size_t kMaxChanges = 2;               // that wait, with their recordings
 
 using Reason = VoiceUploadError::Reason;
 
@@ -108,7 +108,7 @@ std::string audio_type(std::string_view file) {
 
 VoiceRoutes::VoiceRoutes(VoiceRouteOptions options, const SpeechOrderOptions& orders,
                          http::BackgroundThread& lookups)
-    : options_(options), orders_(orders), lookups_(lookups), changes_(kMostChanges) {}
+    : options_(options), orders_(orders), lookups_(lookups), changes_(kMaxChanges) {}
 
 void VoiceRoutes::add_to(http::Router& router, const std::string& base) {
   const auto add = [&](const char* method, const std::string& path,

@@ -9,7 +9,7 @@
 namespace echo::server {
 namespace {
 
-constexpr int kMostToOneHost = 2;  // at a time
+constexpr int kMaxToOneHost = 2;  // at a time
 
 std::string host_of(const std::string& url) {
   try {
@@ -96,7 +96,7 @@ std::optional<WebhookSender::Chosen> WebhookSender::choose(TimePoint now, TimePo
   std::optional<Chosen> chosen;
   const int most_failing = std::max(1, options_.threads / 2);
   for (auto host = hosts_.begin(); host != hosts_.end(); ++host) {
-    if (host->second.on_their_way >= kMostToOneHost) continue;
+    if (host->second.on_their_way >= kMaxToOneHost) continue;
     if (host->second.failing && failing_on_their_way_ >= most_failing) continue;
     if (chosen && host->second.served >= chosen->host->second.served) continue;
     for (auto message = host->second.messages.begin(); message != host->second.messages.end();

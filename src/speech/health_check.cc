@@ -12,7 +12,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kMostProblems = 5;                       // told by name
+constexpr size_t kMaxProblems = 5;                        // told by name
 constexpr uint64_t kLittleSpace = uint64_t{256} << 20;    // bytes
 constexpr const char* kProbe = "health-check-probe.ogg";  // need not exist
 
@@ -59,13 +59,13 @@ HealthItem check_voices(const VoiceDirectory& voices) {
       if (entry.problem.empty()) {
         ++usable;
         bytes += entry.size;
-      } else if (++bad <= kMostProblems) {
+      } else if (++bad <= kMaxProblems) {
         problems += "; " + entry.problem;
       }
     }
     item.detail = counted(usable, "voice") + ", " + megabytes(bytes);
     if (bad > 0) item.detail += ", " + std::to_string(bad) + " not usable" + problems;
-    if (usable + bad >= VoiceDirectory::kMostEntries) {
+    if (usable + bad >= VoiceDirectory::kMaxEntries) {
       item.detail += "; there may be more, only so many are looked at";
     }
     if (usable == 0 || bad > 0) item.status = HealthStatus::kWarn;

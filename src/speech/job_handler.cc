@@ -6,7 +6,7 @@ Handler make_speech_handler(SpeechService& service) {
   return [&service](const Job& job, JobContext& context) {
     SpeechContext speech;
     speech.progress = [&](const Json& update) { context.progress(update); };
-    speech.cancelled = [&] { return context.cancelled(); };
+    speech.step = [&] { context.sign_of_life(); };
     speech.stop = context.stop_token();
     speech.deadline = context.deadline();
     speech.queue_seconds =

@@ -19,7 +19,7 @@ namespace echo {
 namespace {
 
 constexpr size_t kLongestSessionId = 128;
-constexpr size_t kMostUnknownNames = 20;
+constexpr size_t kMaxUnknownNames = 20;
 constexpr size_t kLongestNumber = 64;  // characters of a numeric string
 
 constexpr std::array<std::string_view, 7> kInputNames = {
@@ -130,8 +130,8 @@ class UnknownNames {
  public:
   explicit UnknownNames(std::vector<std::string>& warnings) : warnings_(warnings) {}
   ~UnknownNames() {
-    if (count_ > kMostUnknownNames) {
-      warnings_.push_back(std::to_string(count_ - kMostUnknownNames) +
+    if (count_ > kMaxUnknownNames) {
+      warnings_.push_back(std::to_string(count_ - kMaxUnknownNames) +
                           " more unknown names were ignored");
     }
   }
@@ -139,7 +139,7 @@ class UnknownNames {
   UnknownNames& operator=(const UnknownNames&) = delete;
 
   void add(const std::string& name, std::string_view what) {
-    if (++count_ <= kMostUnknownNames) {
+    if (++count_ <= kMaxUnknownNames) {
       warnings_.push_back(in_quotes(name, 40) + ": " + std::string(what));
     }
   }

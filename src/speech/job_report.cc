@@ -7,7 +7,7 @@ namespace echo {
 namespace {
 
 // A line that is cut in its middle is no JSON any more.
-constexpr size_t kMostWarnings = 5;
+constexpr size_t kMaxWarnings = 5;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void fill_report(const SpokenAudioSummary& spoken, JobReport& report) {
 
 std::string report_line(const JobReport& report) {
   const auto end = report.warnings.begin() +
-                   static_cast<std::ptrdiff_t>(std::min(report.warnings.size(), kMostWarnings));
+                   static_cast<std::ptrdiff_t>(std::min(report.warnings.size(), kMaxWarnings));
   const std::vector<std::string> warnings(report.warnings.begin(), end);
   nlohmann::ordered_json line = {{"event", "job"},
                                  {"id", report.job_id},

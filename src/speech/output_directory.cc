@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using FileTime = std::chrono::system_clock::time_point;
 
-constexpr int kMostNames = 1000;
+constexpr int kMaxNames = 1000;
 
 bool is_result_name(std::string_view name) {
   static constexpr std::array<std::string_view, 5> kSuffixes = {".ogg", ".wav", ".flac", ".mp3",
@@ -83,7 +83,7 @@ std::string OutputDirectory::free_name(const std::string& name) const {
   const fs::path path(name);
   std::string wanted = name;
   struct stat status {};
-  for (int number = 2; number < kMostNames; ++number) {
+  for (int number = 2; number < kMaxNames; ++number) {
     if (::lstat((folder_ / wanted).c_str(), &status) != 0) return wanted;
     if (number == 2 && marks_.has(name, status)) return wanted;
     wanted = path.stem().string() + "-" + std::to_string(number) + path.extension().string();

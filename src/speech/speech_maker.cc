@@ -24,7 +24,8 @@ void add_once(std::vector<std::string>& list, const std::vector<std::string>& mo
 }
 
 void throw_if_stopped(const SpeechHooks& hooks) {
-  if (hooks.stop.stop_requested() || (hooks.cancelled && hooks.cancelled())) {
+  if (hooks.step) hooks.step();
+  if (hooks.stop.stop_requested()) {
     throw Error(ErrorCode::kCancelled, "the job was cancelled");
   }
 }
@@ -57,7 +58,7 @@ SpeechSummary SpeechMaker::make(const JobInput& input, const SpokenAudioOptions&
   throw_if_stopped(hooks);
   SpeechCallbacks callbacks;
   callbacks.progress = [&](const SpeechProgress& progress) {
-    if (hooks.cancelled && hooks.cancelled()) stop.request_stop();
+    if (hooks.step) hooks.step();
     if (hooks.progress && !stop.stop_requested()) hooks.progress(progress);
   };
   SpeechStream stream = speak_(std::move(request), std::move(callbacks));

@@ -31,7 +31,7 @@ struct SpeechHooks {
   ByteSink sink = {};  // not asked when the audio goes into a file
   std::function<void(const SpeechOpening&)> opening = {};    // before the first bytes
   std::function<void(const SpeechProgress&)> progress = {};  // on the device's thread
-  std::function<bool()> cancelled = {};                      // asked at every step, beside `stop`
+  std::function<void()> step = {};                           // at every step, on the device's thread
   std::stop_token stop = {};
   double queue_seconds = 0;  // that the request has waited
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();

@@ -71,7 +71,7 @@ Json SpeechService::do_job(const Json& job, const SpeechContext& context,
                           options_.progress_interval, parts_.clock);
   SpeechHooks hooks;
   hooks.progress = [&](const SpeechProgress& state) { progress.report(state); };
-  hooks.cancelled = context.cancelled;
+  hooks.step = context.step;
   hooks.stop = context.stop;
   hooks.queue_seconds = context.queue_seconds;
   hooks.deadline = context.deadline;

@@ -34,8 +34,7 @@ namespace echo {
 struct SpeechContext {
   // Shows "chunk 2/5, step 17/40" to the client. Called on the device's thread: it must not wait.
   std::function<void(const Json&)> progress = {};
-  // Asked at every step, beside `stop`; true ends the job.
-  std::function<bool()> cancelled = {};
+  std::function<void()> step = {};  // called at every step, there too
   std::stop_token stop = {};
   double queue_seconds = 0;  // that the job waited before it came here
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();

@@ -74,7 +74,7 @@ JobOutcome run_streamed_job(LiveSpeech& speech, const Job& job, JobContext& cont
       pieces.add(bytes, seconds);
       return true;
     };
-    listener.cancelled = [&] { return context.cancelled(); };
+    listener.step = [&] { context.sign_of_life(); };
     listener.stop = context.stop_token();
     listener.deadline = context.deadline();
     listener.queue_seconds =

@@ -22,7 +22,7 @@ namespace echo {
 namespace {
 
 constexpr size_t kReadBytes = size_t{1} << 20;
-constexpr size_t kMostHashes = 10'000;
+constexpr size_t kMaxHashes = 10'000;
 constexpr int kDeepestFolder = 16;
 // A file may be written twice within one tick of its file system's clock, which is two seconds on
 // the coarsest in use. Until that is over, equal times do not mean equal content.
@@ -69,7 +69,7 @@ void read_all(int file, const std::string& name, Take take) {
     if (got < 0) throw_errno(named(name), errno);
     if (got == 0) return;
     offset += static_cast<uint64_t>(got);
-    if (offset > VoiceDirectory::kLargestFile) {
+    if (offset > VoiceDirectory::kMaxFile) {
       throw_unavailable(named(name) + "it grew while it was read");
     }
     take(std::string_view(buffer.data(), static_cast<size_t>(got)));
@@ -150,9 +150,9 @@ Descriptor VoiceDirectory::open_checked(int root, const std::string& name) const
   if (::fstat(place.get(), &status) != 0) throw_errno(what, errno);
   if (S_ISDIR(status.st_mode)) throw_invalid(what + "it is a directory, expected an audio file");
   if (!S_ISREG(status.st_mode)) throw_invalid(what + "it is not a regular file");
-  if (static_cast<uint64_t>(status.st_size) > kLargestFile) {
+  if (static_cast<uint64_t>(status.st_size) > kMaxFile) {
     throw_invalid(what + "it has " + std::to_string(status.st_size) + " bytes, expected at most " +
-                  std::to_string(kLargestFile));
+                  std::to_string(kMaxFile));
   }
   const std::string link = "/proc/self/fd/" + std::to_string(place.get());
   Descriptor file(::open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -193,7 +193,7 @@ std::string VoiceDirectory::hash_of(int file, const std::string& name) const {
   std::scoped_lock lock(mutex_);
   bytes_hashed_ += bytes;
   if (keep) {
-    if (hashes_.size() >= kMostHashes) hashes_.clear();
+    if (hashes_.size() >= kMaxHashes) hashes_.clear();
     hashes_.emplace(before, hash);
   }
   return hash;
@@ -285,7 +285,7 @@ class VoiceDirectory::Walk {
       if (interrupted_ && interrupted_()) {
         throw Error(ErrorCode::kCancelled, "voices: listing was cancelled");
       }
-      if (item->d_name[0] == '.' || entries_.size() >= kMostEntries) continue;
+      if (item->d_name[0] == '.' || entries_.size() >= kMaxEntries) continue;
       const std::string name = prefix + item->d_name;
       if (is_folder(*item, name)) {
         // What has this name in the directory has its own turn, or is hidden by what has it.

@@ -54,9 +54,9 @@ struct VoiceEntry {
 // Threads: every member may be called from any thread.
 class VoiceDirectory {
  public:
-  static constexpr uint64_t kLargestFile = uint64_t{256} << 20;  // bytes
+  static constexpr uint64_t kMaxFile = uint64_t{256} << 20;      // bytes
   static constexpr size_t kLongestName = 1024;                   // bytes
-  static constexpr size_t kMostEntries = 10'000;                 // of a list
+  static constexpr size_t kMaxEntries = 10'000;                  // of a list
 
   // What names of uploaded voices begin with.
   static constexpr std::string_view kUploads = "uploads/";
@@ -77,7 +77,7 @@ class VoiceDirectory {
   // Opens a voice, also under an equal name (unicode_name.h). Symbolic links are followed as long
   // as they end inside the directory; this is asked of the opened file itself, so that nothing can
   // be exchanged in between. Throws kInvalidArgument as check_name() and for what is no regular
-  // file of at most kLargestFile bytes, leads outside or has links in a loop; kNotFound;
+  // file of at most kMaxFile bytes, leads outside or has links in a loop; kNotFound;
   // kUnavailable when it cannot be read.
   VoiceFile open(const std::string& name) const;
 

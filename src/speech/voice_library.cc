@@ -9,7 +9,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kMostWarnings = 10'000;
+constexpr size_t kMaxWarnings = 10'000;
 
 double seconds_since(std::chrono::steady_clock::time_point start, Clock& clock) {
   return std::chrono::duration<double>(clock.now() - start).count();
@@ -59,7 +59,7 @@ std::vector<float> VoiceLibrary::load(const VoiceFile& file, std::stop_token sto
     options.interrupted = [&stop] { return stop.stop_requested(); };
     Voice voice = load_voice_bytes(file.read(), "voice " + in_quotes(file.name(), 128), options);
     const std::scoped_lock lock(mutex_);
-    if (warnings_.size() >= kMostWarnings) warnings_.clear();
+    if (warnings_.size() >= kMaxWarnings) warnings_.clear();
     warnings_[file.content_hash()] = std::move(voice.warnings);
     return std::move(voice.samples);
   } catch (const Error& error) {

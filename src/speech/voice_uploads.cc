@@ -27,10 +27,10 @@ using Reason = VoiceUploadError::Reason;
 
 constexpr mode_t kOwnerOnly = 0600;
 constexpr double kLongestStated = 3600;  // seconds
-constexpr double kLeastSound = 1;        // seconds
+constexpr double kMinSound = 1;          // seconds
 constexpr float kSilent = 1e-3F;         // -60 dB
 constexpr size_t kLongestText = 4000;    // code points, more than 300 s of speech
-constexpr size_t kMostDurations = 10'000;
+constexpr size_t kMaxDurations = 10'000;
 constexpr std::string_view kTextSuffix = ".txt";
 
 ErrorCode code_of(Reason reason) {
@@ -85,10 +85,10 @@ Recording examined(std::string_view bytes, const std::stop_token& stop) {
     }
     const double sound = sound_seconds(audio.samples, audio.sample_rate);
     if (sound == 0) throw VoiceUploadError(Reason::kAudio, "audio_sample: it is silent");
-    if (sound < kLeastSound) {
+    if (sound < kMinSound) {
       throw VoiceUploadError(Reason::kAudio, "audio_sample: found " + seconds_text(sound) +
                                                  " of sound, expected at least " +
-                                                 seconds_text(kLeastSound));
+                                                 seconds_text(kMinSound));
     }
     Recording recording;
     recording.suffix = suffix_of(audio, bytes);
@@ -250,7 +250,7 @@ std::optional<double> VoiceUploads::measured(const VoiceFile& file) {
     return std::nullopt;
   }
   const std::scoped_lock lock(mutex_);
-  if (seconds_.size() >= kMostDurations) seconds_.clear();
+  if (seconds_.size() >= kMaxDurations) seconds_.clear();
   seconds_[file.content_hash()] = seconds;
   return seconds;
 }

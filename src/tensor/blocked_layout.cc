@@ -9,8 +9,8 @@
 namespace echo {
 namespace {
 
-constexpr int64_t kMostElements = int64_t{1} << 40;
-constexpr size_t kMostBlocks = 8;
+constexpr int64_t kMaxElements = int64_t{1} << 40;
+constexpr size_t kMaxBlocks = 8;
 constexpr DType kTypes[] = {DType::kFloat32, DType::kBFloat16, DType::kInt8};
 
 // Reads a text from its front; anything unexpected is an error about the whole.
@@ -29,7 +29,7 @@ class Reader {
   int64_t number() {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-    if (error != std::errc() || value < 1 || value > kMostElements) fail();
+    if (error != std::errc() || value < 1 || value > kMaxElements) fail();
     rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
     return value;
   }
@@ -133,14 +133,14 @@ BlockedLayout BlockedLayout::parse(std::string_view text) {
       reader.expect("o");
     }
     block.size = reader.number();
-    if (__builtin_mul_overflow(size, block.size, &size) || size > kMostElements) reader.fail();
+    if (__builtin_mul_overflow(size, block.size, &size) || size > kMaxElements) reader.fail();
     layout.blocks.push_back(block);
-    if (layout.blocks.size() > kMostBlocks) reader.fail();
+    if (layout.blocks.size() > kMaxBlocks) reader.fail();
   }
   int64_t most = 0, product = 0;
   if (__builtin_mul_overflow(layout.out, layout.out_stride, &most) ||
       __builtin_mul_overflow(layout.in, layout.in_stride, &product) ||
-      __builtin_add_overflow(most, product, &most) || layout.elements() > kMostElements) {
+      __builtin_add_overflow(most, product, &most) || layout.elements() > kMaxElements) {
     reader.fail();
   }
   return layout;

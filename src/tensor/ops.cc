@@ -85,8 +85,8 @@ int64_t conv_rows(const Tensor& x, const PackedWeights& w) {
 }  // namespace
 
 Tensor empty(Backend& backend, int64_t rows, int64_t cols, DType dtype) {
-  constexpr int64_t kMost = int64_t{1} << 31;  // so that the product cannot overflow
-  if (rows < 0 || cols < 0 || rows > kMost || cols > kMost) {
+  constexpr int64_t kMax = int64_t{1} << 31;  // so that the product cannot overflow
+  if (rows < 0 || cols < 0 || rows > kMax || cols > kMax) {
     throw_internal("empty: a tensor of (" + std::to_string(rows) + ", " + std::to_string(cols) +
                    ")");
   }

@@ -43,7 +43,7 @@ Tensor modulate(const Tensor& x, const Tensor& shift, const Tensor& scale, float
                 const Sequences& sequences, DType out);
 
 // cos and sin of position * theta^(-2i/D), interleaved: (positions, D) = cos0 sin0 cos1 sin1 ...
-// `rounded` rounds both to bfloat16, as the autoencoder's stored tables are.
+// `rounded` rounds both to bfloat16, as the codec's stored tables are.
 Tensor rotary_table(Backend& backend, int64_t positions, int64_t head_dim, float theta,
                     bool rounded);
 // In place on x (N, H * D): each head is RMS-normalised with its row of weight (H, D) (no

@@ -10,7 +10,7 @@ namespace echo {
 namespace {
 
 constexpr size_t kLongestToken = 2100;
-constexpr int kMostTries = 8;      // places in a token where an address may begin
+constexpr int kMaxTries = 8;       // places in a token where an address may begin
 constexpr size_t kShortPath = 12;  // a path of one word that is not longer is said
 constexpr std::u32string_view kTrailing = U".,;:!?)]}'\"*>\u2026";
 
@@ -135,7 +135,7 @@ class AddressReader {
     if (c == U'<') return read_in_angles(at);
     if (!is_word_character(c)) return std::nullopt;
     const std::u32string_view whole = token(at);
-    if (++tries_ > kMostTries || whole.size() < 4 || whole.size() > kLongestToken - 1)
+    if (++tries_ > kMaxTries || whole.size() < 4 || whole.size() > kLongestToken - 1)
       return std::nullopt;
     const size_t scheme = whole.find(U"://");
     if (scheme != whole.npos && scheme <= 10) return read_url(at, whole, scheme + 3);

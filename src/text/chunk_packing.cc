@@ -22,7 +22,7 @@ constexpr double kShortCost = 2.5;    // a chunk of less than kShortParagraph
 constexpr double kParagraphCost = 3;  // a paragraph that ends inside a chunk loses its pause
 constexpr double kEvenness = 0.3;     // of two divisions into as many, the more even one
 constexpr double kShortParagraph = 60;
-constexpr size_t kMostUnits = 64;  // of one chunk
+constexpr size_t kMaxUnits = 64;  // of one chunk
 
 double end_cost(ChunkEnd end) {
   switch (end) {
@@ -188,7 +188,7 @@ class Packer {
     cost[0] = 0;
     for (size_t end = 1; end <= units_.size(); ++end) {
       double inside = 0;  // paragraphs that end inside the chunk
-      for (size_t begin = end; begin-- > 0 && end - begin <= kMostUnits;) {
+      for (size_t begin = end; begin-- > 0 && end - begin <= kMaxUnits;) {
         if (begin + 1 < end && units_[begin].end == ChunkEnd::kParagraph) inside += kParagraphCost;
         const TextRange range{units_[begin].range.begin, units_[end - 1].range.end};
         const double limit =

@@ -7,9 +7,9 @@ namespace echo {
 namespace {
 
 // What one pass leaves for another, nested markup for instance, is done by then.
-constexpr int kMostPasses = 6;
+constexpr int kMaxPasses = 6;
 // A text of nothing but figures grows most.
-constexpr size_t kMostGrowth = 4;
+constexpr size_t kMaxGrowth = 4;
 constexpr size_t kFreeGrowth = 1000;  // code points
 
 constexpr unsigned kLongestPauses = 60000;  // milliseconds, of a text
@@ -70,14 +70,14 @@ void Warnings::add(const std::string& sentence) {
 void run_front_end(Draft& draft, const TextOptions& options, std::vector<std::string>& warnings) {
   const size_t before = draft.size();
   Warnings told(warnings);
-  for (int pass = 0; pass < kMostPasses; ++pass) {
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
     const std::u32string read = draft.written();
     if (pass > 0) write_marks(draft);
     run_once(draft, options, told);
-    if (draft.size() > kMostGrowth * before + kFreeGrowth) {
+    if (draft.size() > kMaxGrowth * before + kFreeGrowth) {
       throw_invalid("text: found " + std::to_string(before) +
                     " characters that would be read as more than " +
-                    std::to_string(kMostGrowth * before + kFreeGrowth) +
+                    std::to_string(kMaxGrowth * before + kFreeGrowth) +
                     ", expected a text that is read as at most four times its length");
     }
     if (draft.written() == read) break;

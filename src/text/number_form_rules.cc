@@ -10,7 +10,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kMostGroups = 6;
+constexpr size_t kMaxGroups = 6;
 
 std::u32string letters_and_digits(std::u32string_view text) {
   std::u32string result;
@@ -31,7 +31,7 @@ struct Groups {
 Groups parse_groups(const NumberText& text, size_t at, std::u32string_view separators) {
   Groups groups;
   size_t place = at;
-  while (is_digit(text.at(place)) && groups.digits.size() < kMostGroups) {
+  while (is_digit(text.at(place)) && groups.digits.size() < kMaxGroups) {
     std::u32string digits;
     while (is_digit(text.at(place))) digits.push_back(text.at(place++));
     groups.digits.push_back(std::move(digits));

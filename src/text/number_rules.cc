@@ -11,7 +11,7 @@ namespace echo {
 namespace {
 
 constexpr size_t kPlainDigits = 4;       // so many stay in auto
-constexpr size_t kMostValueDigits = 12;  // longer ones are read digit by digit
+constexpr size_t kMaxValueDigits = 12;   // longer ones are read digit by digit
 constexpr std::u32string_view kCurrencySigns = U"$\u20AC\u00A3\u00A5\u20B9\u20A9\u20BD\u20BA";
 constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"
@@ -241,7 +241,7 @@ std::u32string year_or_quantity(const Literal& number) {
 std::u32string styled_number(const NumberText& text, const Literal& number) {
   if (number.is_integer()) {
     const bool zeros = number.whole.size() > 1 && number.whole[0] == U'0';
-    if (number.whole.size() > kMostValueDigits && !number.grouped) return digit_words(number.whole);
+    if (number.whole.size() > kMaxValueDigits && !number.grouped) return digit_words(number.whole);
     if (text.style == NumberStyle::kWords) {
       return zeros ? digit_words(number.whole) : year_or_quantity(number);
     }

@@ -8,7 +8,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kMostDigits = 15;
+constexpr size_t kMaxDigits = 15;
 
 constexpr std::array<std::u32string_view, 20> kSmall = {
     U"zero",     U"one",     U"two",     U"three",     U"four",     U"five",    U"six",
@@ -81,7 +81,7 @@ std::u32string made_ordinal(std::u32string words) {
 
 std::u32string cardinal_words(std::u32string_view digits) {
   while (digits.size() > 1 && digits.front() == U'0') digits.remove_prefix(1);
-  return digits.size() > kMostDigits ? digit_words(digits) : words_of(value_of(digits));
+  return digits.size() > kMaxDigits ? digit_words(digits) : words_of(value_of(digits));
 }
 
 std::u32string ordinal_words(std::u32string_view digits) {

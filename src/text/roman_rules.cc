@@ -9,9 +9,9 @@
 namespace echo {
 namespace {
 
-constexpr int kLargest = 60;
+constexpr int kMax = 60;
 
-// 1 to kLargest in the one way that they are written in; 0 for anything else.
+// 1 to kMax in the one way that they are written in; 0 for anything else.
 int roman_value(std::u32string_view text) {
   static const std::map<std::u32string, int, std::less<>> values = [] {
     constexpr std::array<std::u32string_view, 10> ones = {U"",  U"I",  U"II",  U"III",  U"IV",
@@ -19,7 +19,7 @@ int roman_value(std::u32string_view text) {
     constexpr std::array<std::u32string_view, 7> tens = {U"",   U"X", U"XX", U"XXX",
                                                          U"XL", U"L", U"LX"};
     std::map<std::u32string, int, std::less<>> map;
-    for (int value = 1; value <= kLargest; ++value) {
+    for (int value = 1; value <= kMax; ++value) {
       map[std::u32string(tens[static_cast<size_t>(value) / 10]) +
           std::u32string(ones[static_cast<size_t>(value) % 10])] = value;
     }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kLongestEntity = 12;
 // Unicode's own bound of marks on one character (stream-safe text); longer runs are left alone.
-constexpr size_t kMostMarks = 30;
+constexpr size_t kMaxMarks = 30;
 
 const WordMap& entities() {
   static const WordMap map = table_map(table_entities);
@@ -137,7 +137,7 @@ void compose(Draft& draft) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = grapheme_end(text, at);
     const bool plain = end == at + 1 && text[at] < 0x300;
-    if (!plain && !is_mark(text[at]) && end - at <= kMostMarks) {
+    if (!plain && !is_mark(text[at]) && end - at <= kMaxMarks) {
       draft.replace(at, end, composed(std::u32string_view(text).substr(at, end - at)),
                     Rule::kUnicode);
     }

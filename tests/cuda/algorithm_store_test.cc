@@ -16,8 +16,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-ProductShape shape(int64_t rows, bool bias = false) {
-  ProductShape result;
+MatmulShape shape(int64_t rows, bool bias = false) {
+  MatmulShape result;
   result.rows = rows;
   result.outputs = 2048;
   result.depth = 5888;

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <new>
 
-#include "engine/device.h"
+#include "devices/devices.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -88,6 +88,7 @@ TEST(Device, NamesOfDevices) {
                            "cuda:5000", "cpu:0"}) {
     EXPECT_FALSE(is_device_name(name)) << name;
     DeviceOptions options;
+    options.kinds = all_devices();
     options.name = name;
     EXPECT_EQ(error_of([&] { make_device(options); }).code(), ErrorCode::kInvalidArgument);
   }
@@ -95,6 +96,7 @@ TEST(Device, NamesOfDevices) {
 
 TEST(Device, AutoSaysWhyItTakesTheCpuAndCudaFails) {
   DeviceOptions options;
+  options.kinds = all_devices();
   options.cuda_module = ECHO_BOUNDARY_MODULE;
   options.name = "cuda:1";
   EXPECT_EQ(error_of([&] { make_device(options); }).code(), ErrorCode::kUnavailable);
@@ -112,6 +114,22 @@ TEST(Device, AutoSaysWhyItTakesTheCpuAndCudaFails) {
                                    "Using the CPU. CUDA: there is no module /nowhere/module.so"));
   options.notice = nullptr;
   EXPECT_EQ(make_device(options)->name(), "cpu");
+}
+
+TEST(Device, AProgramHasOnlyTheKindsThatItNames) {
+  DeviceOptions options;
+  options.name = "auto";
+  EXPECT_EQ(error_of([&] { make_device(options); }).code(), ErrorCode::kUnavailable);
+  options.kinds = {cpu_device()};
+  EXPECT_EQ(make_device(options)->name(), "cpu");
+  options.name = "cuda";
+  const Error error = error_of([&] { make_device(options); });
+  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(error.what(), testing::HasSubstr("found \"cuda\", this program computes on: cpu"));
+  options.kinds = {cuda_device()};
+  options.name = "auto";
+  options.cuda_module = "/nowhere/module.so";
+  EXPECT_EQ(error_of([&] { make_device(options); }).code(), ErrorCode::kUnavailable);
 }
 
 }  // namespace

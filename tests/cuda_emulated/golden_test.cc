@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "devices/devices.h"
 #include "parity/parity.h"
 #include "support/golden.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 void expect_passes(const char* group) {
   ParityOptions options;
+  options.device.kinds = {cuda_device()};
   options.device.name = "cuda";
   options.device.cuda_module = ECHO_CUDA_EMULATED_MODULE;
   options.device.batch_width = 1;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "checkpoint/random_checkpoint.h"
+#include "devices/devices.h"
 #include "support/temp_dir.h"
 #include "support/thrown_error.h"
 
@@ -18,6 +19,7 @@ using testing::HasSubstr;
 GpuBenchOptions small_options(const std::filesystem::path& model) {
   GpuBenchOptions options;
   options.model = model;
+  options.device.kinds = {cuda_device()};
   options.device.name = "cuda";
   options.device.cuda_module = ECHO_CUDA_EMULATED_MODULE;
   options.device.batch_width = 1;

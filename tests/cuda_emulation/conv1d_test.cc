@@ -61,7 +61,7 @@ class Rows {
   View view_;
 };
 
-enum class Way { kPlain, kNarrow, kTensor, kChosen };
+enum class Way { kPlain, kFew, kTensor, kChosen };
 struct ConvCase {
   Way way;
   DType dtype;
@@ -93,9 +93,9 @@ void run(const ConvCase& test, DType out_type, bool accumulate) {
     case Way::kPlain:
       conv1d_plain(input.view(), convolution, result.view(), nullptr);
       break;
-    case Way::kNarrow:
-      ASSERT_TRUE(conv1d_narrow_fits(convolution, result.view()));
-      conv1d_narrow(input.view(), convolution, result.view(), nullptr);
+    case Way::kFew:
+      ASSERT_TRUE(conv1d_few_fits(convolution, result.view()));
+      conv1d_few(input.view(), convolution, result.view(), nullptr);
       break;
     case Way::kTensor:
       ASSERT_TRUE(conv1d_tensor_fits(input.view(), convolution));
@@ -118,10 +118,10 @@ TEST(Conv1d, EveryWayComputesTheSame) {
       {Way::kPlain, kFull, 7, 80, 7, 1, 3, 70},
       {Way::kPlain, kHalf, 5, 129, 3, 2, 2, 66, 3, 1},
       {Way::kPlain, kFull, 1, 64, 7, 1, 1, 200},
-      {Way::kNarrow, kFull, 96, 1, 7, 1, 1, 300},
-      {Way::kNarrow, kHalf, 96, 1, 7, 1, 1, 300},
-      {Way::kNarrow, kHalf, 13, 3, 5, 1, 9, 130, 2, 1},
-      {Way::kNarrow, kFull, 1, 4, 1, 1, 1, 1},
+      {Way::kFew, kFull, 96, 1, 7, 1, 1, 300},
+      {Way::kFew, kHalf, 96, 1, 7, 1, 1, 300},
+      {Way::kFew, kHalf, 13, 3, 5, 1, 9, 130, 2, 1},
+      {Way::kFew, kFull, 1, 4, 1, 1, 1, 1},
       {Way::kTensor, kHalf, 8, 5, 1, 1, 1, 3},
       {Way::kTensor, kHalf, 40, 33, 2, 1, 1, 70, 8},
       {Way::kTensor, kHalf, 96, 96, 7, 1, 9, 150},

@@ -1,4 +1,4 @@
-// The emulated tensor-core instructions, number formats and cuBLASLt against plain products.
+// The emulated tensor-core instructions, number formats and cuBLASLt against plain matmuls.
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -74,7 +74,7 @@ __global__ void multiply_e4m3(const __nv_fp8_e4m3* a, const __nv_fp8_e4m3* b, fl
 
 // Small integers: exact in every format here.
 template <class T, int k, class D>
-void expect_product(void (*kernel)(const T*, const T*, D*)) {
+void expect_matmul(void (*kernel)(const T*, const T*, D*)) {
   std::mt19937 random(1);
   std::vector<T> a(16 * k), b(8 * k);
   const auto small = [&] { return static_cast<float>(static_cast<int>(random() % 13) - 6); };
@@ -94,9 +94,9 @@ void expect_product(void (*kernel)(const T*, const T*, D*)) {
 }
 
 TEST(Instructions, ProductsOfFragments) {
-  expect_product<__nv_bfloat16, 16, float>(multiply_bf16);
-  expect_product<int8_t, 32, int32_t>(multiply_int8);
-  expect_product<__nv_fp8_e4m3, 32, float>(multiply_e4m3);
+  expect_matmul<__nv_bfloat16, 16, float>(multiply_bf16);
+  expect_matmul<int8_t, 32, int32_t>(multiply_int8);
+  expect_matmul<__nv_fp8_e4m3, 32, float>(multiply_e4m3);
 }
 
 __global__ void load_matrices(uint32_t* out) {

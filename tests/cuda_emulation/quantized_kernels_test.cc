@@ -92,7 +92,7 @@ struct Quantized {
     for (int64_t o = 0; o < result.rows; ++o) {
       for (int64_t i = 0; i < in; ++i) {
         result.at(o, i) =
-            static_cast<double>(codes[static_cast<size_t>(o * narrow_stride(in) + i)]) *
+            static_cast<double>(codes[static_cast<size_t>(o * quantized_stride(in) + i)]) *
             double{scales[static_cast<size_t>(o)]};
       }
     }
@@ -102,7 +102,7 @@ struct Quantized {
 
 Quantized quantize(const Matrix& w, DType dtype, Gaps gaps = kGaps[0]) {
   const auto out = static_cast<size_t>(w.rows);
-  const auto stride = static_cast<size_t>(narrow_stride(w.cols));
+  const auto stride = static_cast<size_t>(quantized_stride(w.cols));
   DeviceArray<int8_t> codes(out * stride);
   DeviceArray<float> scales(out);
   const PlacedRows rows(w, dtype, gaps);
@@ -123,8 +123,8 @@ TEST(Int8Weights, LieWithinHalfAStepOfTheirScale) {
         for (int64_t i = 0; i < in; ++i) {
           EXPECT_LE(std::abs(back.at(o, i) - w.at(o, i)), step * 0.50001);
         }
-        for (int64_t i = in; i < narrow_stride(in); ++i) {
-          EXPECT_EQ(q.codes[static_cast<size_t>(o * narrow_stride(in) + i)], 0);
+        for (int64_t i = in; i < quantized_stride(in); ++i) {
+          EXPECT_EQ(q.codes[static_cast<size_t>(o * quantized_stride(in) + i)], 0);
         }
       }
       EXPECT_FLOAT_EQ(q.scales[3], 64.0f / 127);
@@ -145,9 +145,9 @@ TEST(Int8Weights, AreTheSameWhereverTheyLie) {
             largest = std::max(largest, std::abs(static_cast<float>(w.at(o, i))));
           }
           ASSERT_EQ(q.scales[static_cast<size_t>(o)], largest / 127.0f);
-          for (int64_t i = 0; i < narrow_stride(in); ++i) {
+          for (int64_t i = 0; i < quantized_stride(in); ++i) {
             const float value = i < in ? static_cast<float>(w.at(o, i)) : 0.0f;
-            ASSERT_EQ(q.codes[static_cast<size_t>(o * narrow_stride(in) + i)],
+            ASSERT_EQ(q.codes[static_cast<size_t>(o * quantized_stride(in) + i)],
                       static_cast<int8_t>(std::rint(value * (127.0f / largest))))
                 << in << ", row " << o << ", column " << i;
           }
@@ -163,7 +163,7 @@ TEST(Int8Weights, ExpandedAreCodesTimesScales) {
     const Quantized q = quantize(w, DType::kFloat32);
     const DeviceArray<int8_t> codes(q.codes);
     const DeviceArray<float> scales(q.scales);
-    const int64_t stride = narrow_stride(in);
+    const int64_t stride = quantized_stride(in);
     const DeviceArray<BFloat16> expanded(static_cast<size_t>(5 * stride));
     expand_int8({codes.data(), scales.data(), 5, in},
                 {expanded.data(), 5, in, stride, DType::kBFloat16}, nullptr);
@@ -180,7 +180,7 @@ struct Size {
   int64_t rows, out, in;
 };
 
-TEST(Int8Product, IsThatOfTheCodes) {
+TEST(Int8Matmul, IsThatOfTheCodes) {
   for (const Size size : {Size{1, 1, 8}, Size{3, 7, 80}, Size{65, 130, 32}, Size{33, 129, 104},
                           Size{130, 24, 264}, Size{300, 200, 64}}) {
     for (const DType out_type : {DType::kFloat32, DType::kBFloat16}) {
@@ -217,7 +217,7 @@ TEST(Int8Product, IsThatOfTheCodes) {
   }
 }
 
-TEST(Int8Product, RowsWithoutThatFormArePadded) {
+TEST(Int8Matmul, RowsWithoutThatFormArePadded) {
   for (const Gaps gaps : kGaps) {
     const Matrix x = random_matrix(4, 45, 2, 1, DType::kBFloat16);
     const PlacedRows from(x, DType::kBFloat16, gaps);
@@ -244,10 +244,10 @@ struct Float8Tensor {
 Float8Tensor quantize_to_float8(const Matrix& x, DType dtype, int64_t rows, int64_t stride,
                                 Gaps gaps = kGaps[0]) {
   const PlacedRows from(x, dtype, gaps);
-  const DeviceArray<float> pieces(kMostMagnitudes), scale(1);
+  const DeviceArray<float> pieces(kMaxMagnitudes), scale(1);
   const DeviceArray<uint8_t> codes(static_cast<size_t>(rows * stride));
   const int count = largest_magnitudes(from.view, pieces.data(), nullptr);
-  EXPECT_LE(count, kMostMagnitudes);
+  EXPECT_LE(count, kMaxMagnitudes);
   quantize_float8(from.view, {pieces.data(), count}, {codes.data(), rows, stride, scale.data()},
                   nullptr);
   return {codes.host(), scale.host()[0]};

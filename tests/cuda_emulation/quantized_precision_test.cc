@@ -68,7 +68,7 @@ Distances distances(const char* name, const Weights& weights) {
 }
 
 // Rounding to n significant bits moves a number by a share of it whose standard deviation is about
-// 2^-n / sqrt(3) / 1.44 (the mean significand). A product with both factors rounded is sqrt(2) of
+// 2^-n / sqrt(3) / 1.44 (the mean significand). A matmul with both factors rounded is sqrt(2) of
 // that away. int8 rounds evenly spread weights by 1 / (127 * 2) of their standard deviation, and
 // inputs as bfloat16 does. To first order these shares reach the result in the same proportion
 // through any network, so its distances are as theirs; twice that, as for bfloat16, since a few

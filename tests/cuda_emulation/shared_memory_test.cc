@@ -105,7 +105,7 @@ TEST_P(SharedMemory, HoldsTheTilesOfConvolutions) {
   }
 }
 
-TEST_P(SharedMemory, HoldsTheTilesOfInt8Products) {
+TEST_P(SharedMemory, HoldsTheTilesOfInt8Matmuls) {
   const Matrix w = random_matrix(1700, 32, 1, 0.2),
                x = random_matrix(1930, 32, 2, 1, DType::kBFloat16);
   const std::vector<float> values = w.floats();

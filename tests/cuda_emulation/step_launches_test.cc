@@ -26,11 +26,11 @@ class StepLaunches : public testing::Test {
     const StreamWork before = stream_work();
     session.forward(x, modulation, sequences);
     const StreamWork after = stream_work();
-    return {after.kernels - before.kernels, after.products - before.products,
+    return {after.kernels - before.kernels, after.matmuls - before.matmuls,
             after.others - before.others};
   }
   void expect(std::optional<DType> quantized, uint64_t kernels_of_block,
-              uint64_t products_of_block) {
+              uint64_t matmuls_of_block) {
     // Rows like those of real steps: a multiple of 16, and enough for expanded weights.
     constexpr int64_t kFrames = 96;
     const Weights weights = Weights::open(model_.dit);
@@ -39,7 +39,7 @@ class StepLaunches : public testing::Test {
     const auto blocks = static_cast<uint64_t>(dit.layers());
     // Beside the blocks: x to bfloat16 and in, the last norm and out, and the result's copy.
     EXPECT_EQ(found.kernels, blocks * kernels_of_block + 3);
-    EXPECT_EQ(found.products, blocks * products_of_block + 2);
+    EXPECT_EQ(found.matmuls, blocks * matmuls_of_block + 2);
     EXPECT_EQ(found.others, 0u);
   }
 
@@ -55,13 +55,13 @@ class StepLaunches : public testing::Test {
 // Of a block: modulate, head norms of q and k, attention, gate, sum; modulate, silu, sum.
 constexpr uint64_t kKernels = 9;
 // q, k, v and gate in one; out; the MLP's first two in one; its last.
-constexpr uint64_t kProducts = 4;
+constexpr uint64_t kMatmuls = 4;
 
-TEST_F(StepLaunches, BFloat16) { expect({}, kKernels, kProducts); }
-// Each product's weights are expanded.
-TEST_F(StepLaunches, Int8) { expect(DType::kInt8, kKernels + kProducts, kProducts); }
-// Each product's inputs: the largest, then the codes.
-TEST_F(StepLaunches, Float8) { expect(DType::kFloat8, kKernels + 2 * kProducts, kProducts); }
+TEST_F(StepLaunches, BFloat16) { expect({}, kKernels, kMatmuls); }
+// Each matmul's weights are expanded.
+TEST_F(StepLaunches, Int8) { expect(DType::kInt8, kKernels + kMatmuls, kMatmuls); }
+// Each matmul's inputs: the largest, then the codes.
+TEST_F(StepLaunches, Float8) { expect(DType::kFloat8, kKernels + 2 * kMatmuls, kMatmuls); }
 
 }  // namespace
 }  // namespace echo::cuda

@@ -31,18 +31,19 @@ const std::string kHealthCheck = source_path("/docker/healthcheck.sh");
 constexpr char kStandIn[] = R"SCRIPT(#!/bin/bash
 echo "called $*"
 echo "pid $$ uid $(id -u)"
-for name in HF_HUB_CACHE AUDIO_VOICES_DIR OUTPUT_AUDIO_DIR ECHO_LOG_FILE ECHO_MODEL_DIR; do
+for name in HF_HUB_CACHE AUDIO_VOICES_DIR OUTPUT_AUDIO_DIR ECHO_SERVED_DIR ECHO_LOG_FILE \
+  ECHO_MODEL_DIR ECHO_API_HOST ECHO_HEALTH_FILE; do
   echo "$name=${!name-}"
 done
-if [ "$1" = download ]; then
-  [ -z "${DOWNLOAD_SAYS-}" ] || echo "echo-tts: $DOWNLOAD_SAYS" >&2
-  if [ -n "${DOWNLOAD_HANGS-}" ]; then
+if [ "$2" = --prepare ]; then
+  if [ -n "${PREPARE_HANGS-}" ]; then
     trap 'exit 143' TERM
-    echo started >"$DOWNLOAD_HANGS"
+    echo started >"$PREPARE_HANGS"
     while :; do sleep 0.05; done
   fi
-  exit "${DOWNLOAD_ENDS-0}"
+  exit "${PREPARE_ENDS-0}"
 fi
+[ "$1" != download ] || exit "${DOWNLOAD_ENDS-0}"
 [ "$2" != --warmup ] || exit "${WARMUP_ENDS-0}"
 exit "${WORKER_ENDS-0}"
 )SCRIPT";
@@ -115,10 +116,24 @@ TEST_F(Bootstrap, BecomesTheWorkerWithItsArgumentsAndExitCode) {
               HasSubstr("ECHO_LOG_FILE=" + (volume() / "echo-tts/logs/worker-pod_1.log").string()));
   EXPECT_THAT(result.out, Not(HasSubstr("WARN")));
   EXPECT_THAT(result.out, Not(HasSubstr("ERROR")));
-  // The process of the script is the worker's own: signals reach it, and nothing stays between.
-  std::string health = read_file(dir_ / "health");
-  health.erase(health.find_last_not_of(" \n") + 1);
-  EXPECT_THAT(result.out, HasSubstr("pid " + health + " "));
+  EXPECT_THAT(result.out, HasSubstr("ECHO_HEALTH_FILE=" + (dir_ / "health").string()));
+  // The settings are checked before.
+  EXPECT_LT(result.out.find("called worker --prepare --device cpu --rp_log_level=DEBUG\n"),
+            result.out.find("called worker --device cpu"));
+}
+
+TEST_F(Bootstrap, TheWorkerTakesTheScriptsProcess) {
+  set_queue();
+  std::vector<std::string> command = {"env", "-i"};
+  command.insert(command.end(), environment_.begin(), environment_.end());
+  command.push_back(kBootstrap);
+  ChildProcess bootstrap(command);
+  std::string last;
+  while (const auto line = bootstrap.read_line(std::chrono::minutes(4))) {
+    if (line->starts_with("pid ")) last = *line;
+  }
+  EXPECT_THAT(last, HasSubstr("pid " + std::to_string(bootstrap.pid()) + " "));
+  EXPECT_EQ(bootstrap.wait(), 0);
 }
 
 TEST_F(Bootstrap, ASecondRunFindsEverythingAsTheFirstLeftIt) {
@@ -196,58 +211,36 @@ TEST_F(Bootstrap, AFolderOfItsOwnThatCannotBeWrittenIsReplaced) {
                         (local() / "output_audio").string()));
 }
 
-TEST_F(Bootstrap, EveryProblemOfTheEnvironmentGetsALine) {
-  set("RUNPOD_WEBHOOK_GET_JOB=http://127.0.0.1:9/$ID");
-  set("S3_SECRET_ACCESS_KEY=canary-secret");
-  set("BUCKET_ACCESS_KEY_ID=id");
-  set("MAX_TEXT_CHARS=many");
-  set("S3_PRESIGN_TTL_SECONDS=604801");
-  set("ECHO_CONCURRENCY=-1");
-  set("OUTPUT_RETENTION_HOURS=0012");  // decimal, not octal
-  set("HF_ENDPOINT=hub.example");
-  set("HF_TOKEN=canary token");
-  const ProcessResult result = run();
+TEST_F(Bootstrap, WhatThePreparationEndsWithIsItsOwnEnd) {
+  set_queue();
+  set("PREPARE_ENDS=2");
+  const ProcessResult result = run({"--warmup"});
   EXPECT_EQ(result.exit_code, 2);
-  for (const char* line :
-       {"MAX_TEXT_CHARS: found \"many\", expected an integer from 1 to 1000000",
-        "S3_PRESIGN_TTL_SECONDS: found \"604801\", expected an integer from 1 to 604800",
-        "ECHO_CONCURRENCY: found \"-1\", expected an integer from 0 to 256",
-        "HF_ENDPOINT: expected an address that begins with https:// or http://",
-        "HF_TOKEN has a space or a line break", "S3_ENDPOINT_URL is not set",
-        "S3_BUCKET_NAME is not set", "RUNPOD_WEBHOOK_POST_OUTPUT is not set"}) {
-    EXPECT_THAT(result.out, HasSubstr("ERROR  | " + std::string(line)));
-  }
-  for (const char* absent :
-       {"S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY is", "OUTPUT_RETENTION", "canary", "called"}) {
-    EXPECT_THAT(result.out + result.err, Not(HasSubstr(absent)));
-  }
+  EXPECT_THAT(result.out, HasSubstr("called worker --prepare\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("called worker\n")));
+  EXPECT_THAT(result.out, Not(HasSubstr("--warmup")));
 }
 
-TEST_F(Bootstrap, WeightsThatCannotBeHadEndItWithTheReasonAndTheMissingToken) {
-  set_queue();
+TEST_F(Bootstrap, ACheckGetsTheWeightsAndStartsNothing) {
+  ProcessResult result = run({"--check", "--rp_serve_api"});
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_THAT(result.out, HasSubstr("called worker --prepare --rp_serve_api\n"));
+  EXPECT_THAT(result.out, HasSubstr("bootstrap: everything is in place"));
+  EXPECT_THAT(result.out, Not(HasSubstr("called worker --rp_serve_api")));
   set("DOWNLOAD_ENDS=1");
-  set("DOWNLOAD_SAYS=hub: no token is set");
-  ProcessResult result = run();
+  result = run({"--check"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, HasSubstr("ERROR  | The weights are not there and cannot be downloaded: "
-                                    "hub: no token is set\n"));
-  EXPECT_THAT(result.out, HasSubstr("ERROR  | HF_TOKEN is not set"));
-  EXPECT_THAT(result.err, HasSubstr("echo-tts: hub: no token is set"));
-  EXPECT_THAT(result.out, Not(HasSubstr("called worker")));
-  set("HF_TOKEN=canary-token");
-  result = run();
-  EXPECT_THAT(result.out, Not(HasSubstr("HF_TOKEN")));
-  EXPECT_THAT(result.out + result.err, Not(HasSubstr("canary")));
+  EXPECT_THAT(result.out, HasSubstr("ERROR  | The weights are not there"));
 }
 
-TEST_F(Bootstrap, ASignalEndsTheDownloadAndTheContainer) {
+TEST_F(Bootstrap, ASignalEndsThePreparationAndTheContainer) {
   set_queue();
-  set("DOWNLOAD_HANGS=" + (dir_ / "downloading").string());
+  set("PREPARE_HANGS=" + (dir_ / "preparing").string());
   std::vector<std::string> command = {"env", "-i"};
   command.insert(command.end(), environment_.begin(), environment_.end());
   command.push_back(kBootstrap);
   ChildProcess bootstrap(command);
-  while (!fs::exists(dir_ / "downloading")) usleep(10'000);
+  while (!fs::exists(dir_ / "preparing")) usleep(10'000);
   bootstrap.signal(SIGTERM);
   EXPECT_EQ(bootstrap.wait(), 143);
 }
@@ -268,75 +261,38 @@ TEST_F(Bootstrap, WarmsUpFirstWhenAskedAndSaysWhenThatFails) {
 }
 
 TEST_F(Bootstrap, TheServerListensBeyondTheContainerAndKeepsItsResults) {
-  for (const char* way : {"--rp_serve_api", "ECHO_SERVE_API"}) {
-    SCOPED_TRACE(way);
-    if (way[0] == 'E') set("ECHO_SERVE_API=true");
-    const ProcessResult result =
-        way[0] == 'E' ? run() : run({"--rp_serve_api", "--rp_api_port=9000"});
-    EXPECT_EQ(result.exit_code, 0);
-    EXPECT_THAT(result.out, HasSubstr("--rp_serve_api"));
-    EXPECT_THAT(result.out, HasSubstr("--rp_api_host 0.0.0.0 --storage " +
-                                      (volume() / "echo-tts/served_audio").string()));
-    EXPECT_THAT(result.out, HasSubstr("WARN   | ECHO_API_KEYS is not set"));
-    // It answers its health checks while it downloads, so nothing is downloaded before.
-    EXPECT_THAT(result.out, Not(HasSubstr("called download")));
-    EXPECT_THAT(read_file(dir_ / "health"),
-                HasSubstr(way[0] == 'E' ? " 8000 /ping" : " 9000 /ping"));
-  }
-  const ProcessResult result = run({"--rp_api_host", "127.0.0.1"});
-  EXPECT_THAT(result.out, Not(HasSubstr("0.0.0.0")));
-}
-
-TEST_F(Bootstrap, ALoadBalancersPortAndPathAreWhatIsChecked) {
-  set("RUNPOD_ENDPOINT_ID=ep");
-  set("PORT=8080");
-  set("PORT_HEALTH=8081");
-  set("HEALTH_CHECK_PATH=/alive");
-  EXPECT_EQ(run().exit_code, 0);
-  EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 8081 /alive"));
-}
-
-TEST_F(Bootstrap, AModeThatIsNamedOverrulesTheEnvironment) {
-  set_queue();
-  set("PORT=8080");
-  set("ECHO_WORKER_MODE=load-balancer");
-  ProcessResult result = run();
-  EXPECT_EQ(result.exit_code, 0) << result.out;
+  ProcessResult result = run({"--rp_serve_api"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("called worker --rp_serve_api\n"));
+  EXPECT_THAT(result.out, HasSubstr("ECHO_API_HOST=0.0.0.0\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("ECHO_SERVED_DIR=" + (volume() / "echo-tts/served_audio").string()));
+  // It answers its health checks while it downloads, so nothing is downloaded before.
   EXPECT_THAT(result.out, Not(HasSubstr("called download")));
-  EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 8080 /ping"));
-  result = run({"--mode", "queue"});
-  EXPECT_THAT(read_file(dir_ / "health"), Not(HasSubstr("ping")));
-  EXPECT_THAT(result.out, HasSubstr("called worker --mode queue\n"));
-  result = run({"--mode=api"});
-  EXPECT_THAT(result.out, HasSubstr("called worker --mode=api --rp_api_host 0.0.0.0\n"));
-  result = run({"--mode=other"});
-  EXPECT_EQ(result.exit_code, 2);
-  EXPECT_THAT(result.out, HasSubstr("ECHO_WORKER_MODE: found \"other\", expected"));
-}
-
-TEST_F(Bootstrap, AQueueWorkersOwnPortIsWhatIsChecked) {
-  set_queue();
-  set("ECHO_METRICS_PORT=9100");
-  EXPECT_EQ(run().exit_code, 0);
-  EXPECT_THAT(read_file(dir_ / "health"), HasSubstr(" 9100 /ping"));
+  set("ECHO_API_HOST=127.0.0.1");
+  result = run({"--rp_serve_api"});
+  EXPECT_THAT(result.out, HasSubstr("ECHO_API_HOST=127.0.0.1\n"));
 }
 
 TEST_F(Bootstrap, LinesAreJsonOnThePlatformAndAlsoInTheLogFile) {
   set("RUNPOD_ENDPOINT_ID=ep");
-  set("S3_ENDPOINT_URL=nonsense \"quoted\" \\ \n and more");
-  const ProcessResult result = run();
-  EXPECT_EQ(result.exit_code, 2);
+  std::ofstream(dir_ / "a \"file\" \\ here") << "in the way";
+  set("OUTPUT_AUDIO_DIR=" + (dir_ / "a \"file\" \\ here/output").string());
+  fs::remove(volume());
+  const ProcessResult result = run({"doctor"});
+  EXPECT_EQ(result.exit_code, 0);
   std::istringstream lines(result.out);
-  int count = 0;
-  for (std::string line; std::getline(lines, line); ++count) {
+  std::string told;
+  for (std::string line; std::getline(lines, line) && line.starts_with('{');) {
     const auto json = nlohmann::json::parse(line);
     EXPECT_TRUE(json.at("requestId").is_null());
     EXPECT_FALSE(json.at("message").get<std::string>().empty());
+    told += line + "\n";
   }
-  EXPECT_GE(count, 2);
-  const fs::path logs = volume() / "echo-tts/logs";
-  const fs::path log = fs::directory_iterator(logs)->path();
-  EXPECT_EQ(read_file(log), result.out);
+  EXPECT_THAT(told, HasSubstr("No volume at"));
+  EXPECT_THAT(told, HasSubstr("cannot be written"));
+  const fs::path log = fs::directory_iterator(local() / "logs")->path();
+  EXPECT_EQ(read_file(log), told);
 }
 
 TEST_F(Bootstrap, LogsOfWorkersThatAreGoneAreRemoved) {

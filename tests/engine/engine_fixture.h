@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/cpu_backend.h"
+#include "devices/devices.h"
 #include "engine/engine.h"
 #include "support/golden.h"
 
@@ -34,6 +35,7 @@ inline ModelFiles tiny_files() {
 inline EngineOptions tiny_options() {
   EngineOptions options;
   options.files = tiny_files();
+  options.device.kinds = {cpu_device()};
   options.device.threads = kKernelThreads;
   options.noise = NoiseKind::kCpu;
   options.speaker_chunk_frames = 32768 / 2048;

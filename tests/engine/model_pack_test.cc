@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// A tiny model in bfloat16 with an autoencoder in float32, as published.
+// A tiny model in bfloat16 with a codec in float32, as published.
 class ModelPack : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -38,6 +38,7 @@ class ModelPack : public ::testing::Test {
     options.files = files_;
     options.output = dir_ / "model.echo";
     options.layout = layout;
+    options.device.kinds = {cpu_device()};
     return options;
   }
   EngineOptions engine_options(const ModelFiles& files) const {
@@ -143,7 +144,7 @@ TEST_F(ModelPack, HasTheModelsSampleVoices) {
 
 TEST_F(ModelPack, LeavesVoicesOutThatAreTooManyOrNotWanted) {
   const VoicesBeside voices(files_);
-  for (size_t i = 0; i <= SampleVoices::kMostPacked; ++i) {
+  for (size_t i = 0; i <= SampleVoices::kMaxPacked; ++i) {
     voices.add(std::to_string(i) + ".wav", "RIFF");
   }
   EXPECT_THAT(error_of([&] { pack_model(options(PackLayout::kPlain)); }).what(),

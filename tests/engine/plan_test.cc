@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr uint64_t kGiB = uint64_t{1} << 30;
-constexpr int64_t kMostOnGpu = 8;
+constexpr int64_t kMaxOnGpu = 8;
 
 PlanModel published() {
   return plan_model(echo_dit_config(ModelSize::kFull), s1_dac_config(ModelSize::kFull), 4);
@@ -20,7 +20,7 @@ PlanModel published() {
 
 PlanDevice gpu(double gib, bool int8 = true) {
   // What is left of a card's memory when a context has been made.
-  return {"cuda", static_cast<uint64_t>((gib - 0.4) * static_cast<double>(kGiB)), kMostOnGpu, true,
+  return {"cuda", static_cast<uint64_t>((gib - 0.4) * static_cast<double>(kGiB)), kMaxOnGpu, true,
           int8};
 }
 PlanDevice cpu(double gib, bool bfloat16 = true) {
@@ -158,9 +158,9 @@ TEST(PlanTest, AShareOfTheMemoryCanBeAsked) {
 }
 
 TEST(PlanTest, UnknownMemoryIsTakenForEnough) {
-  const Plan plan = make_plan({"cuda", 0, kMostOnGpu, true, true}, published(), {});
+  const Plan plan = make_plan({"cuda", 0, kMaxOnGpu, true, true}, published(), {});
   EXPECT_EQ(plan.precision, Precision::kBFloat16);
-  EXPECT_EQ(plan.batch_width, kMostOnGpu);
+  EXPECT_EQ(plan.batch_width, kMaxOnGpu);
   EXPECT_EQ(plan.voice_cache_bytes, size_t{512} << 20);
 }
 

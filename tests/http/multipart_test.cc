@@ -132,7 +132,7 @@ TEST(Multipart, RefusesWhatIsNoForm) {
   for (const auto& [body, why] : cases) EXPECT_THAT(refusal(body), HasSubstr(why)) << body;
 
   std::string many;
-  for (std::size_t i = 0; i <= kMostFormParts; ++i) many += field("x", "y");
+  for (std::size_t i = 0; i <= kMaxFormParts; ++i) many += field("x", "y");
   EXPECT_THAT(refusal(many + "--b--"), HasSubstr("more than 32 parts"));
 }
 

@@ -15,8 +15,8 @@ class NoContext final : public JobContext {
  public:
   void progress(const Json&) override {}
   void stream(const Json&) override {}
-  bool cancelled() override { return false; }
   std::stop_token stop_token() const override { return {}; }
+  void sign_of_life() override {}
   std::chrono::steady_clock::time_point deadline() const override {
     return std::chrono::steady_clock::time_point::max();
   }
@@ -44,7 +44,7 @@ Called call(const Handler& handler) {
 TEST(CallHandler, AnOutcomeIsPassedOn) {
   const Called called =
       call([](const Job& job, JobContext&) { return JobOutcome::success(job.input()); });
-  EXPECT_EQ(called.outcome.result()->output, 1);
+  EXPECT_EQ(*called.outcome.result()->output, 1);
   EXPECT_EQ(called.log, "");
 }
 

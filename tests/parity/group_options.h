@@ -4,6 +4,7 @@
 #include <string>
 
 #include "audio/voice.h"
+#include "devices/devices.h"
 #include "parity/parity.h"
 
 namespace echo::parity {
@@ -11,6 +12,7 @@ namespace echo::parity {
 // One group of stages; all for an empty name.
 inline ParityOptions group_options(const std::string& group) {
   ParityOptions options;
+  options.device.kinds = {cpu_device()};
   options.read_recording = [](const std::string& bytes, double max_seconds) {
     DecodeOptions decoding;
     decoding.max_seconds = max_seconds;

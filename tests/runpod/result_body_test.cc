@@ -9,7 +9,7 @@ namespace echo::runpod {
 namespace {
 
 std::string body_of(const std::string& returned) {
-  return result_body(shape_result(JobOutcome::success(Json::parse(returned))));
+  return result_body(settled(JobOutcome::success(Json::parse(returned))));
 }
 
 TEST(ResultBody, M18_ShapesEveryReturnValue) {
@@ -53,7 +53,7 @@ TEST(ResultBody, M21_RefreshWorkerStopsThePod) {
 }
 
 TEST(ResultBody, FailuresBeginWithTheirKind) {
-  EXPECT_EQ(result_body(shape_result(JobOutcome::failure("voice_not_found", "no voice a.wav"))),
+  EXPECT_EQ(result_body(settled(JobOutcome::failure("voice_not_found", "no voice a.wav"))),
             R"({"error": "voice_not_found: no voice a.wav"})");
   const JobOutcome internal = JobOutcome::failure(Error(ErrorCode::kInternal, "device lost"));
   EXPECT_TRUE(internal.failed()->fatal);
@@ -64,14 +64,14 @@ TEST(ResultBody, FailuresBeginWithTheirKind) {
 TEST(ResultBody, DetailStandsBesideAFailure) {
   const JobOutcome outcome =
       JobFailure{"invalid_input", "num_steps", false, {{"field", "num_steps"}}};
-  EXPECT_EQ(result_body(shape_result(outcome)),
+  EXPECT_EQ(result_body(settled(outcome)),
             R"({"output": {"field":"num_steps"}, "error": "invalid_input: num_steps"})");
 }
 
 TEST(ResultBody, M27_NeverInvalidJson) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const double infinity = std::numeric_limits<double>::infinity();
-  const std::string body = result_body(shape_result(
+  const std::string body = result_body(settled(
       JobOutcome::success({{"x", nan}, {"y", -infinity}, {"bad", "\xFF\xED\xA0\x80 ok"}})));
   const Json parsed = Json::parse(body);
   EXPECT_TRUE(parsed["output"]["x"].is_null());

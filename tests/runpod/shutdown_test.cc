@@ -142,7 +142,7 @@ TEST(Shutdown, ADrainLimitLeavesTheRestToThePlatform) {
   WorkerOptions options = options_on(platform);
   options.timing.drain_limit = milliseconds(200);
   RunningWorker worker(options, [](const Job&, JobContext& context) -> JobOutcome {
-    while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
+    work_until_stopped(context);
     throw Error(ErrorCode::kCancelled, "asked to stop");
   });
   platform.add_job("long", 1);
@@ -258,7 +258,7 @@ TEST(Shutdown, ABrokenDeviceIsReportedAndEndsTheWorker) {
   options.concurrency = 2;
   RunningWorker worker(options, [](const Job& job, JobContext& context) -> JobOutcome {
     if (job.id() == "other") {
-      while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
+      work_until_stopped(context);
       throw Error(ErrorCode::kCancelled, "asked to stop");
     }
     throw_internal("device lost");
@@ -301,7 +301,7 @@ TEST(Shutdown, AJobWithoutSignOfLifeEndsThePings) {
     if (job.id() == "alive") {
       const auto start = steady_clock::now();
       for (auto last = start; between(start, last) < 3 * options.timing.watchdog;) {
-        context.cancelled();
+        context.sign_of_life();
         std::this_thread::sleep_for(milliseconds(10));
         const auto now = steady_clock::now();
         longest_silence = std::max(longest_silence, between(last, now));

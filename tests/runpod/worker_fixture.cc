@@ -32,6 +32,13 @@ Environment environment_of(std::map<std::string, std::string> variables) {
   };
 }
 
+void work_until_stopped(JobContext& context) {
+  while (!context.stop_token().stop_requested()) {
+    context.sign_of_life();
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+}
+
 JobOutcome echo_handler(const Job& job, JobContext&) { return JobOutcome::success(job.input()); }
 
 RunningWorker::RunningWorker(WorkerOptions options, Handler handler)

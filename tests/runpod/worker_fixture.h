@@ -42,6 +42,9 @@ WorkerOptions options_on(const FakePlatform& platform);
 // An environment made of a map.
 Environment environment_of(std::map<std::string, std::string> variables);
 
+// Gives signs of life until the job is no longer wanted.
+void work_until_stopped(JobContext& context);
+
 // Returns the job's input.
 JobOutcome echo_handler(const Job& job, JobContext& context);
 

@@ -370,7 +370,7 @@ TEST(WorkerReport, AJobWhoseTimeIsUpIsAnErrorOfItsOwn) {
   FakePlatform platform;
   RunningWorker worker(options_on(platform), [](const Job& job, JobContext& context) {
     EXPECT_LT(context.deadline(), steady_clock::time_point::max());
-    while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
+    work_until_stopped(context);
     if (job.id() == "made-it") return JobOutcome::success("just in time");
     throw Error(ErrorCode::kCancelled, "asked to stop");
   });

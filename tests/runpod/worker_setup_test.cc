@@ -34,9 +34,9 @@ TEST(WorkerSetupTest, TellsHowEveryJobEnded) {
   WorkerSetup setup;
   setup.load = [] {
     return [](const Job& job, JobContext& context) {
-      if (job.id() == "good") return JobOutcome(JobResult{{{"filename", "a.ogg"}}, "ogg"});
+      if (job.id() == "good") return JobOutcome(JobResult{Json{{"filename", "a.ogg"}}, "ogg"});
       if (job.id() == "bad") return JobOutcome::failure("invalid_input", "no");
-      while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
+      work_until_stopped(context);
       throw Error(ErrorCode::kCancelled, "asked to stop");
     };
   };
@@ -62,7 +62,7 @@ TEST(WorkerSetupTest, JobsCutOffByTheEndAreToldAsSuch) {
   WorkerSetup setup;
   setup.load = [] {
     return [](const Job&, JobContext& context) -> JobOutcome {
-      while (!context.cancelled()) std::this_thread::sleep_for(milliseconds(1));
+      work_until_stopped(context);
       throw Error(ErrorCode::kCancelled, "asked to stop");
     };
   };

@@ -198,7 +198,7 @@ TEST_F(JobBookTest, ALateResultOfACancelledJobIsNotHeard) {
   // A handler that does not ask whether it is still wanted.
   book_->set_handler([&](const Job&, JobContext& context) {
     gone.wait();
-    EXPECT_TRUE(context.cancelled());
+    EXPECT_TRUE(context.stop_token().stop_requested());
     context.progress("late");
     EXPECT_THROW(context.stream("late"), Error);
     return JobOutcome::success("late");

@@ -9,7 +9,6 @@
 #include "audio/decode.h"
 #include "audio/encode.h"
 #include "base/digest.h"
-#include "job/shaped_result.h"
 #include "server/openai_events.h"
 #include "support/fake_speech.h"
 #include "support/kept_log.h"
@@ -25,8 +24,8 @@ class KeptPieces final : public JobContext {
  public:
   void progress(const Json&) override {}
   void stream(const Json& piece) override { pieces += piece.get<std::string>(); }
-  bool cancelled() override { return stop.stop_requested(); }
   std::stop_token stop_token() const override { return stop.get_token(); }
+  void sign_of_life() override {}
   std::chrono::steady_clock::time_point deadline() const override {
     return std::chrono::steady_clock::time_point::max();
   }
@@ -38,17 +37,19 @@ class KeptPieces final : public JobContext {
 class OpenAiJobTest : public ::testing::Test {
  protected:
   // As the platform shows it.
-  ShapedResult run(const Json& input) {
+  JobOutcome run(const Json& input) {
     const Job job(Json{{"id", "job-1"}, {"input", input}});
     EXPECT_TRUE(is_openai_job(job));
-    return shape_result(run_openai_job(speech_, job, context_, options_));
+    return settled(run_openai_job(speech_, job, context_, options_));
+  }
+  Json output_of(const Json& input) {
+    const JobOutcome outcome = run(input);
+    EXPECT_FALSE(outcome.failed());
+    return outcome.result() ? outcome.result()->output.value_or(Json()) : Json();
   }
   Json speak(Json body) {
     body["input"] = body.value("input", "Hello there.");
-    const ShapedResult result =
-        run({{"openai_route", "/v1/audio/speech"}, {"openai_input", std::move(body)}});
-    EXPECT_EQ(result.error, "");
-    return result.output.value_or(Json());
+    return output_of({{"openai_route", "/v1/audio/speech"}, {"openai_input", std::move(body)}});
   }
 
   TempDir dir_;
@@ -90,10 +91,10 @@ TEST_F(OpenAiJobTest, WhatIsTooLargeForAnOutputGoesIntoTheStore) {
 
 TEST_F(OpenAiJobTest, ErrorsStandInTheOutputOfACompletedJob) {
   const auto error_of = [&](const Json& input) {
-    const ShapedResult result = run(input);
-    EXPECT_EQ(result.error, "") << "the platform would show nothing else";
-    EXPECT_EQ(result.output->size(), 1U);
-    const Json error = result.output->at("error");
+    const JobOutcome outcome = run(input);
+    if (outcome.failed()) throw_internal("the platform would show nothing else");
+    EXPECT_EQ(outcome.result()->output->size(), 1U);
+    const Json error = outcome.result()->output->at("error");
     EXPECT_EQ(error.size(), 4U);
     return error;
   };
@@ -130,9 +131,9 @@ TEST_F(OpenAiJobTest, ABrokenDeviceAndAStoppedJobFail) {
 }
 
 TEST_F(OpenAiJobTest, ListsAreTheOutput) {
-  EXPECT_EQ(run({{"openai_route", "/v1/models"}}).output->at("object"), "list");
-  EXPECT_EQ(run({{"route", "/v1/models/tts-1"}, {"method", "GET"}}).output->at("id"), "tts-1");
-  EXPECT_EQ(run({{"route", "/openai/v1/audio/voices"}}).output->at("voices")[0]["id"], "default");
+  EXPECT_EQ(output_of({{"openai_route", "/v1/models"}}).at("object"), "list");
+  EXPECT_EQ(output_of({{"route", "/v1/models/tts-1"}, {"method", "GET"}}).at("id"), "tts-1");
+  EXPECT_EQ(output_of({{"route", "/openai/v1/audio/voices"}}).at("voices")[0]["id"], "default");
 }
 
 TEST_F(OpenAiJobTest, EventsAreThePieces) {

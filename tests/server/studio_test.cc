@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr size_t kLargestPage = 60 << 10;  // bytes
+constexpr size_t kMaxPage = 60 << 10;  // bytes
 
 std::string between(const std::string& text, const std::string& begin, const std::string& end) {
   const size_t from = text.find(begin) + begin.size();
@@ -33,7 +33,7 @@ TEST(StudioPage, IsOneFileUnderAStrictPolicy) {
   EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(page.header("Referrer-Policy"), "no-referrer");
   EXPECT_EQ(page.header("X-Content-Type-Options"), "nosniff");
-  EXPECT_LE(page.body.size(), kLargestPage);
+  EXPECT_LE(page.body.size(), kMaxPage);
   const auto sum = [](const std::string& text) {
     return "'sha256-" + base64(digest(DigestKind::kSha256, text)) + "'";
   };

@@ -8,7 +8,7 @@ namespace echo {
 // A result's document, or {"error": "kind: text"}.
 inline Json document_of(const JobOutcome& outcome) {
   if (outcome.failed()) return {{"error", outcome.failed()->message()}};
-  return outcome.result()->output;
+  return outcome.result()->output.value_or(Json());
 }
 
 }  // namespace echo

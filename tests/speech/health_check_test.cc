@@ -28,7 +28,7 @@ TEST_F(HealthCheckTest, HealthCheckLeavesTheEngineAlone) {
 }
 
 TEST_F(HealthCheckTest, VoicesBeyondTheListAreToldOf) {
-  for (size_t i = 0; i < VoiceDirectory::kMostEntries; ++i) {
+  for (size_t i = 0; i < VoiceDirectory::kMaxEntries; ++i) {
     write_file(root_ / "voices" / (std::to_string(i) + ".wav"), "");
   }
   EXPECT_THAT(service().health()["checks"]["voices"]["detail"],

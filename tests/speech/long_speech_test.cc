@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kSeconds = 3600;
 constexpr size_t kUnread = 60 * kModelRate;  // samples, as the engine's own limit
-constexpr int64_t kMostGrowth = 32 << 20;    // bytes; an hour of samples has 635 MB
+constexpr int64_t kMaxGrowth = 32 << 20;     // bytes; an hour of samples has 635 MB
 
 // Of this process and backed by no file.
 int64_t memory_in_use() {
@@ -107,7 +107,7 @@ TEST(LongSpeech, StreamsInFlatMemory) {
   // What may be unread of samples and of bytes comes on top.
   const auto unread =
       static_cast<int64_t>(kUnread * sizeof(float) + options.unread_bytes);
-  EXPECT_LE(most - before, kMostGrowth + unread);
+  EXPECT_LE(most - before, kMaxGrowth + unread);
 }
 
 TEST(LongSpeech, AListenerThatDoesNotReadStopsTheMaker) {
@@ -142,8 +142,7 @@ TEST_F(LongJob, IsStoredInFlatMemory) {
   EXPECT_EQ(result.value("error", ""), "");
   EXPECT_EQ(store.size, 44 + kSeconds * kModelRate * 2);
   EXPECT_EQ(result["metadata"]["duration"], kSeconds);
-  EXPECT_LE(store.memory - before,
-            kMostGrowth + static_cast<int64_t>(kUnread * sizeof(float)));
+  EXPECT_LE(store.memory - before, kMaxGrowth + static_cast<int64_t>(kUnread * sizeof(float)));
 }
 
 }  // namespace

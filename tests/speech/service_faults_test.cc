@@ -190,15 +190,19 @@ TEST_F(SpeechServiceFaults, AStopRequestEndsTheEngineWithinAStep) {
   EXPECT_EQ(reports_.back().kind, "cancelled");
 }
 
-TEST_F(SpeechServiceFaults, TheCancelledQuestionEndsTheEngineToo) {
-  int asked = 0;
+TEST_F(SpeechServiceFaults, AStopFromWithinAStepEndsTheEngineToo) {
+  int told = 0;
+  std::stop_source enough;
   SpeechContext context;
-  context.cancelled = [&] { return ++asked > 5; };
+  context.stop = enough.get_token();
+  context.step = [&] {
+    if (++told > 5) enough.request_stop();
+  };
   int steps = 0;
   // Who collects the sound may not listen yet when the answer comes: the step lasts until then.
   speech_.at_step = [&](const SpeechProgress&, std::stop_token stop) {
     ++steps;
-    for (int i = 0; asked > 5 && !stop.stop_requested() && i < 120'000; ++i) {
+    for (int i = 0; told > 5 && !stop.stop_requested() && i < 120'000; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   };

@@ -2,7 +2,27 @@
 
 #include <map>
 
+#include "base/error.h"
+
 namespace echo {
+namespace {
+
+TestBackends::List& chosen() {
+  static TestBackends::List list = nullptr;
+  return list;
+}
+
+}  // namespace
+
+bool TestBackends::use(List list) {
+  chosen() = list;
+  return true;
+}
+
+std::vector<TestBackend> test_backends(Device device) {
+  if (!chosen()) throw_internal("tests: no backends were named, see TestBackends::use()");
+  return chosen()(device);
+}
 
 void PrintTo(const TestBackend& backend, std::ostream* out) { *out << backend.name; }
 

@@ -21,7 +21,17 @@ void PrintTo(const TestBackend& backend, std::ostream* out);
 
 enum class Device { kCpu, kGpu };
 
-// Each set of kernels that this machine can run on the device; none where there is no such device.
+// Which backends a test program has: one of its files says so before its tests are listed.
+class TestBackends {
+ public:
+  // Returns those that can run on the device; none where there is no such device.
+  using List = std::vector<TestBackend> (*)(Device device);
+
+  // Returns true, so that a constant of a file can be what calls it.
+  static bool use(List list);
+};
+
+// Those of the program. Throws kInternal where none were named: its tests would be none, too.
 std::vector<TestBackend> test_backends(Device device);
 // The best of them only, for operations that all of them compute with the same code.
 std::vector<TestBackend> best_backend(Device device);

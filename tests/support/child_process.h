@@ -24,6 +24,7 @@ class ChildProcess {
   std::optional<std::string> read_line(std::chrono::milliseconds patience);
   std::string read_all();
 
+  pid_t pid() const { return pid_; }
   void signal(int number);
   // Waits for the end. The exit status, or minus the signal that ended it.
   int wait();

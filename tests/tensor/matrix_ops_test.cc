@@ -118,7 +118,7 @@ TEST_P(MatrixOps, LinearOfTheModelsShapesAtManyRowCounts) {
 struct ConvShape {
   int64_t in, out, taps, stride, dilation, rows;
 };
-// Odd ones, then the autoencoder's.
+// Odd ones, then the codec's.
 const ConvShape kConvolutions[] = {
     {1, 1, 1, 1, 1, 1},       {3, 5, 2, 1, 1, 9},       {7, 80, 7, 1, 3, 20},
     {5, 129, 3, 2, 2, 6},     {1, 64, 7, 1, 1, 100},    {64, 64, 7, 1, 9, 40},

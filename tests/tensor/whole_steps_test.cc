@@ -11,7 +11,7 @@ namespace echo {
 namespace {
 
 constexpr int64_t kWidth = 2048, kInner = 5888, kHeads = 16, kHeadDim = 128;
-constexpr int64_t kMostFrames = 640;
+constexpr int64_t kMaxRows = 640;
 constexpr float kEps = 1e-5f;
 constexpr double kUnits = 16;  // of a few roundings each
 
@@ -27,7 +27,7 @@ class WholeSteps : public BackendTest {
   }
   static Sequences ragged_sequences(int64_t count) {
     Sequences sequences;
-    for (int64_t i = 0; i < count; ++i) sequences.push_back({kMostFrames - 37 * (i % 5), 0});
+    for (int64_t i = 0; i < count; ++i) sequences.push_back({kMaxRows - 37 * (i % 5), 0});
     return sequences;
   }
 };
@@ -39,7 +39,7 @@ class Stacked {
   Stacked(Backend& backend, const Sequences& sequences, int64_t cols, uint64_t seed, double scale,
           DType dtype)
       : sequences_(sequences),
-        base_(random_matrix(kMostFrames + static_cast<int64_t>(sequences.size()), cols, seed, scale,
+        base_(random_matrix(kMaxRows + static_cast<int64_t>(sequences.size()), cols, seed, scale,
                             dtype)) {
     int64_t rows = 0;
     for (const Sequence& sequence : sequences) rows += sequence.rows;
@@ -105,7 +105,7 @@ TEST_P(WholeSteps, ModulateAndAddGated) {
 }
 
 TEST_P(WholeSteps, HeadNormAndActivations) {
-  const Tensor rotary = rotary_table(backend(), kMostFrames, kHeadDim, 10000, false);
+  const Tensor rotary = rotary_table(backend(), kMaxRows, kHeadDim, 10000, false);
   const Matrix table = host(rotary);
   const Matrix weight = random_matrix(kHeads, kHeadDim, 9, 2);
   for (const int64_t count : sequence_counts()) {

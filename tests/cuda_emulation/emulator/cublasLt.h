@@ -1,5 +1,5 @@
 // cuBLASLt as the emulator has it: names and values of the library's header, as far as this project
-// uses them; products in plain loops. Two algorithms are offered, which compute the same.
+// uses them; matmuls in plain loops. Two algorithms are offered, which compute the same.
 #pragma once
 
 #include <cstddef>
@@ -132,7 +132,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
 
 namespace echo::cuda_emulation {
 
-// Whether the library refuses all products from now on.
-void refuse_products(bool refuse);
+// Whether the library refuses all matmuls from now on.
+void refuse_matmuls(bool refuse);
 
 }  // namespace echo::cuda_emulation

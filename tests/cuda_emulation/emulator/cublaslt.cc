@@ -145,7 +145,7 @@ std::vector<T> panels(const void* data, const cublasLtMatrixLayoutOpaque_t& layo
   return result;
 }
 
-struct Product {
+struct MatmulCall {
   cublasLtMatmulDescOpaque_t op;
   cublasLtMatrixLayoutOpaque_t a_layout, b_layout, c_layout, d_layout;
   const void *a, *b, *c;
@@ -211,7 +211,7 @@ struct Product {
 
 }  // namespace
 
-void echo::cuda_emulation::refuse_products(bool refuse) { refuses_all = refuse; }
+void echo::cuda_emulation::refuse_matmuls(bool refuse) { refuses_all = refuse; }
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   *handle = new cublasLtContext;
@@ -372,19 +372,19 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
       if (reinterpret_cast<uintptr_t>(pointer) % 16 != 0) return CUBLAS_STATUS_NOT_SUPPORTED;
     }
   }
-  Product product{*description, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, 0, 0, 0, 0};
+  MatmulCall call{*description, *a_layout, *b_layout, *c_layout, *d_layout, a, b, c, d, 0, 0, 0, 0};
   if (description->scale == CUDA_R_32I) {
-    std::memcpy(&product.integer_alpha, alpha, sizeof(int32_t));
-    std::memcpy(&product.integer_beta, beta, sizeof(int32_t));
+    std::memcpy(&call.integer_alpha, alpha, sizeof(int32_t));
+    std::memcpy(&call.integer_beta, beta, sizeof(int32_t));
   } else {
-    std::memcpy(&product.alpha, alpha, sizeof(float));
-    std::memcpy(&product.beta, beta, sizeof(float));
+    std::memcpy(&call.alpha, alpha, sizeof(float));
+    std::memcpy(&call.beta, beta, sizeof(float));
   }
-  const auto run = [product] {
-    product.run();
+  const auto run = [call] {
+    call.run();
     return cudaSuccess;
   };
   const cudaError_t error =
-      echo::cuda_emulation::enqueue(stream, run, &echo::cuda_emulation::StreamWork::products);
+      echo::cuda_emulation::enqueue(stream, run, &echo::cuda_emulation::StreamWork::matmuls);
   return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

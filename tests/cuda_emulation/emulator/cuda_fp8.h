@@ -14,12 +14,12 @@ enum __nv_fp8_interpretation_t { __NV_E4M3, __NV_E5M2 };
 // e4m3 only. Without saturation a number beyond 448 is NaN, with it 448.
 inline __nv_fp8_storage_t __nv_cvt_float_to_fp8(float x, __nv_saturation_t saturation,
                                                 __nv_fp8_interpretation_t) {
-  constexpr unsigned kLargest = 0x7e, kNaN = 0x7f;
+  constexpr unsigned kMax = 0x7e, kNaN = 0x7f;
   if (std::isnan(x)) return static_cast<__nv_fp8_storage_t>(kNaN);
   const unsigned sign = std::signbit(x) ? 0x80u : 0u;
   const unsigned bits = echo::cuda_emulation::rounded_bits(std::abs(x), 4, 3);
-  return static_cast<__nv_fp8_storage_t>(sign | (bits <= kLargest               ? bits
-                                                 : saturation == __NV_SATFINITE ? kLargest
+  return static_cast<__nv_fp8_storage_t>(sign | (bits <= kMax                   ? bits
+                                                 : saturation == __NV_SATFINITE ? kMax
                                                                                 : kNaN));
 }
 inline __nv_fp8x2_storage_t __nv_cvt_float2_to_fp8x2(float2 v, __nv_saturation_t saturation,

@@ -175,10 +175,10 @@ cudaError_t cudaFuncSetAttribute(void (*kernel)(Parameters...), cudaFuncAttribut
 
 namespace echo::cuda_emulation {
 
-// What was put on streams so far, or recorded: kernels, the library's products, and copies, fills
+// What was put on streams so far, or recorded: kernels, the library's matmuls, and copies, fills
 // and events.
 struct StreamWork {
-  uint64_t kernels = 0, products = 0, others = 0;
+  uint64_t kernels = 0, matmuls = 0, others = 0;
 };
 StreamWork stream_work();
 // Does the work now, or adds it to the graph that the stream is captured into.

@@ -34,7 +34,7 @@ struct MmaOperands {
   const uint32_t* b;
 };
 
-// One product of a warp: `wide` elements lie in a register. The manual's fragments, for g = lane /
+// One matmul of a warp: `wide` elements lie in a register. The manual's fragments, for g = lane /
 // 4 and t = lane % 4: element i of a is in row g (+ 8 in every second register) and column
 // wide t + i % wide (+ half of k from the third register on); element i of b in row
 // wide t + i % wide (+ half of k in the second register) and column g.

@@ -35,7 +35,8 @@ std::optional<std::string> variable(const std::string& name) {
 void work(milliseconds duration, JobContext& context) {
   const auto end = steady_clock::now() + duration;
   while (steady_clock::now() < end) {
-    if (context.cancelled()) throw Error(ErrorCode::kCancelled, "the job was cancelled");
+    context.sign_of_life();
+    if (context.stop_token().stop_requested()) throw Error(ErrorCode::kCancelled, "the job was cancelled");
     std::this_thread::sleep_for(milliseconds(1));
   }
 }

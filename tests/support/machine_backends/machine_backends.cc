@@ -1,5 +1,4 @@
-// The backends of a program that has all of them. The program for a machine without oneDNN brings a
-// test_backends() of its own.
+// The backends that this machine can run, for every test program that is linked with this.
 #include <dlfcn.h>
 
 #include "base/error.h"
@@ -38,9 +37,7 @@ bool cuda_works() {
   }
 }
 
-}  // namespace
-
-std::vector<TestBackend> test_backends(Device device) {
+std::vector<TestBackend> backends(Device device) {
   std::vector<TestBackend> found;
   if (device == Device::kCpu) {
     for (const cpu::Kernels* kernels : cpu::supported_kernels()) {
@@ -52,4 +49,7 @@ std::vector<TestBackend> test_backends(Device device) {
   return found;
 }
 
+const bool used = TestBackends::use(backends);
+
+}  // namespace
 }  // namespace echo

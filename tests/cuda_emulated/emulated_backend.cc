@@ -15,11 +15,12 @@ std::shared_ptr<Backend> make_emulated(const std::string&) {
   return cuda::make_cuda_backend(options);
 }
 
-}  // namespace
-
-std::vector<TestBackend> test_backends(Device device) {
+std::vector<TestBackend> backends(Device device) {
   if (device != Device::kCpu) return {};
   return {{"cuda_emulated", make_emulated, true}};
 }
 
+const bool used = TestBackends::use(backends);
+
+}  // namespace
 }  // namespace echo

@@ -1,4 +1,4 @@
-#include "cuda/matrix_products.h"
+#include "cuda/cublas_matmuls.h"
 
 #include <algorithm>
 #include <cstring>
@@ -9,8 +9,8 @@ namespace echo::cuda {
 namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;
-constexpr int kMostCandidates = 12;
-constexpr size_t kMostPlans = 4096;  // lengths of texts and voices vary
+constexpr int kMaxCandidates = 12;
+constexpr size_t kMaxPlans = 4096;  // lengths of texts and voices vary
 constexpr int kTimedRuns = 4;
 constexpr double kLargeOperations = 2e7;  // below, starting the kernel is all that counts
 
@@ -41,7 +41,7 @@ Layout layout_of(const View& x) {
 template <class T>
 void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t name, const T& value) {
   check(cublasLtMatmulDescSetAttribute(description, name, &value, sizeof value),
-        "describing a product");
+        "describing a matmul");
 }
 template <class T>
 void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t name,
@@ -56,23 +56,22 @@ int alignment_of(const View& x) {
   return static_cast<int>(bits & (~bits + 1));
 }
 
-ProductShape shape_of(const MatrixProduct& product) {
-  ProductShape shape;
-  shape.rows = row_class(product.out.rows);
-  shape.outputs = product.out.cols;
-  shape.depth = product.x.cols;
-  shape.in = product.x.dtype;
-  shape.out = product.out.dtype;
-  shape.bias = product.bias != nullptr;
-  shape.accumulate = product.accumulate;
-  shape.alignment =
-      std::min({alignment_of(product.x), alignment_of(product.w), alignment_of(product.out)});
+MatmulShape shape_of(const Matmul& m) {
+  MatmulShape shape;
+  shape.rows = row_class(m.out.rows);
+  shape.outputs = m.out.cols;
+  shape.depth = m.x.cols;
+  shape.in = m.x.dtype;
+  shape.out = m.out.dtype;
+  shape.bias = m.bias != nullptr;
+  shape.accumulate = m.accumulate;
+  shape.alignment = std::min({alignment_of(m.x), alignment_of(m.w), alignment_of(m.out)});
   return shape;
 }
 
-bool is_large(const MatrixProduct& product) {
-  return 2.0 * static_cast<double>(product.out.rows) * static_cast<double>(product.out.cols) *
-             static_cast<double>(product.x.cols) >
+bool is_large(const Matmul& m) {
+  return 2.0 * static_cast<double>(m.out.rows) * static_cast<double>(m.out.cols) *
+             static_cast<double>(m.x.cols) >
          kLargeOperations;
 }
 
@@ -90,34 +89,33 @@ cublasLtMatmulAlgo_t algorithm_of(const AlgorithmBits& bits) {
 
 }  // namespace
 
-// One product's description, and the algorithm once it is chosen.
-class MatrixProducts::Plan {
+// One matmul's description, and the algorithm once it is chosen.
+class CublasMatmuls::Plan {
  public:
-  explicit Plan(const MatrixProduct& product)
-      : w(layout_of(product.w)), x(layout_of(product.x)), out(layout_of(product.out)) {
+  explicit Plan(const Matmul& m) : w(layout_of(m.w)), x(layout_of(m.x)), out(layout_of(m.out)) {
     cublasLtMatmulDesc_t made = nullptr;
-    check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
+    check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a matmul");
     description = Description(made);
     set(made, CUBLASLT_MATMUL_DESC_TRANSA, int32_t{CUBLAS_OP_T});
     set(made, CUBLASLT_MATMUL_DESC_TRANSB, int32_t{CUBLAS_OP_N});
-    if (product.bias) {
+    if (m.bias) {
       set(made, CUBLASLT_MATMUL_DESC_EPILOGUE, uint32_t{CUBLASLT_EPILOGUE_BIAS});
       set(made, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, int32_t{CUDA_R_32F});
-      set(made, CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+      set(made, CUBLASLT_MATMUL_DESC_BIAS_POINTER, m.bias);
     }
-    if (product.w_scale) {
+    if (m.w_scale) {
       // Fewer bits in the sums than float32 has, many more than e4m3 has.
       set(made, CUBLASLT_MATMUL_DESC_FAST_ACCUM, int8_t{1});
-      set_scales(product);
+      set_scales(m);
     }
   }
 
-  void set_scales(const MatrixProduct& product) const {
-    set(description.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, product.w_scale);
-    set(description.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, product.x_scale);
+  void set_scales(const Matmul& m) const {
+    set(description.get(), CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, m.w_scale);
+    set(description.get(), CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, m.x_scale);
   }
 
-  // Whether the algorithm computes exactly this product within the workspace.
+  // Whether the algorithm computes exactly this matmul within the workspace.
   bool accepts(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& candidate) const {
     cublasLtMatmulHeuristicResult_t result{};
     return cublasLtMatmulAlgoCheck(handle, description.get(), w.get(), x.get(), out.get(),
@@ -130,8 +128,8 @@ class MatrixProducts::Plan {
   std::optional<cublasLtMatmulAlgo_t> algorithm;
 };
 
-MatrixProducts::MatrixProducts(MemoryPool& pool, const std::string& folder,
-                               const std::string& identity, bool measure, Notice notice)
+CublasMatmuls::CublasMatmuls(MemoryPool& pool, const std::string& folder,
+                             const std::string& identity, bool measure, Notice notice)
     : pool_(pool),
       measure_(measure),
       store_(folder, identity + " cublaslt " + std::to_string(cublasLtGetVersion())),
@@ -140,38 +138,36 @@ MatrixProducts::MatrixProducts(MemoryPool& pool, const std::string& folder,
   workspace_ = pool_.allocate(kWorkspaceBytes);
 }
 
-MatrixProducts::~MatrixProducts() {
+CublasMatmuls::~CublasMatmuls() {
   plans_.clear();
   (void)cublasLtDestroy(handle_);
 }
 
-bool MatrixProducts::multiply(const MatrixProduct& product, cudaStream_t stream) {
-  const Plan& plan = plan_for(product, stream);
+bool CublasMatmuls::multiply(const Matmul& m, cudaStream_t stream) {
+  const Plan& plan = plan_for(m, stream);
   if (!plan.algorithm) return false;
-  check(run(plan, *plan.algorithm, product, stream), "multiplying");
+  check(run(plan, *plan.algorithm, m, stream), "multiplying");
   return true;
 }
 
-const MatrixProducts::Plan& MatrixProducts::plan_for(const MatrixProduct& product,
-                                                     cudaStream_t stream) {
-  const ProductShape shape = shape_of(product);
-  const PlanKey key{shape, product.out.rows, product.x.stride, product.w.stride,
-                    product.out.stride};
+const CublasMatmuls::Plan& CublasMatmuls::plan_for(const Matmul& m, cudaStream_t stream) {
+  const MatmulShape shape = shape_of(m);
+  const PlanKey key{shape, m.out.rows, m.x.stride, m.w.stride, m.out.stride};
   const auto found = plans_.find(key);
   if (found != plans_.end()) return *found->second;
-  auto plan = std::make_unique<Plan>(product);
+  auto plan = std::make_unique<Plan>(m);
   if (!recall(*plan, shape)) {
-    if (!choose(*plan, shape, product, stream)) {
-      tell_refusal(shape, product);
+    if (!choose(*plan, shape, m, stream)) {
+      tell_refusal(shape, m);
     } else if (may_measure_) {
       store_.put(shape, bits_of(*plan->algorithm));
     }
   }
-  if (plans_.size() >= kMostPlans) plans_.clear();
+  if (plans_.size() >= kMaxPlans) plans_.clear();
   return *(plans_[key] = std::move(plan));
 }
 
-bool MatrixProducts::recall(Plan& plan, const ProductShape& shape) const {
+bool CublasMatmuls::recall(Plan& plan, const MatmulShape& shape) const {
   for (const AlgorithmBits& known : store_.find(shape)) {
     if (!plan.accepts(handle_, algorithm_of(known))) continue;
     plan.algorithm = algorithm_of(known);
@@ -180,9 +176,9 @@ bool MatrixProducts::recall(Plan& plan, const ProductShape& shape) const {
   return false;
 }
 
-void MatrixProducts::tell_refusal(const ProductShape& shape, const MatrixProduct& product) {
-  if (!notice_ || !is_large(product) || !refused_.insert(shape).second) return;
-  notice_("CUDA: cuBLASLt refuses a product, a slower way is taken: up to " +
+void CublasMatmuls::tell_refusal(const MatmulShape& shape, const Matmul& m) {
+  if (!notice_ || !is_large(m) || !refused_.insert(shape).second) return;
+  notice_("CUDA: cuBLASLt refuses a matmul, a slower way is taken: up to " +
           std::to_string(shape.rows) + " rows of " + std::to_string(shape.depth) + " inputs to " +
           std::to_string(shape.outputs) + " outputs, " + std::string(dtype_name(shape.in)) +
           " to " + std::string(dtype_name(shape.out)) + (shape.bias ? ", with bias" : "") +
@@ -190,8 +186,8 @@ void MatrixProducts::tell_refusal(const ProductShape& shape, const MatrixProduct
           " bytes");
 }
 
-bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixProduct& product,
-                            cudaStream_t stream) {
+bool CublasMatmuls::choose(Plan& plan, const MatmulShape& shape, const Matmul& m,
+                           cudaStream_t stream) {
   cublasLtMatmulPreference_t made = nullptr;
   check(cublasLtMatmulPreferenceCreate(&made), "stating a preference");
   const Preference preference(made);
@@ -204,28 +200,27 @@ bool MatrixProducts::choose(Plan& plan, const ProductShape& shape, const MatrixP
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     set(made, name, static_cast<uint32_t>(shape.alignment));
   }
-  cublasLtMatmulHeuristicResult_t results[kMostCandidates] = {};
+  cublasLtMatmulHeuristicResult_t results[kMaxCandidates] = {};
   int count = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       handle_, plan.description.get(), plan.w.get(), plan.x.get(), plan.out.get(), plan.out.get(),
-      made, kMostCandidates, results, &count);
+      made, kMaxCandidates, results, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return false;
   check(status, "choosing an algorithm");
   int chosen = count > 0 ? 0 : -1;
-  if (measure_ && may_measure_ && count > 1 && is_large(product)) {
-    chosen = fastest(plan, results, count, product, stream);
+  if (measure_ && may_measure_ && count > 1 && is_large(m)) {
+    chosen = fastest(plan, results, count, m, stream);
   }
   if (chosen < 0) return false;
   plan.algorithm = results[chosen].algo;
   return true;
 }
 
-int MatrixProducts::fastest(const Plan& plan, const cublasLtMatmulHeuristicResult_t* results,
-                            int count, const MatrixProduct& product, cudaStream_t stream) {
+int CublasMatmuls::fastest(const Plan& plan, const cublasLtMatmulHeuristicResult_t* results,
+                           int count, const Matmul& m, cudaStream_t stream) {
   // Into memory of its own, as far apart as the result's rows.
-  MatrixProduct trial = product;
-  const auto bytes =
-      static_cast<size_t>(product.out.rows * product.out.stride) * dtype_size(product.out.dtype);
+  Matmul trial = m;
+  const auto bytes = static_cast<size_t>(m.out.rows * m.out.stride) * dtype_size(m.out.dtype);
   const auto scratch = pool_.allocate(bytes);
   trial.out.data = scratch->data();
   const Event begin = make_event(cudaEventDefault), end = make_event(cudaEventDefault);
@@ -253,17 +248,16 @@ int MatrixProducts::fastest(const Plan& plan, const cublasLtMatmulHeuristicResul
   return best;
 }
 
-cublasStatus_t MatrixProducts::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm,
-                                   const MatrixProduct& product, cudaStream_t stream) {
-  if (product.bias) {
-    set(plan.description.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, product.bias);
+cublasStatus_t CublasMatmuls::run(const Plan& plan, const cublasLtMatmulAlgo_t& algorithm,
+                                  const Matmul& m, cudaStream_t stream) {
+  if (m.bias) {
+    set(plan.description.get(), CUBLASLT_MATMUL_DESC_BIAS_POINTER, m.bias);
   }
-  if (product.w_scale) plan.set_scales(product);
-  const float one = 1, old = product.accumulate ? 1.0f : 0.0f;
-  return cublasLtMatmul(handle_, plan.description.get(), &one, product.w.data, plan.w.get(),
-                        product.x.data, plan.x.get(), &old, product.out.data, plan.out.get(),
-                        product.out.data, plan.out.get(), &algorithm, workspace_->data(),
-                        kWorkspaceBytes, stream);
+  if (m.w_scale) plan.set_scales(m);
+  const float one = 1, old = m.accumulate ? 1.0f : 0.0f;
+  return cublasLtMatmul(handle_, plan.description.get(), &one, m.w.data, plan.w.get(), m.x.data,
+                        plan.x.get(), &old, m.out.data, plan.out.get(), m.out.data, plan.out.get(),
+                        &algorithm, workspace_->data(), kWorkspaceBytes, stream);
 }
 
 }  // namespace echo::cuda

@@ -1,4 +1,4 @@
-// Matrix products, convolutions and attention at the models' shapes. Each first proves some of
+// Matmuls, convolutions and attention at the models' shapes. Each first proves some of
 // its rows.
 #include <algorithm>
 #include <string>
@@ -9,11 +9,11 @@
 namespace echo::bench {
 namespace {
 
-struct Product {
+struct MatmulSize {
   int64_t rows, in, out, taps = 1, stride = 1, dilation = 1;
 };
 
-void product_bench(const char* name, const Product& p, DType dtype, DType out) {
+void matmul_bench(const char* name, const MatmulSize& p, DType dtype, DType out) {
   std::string full = std::string(name) + "/" + std::to_string(p.rows) + "x" + std::to_string(p.in) +
                      "x" + std::to_string(p.out);
   if (p.taps > 1)
@@ -93,36 +93,40 @@ void attention_bench(const AttentionCase& test, DType dtype) {
 
 }  // namespace
 
-void register_products() {
+void register_matmuls() {
   constexpr DType f32 = DType::kFloat32;
   for (const DType dtype : {DType::kBFloat16, f32}) {
     if (backend().compute_dtype(dtype) != dtype) continue;
     for (const int64_t rows : {640, 1920}) {
-      product_bench("linear", {rows, 2048, 2048}, dtype, dtype);
-      product_bench("linear", {rows, 2048, 5888}, dtype, dtype);
-      product_bench("linear", {rows, 5888, 2048}, dtype, f32);
+      matmul_bench("linear", {rows, 2048, 2048}, dtype, dtype);
+      matmul_bench("linear", {rows, 2048, 5888}, dtype, dtype);
+      matmul_bench("linear", {rows, 5888, 2048}, dtype, f32);
     }
-    product_bench("linear", {640, 80, 2048}, dtype, f32);
-    product_bench("linear", {640, 2048, 80}, dtype, f32);
-    product_bench("linear", {40, 2048, 256}, dtype, dtype);
-    product_bench("linear", {122, 1280, 3328}, dtype, dtype);
-    for (const Product& p :
-         {Product{256, 1024, 1536, 7}, Product{256, 1536, 6144, 2}, Product{2048, 768, 768, 7},
-          Product{2048, 768, 768, 7, 1, 9}, Product{2048, 768, 768}, Product{2048, 768, 3072, 2},
-          Product{16384, 384, 384, 7}, Product{16384, 384, 384, 7, 1, 9}, Product{16384, 384, 384},
-          Product{16384, 384, 768, 2}, Product{65536, 192, 192, 7, 1, 3}, Product{65536, 192, 192},
-          Product{65536, 192, 192, 2}, Product{131072, 96, 96, 7}, Product{131072, 96, 96, 7, 1, 9},
-          Product{131072, 96, 96}, Product{131072, 96, 1, 7}}) {
-      product_bench("decode", p, dtype, f32);
+    matmul_bench("linear", {640, 80, 2048}, dtype, f32);
+    matmul_bench("linear", {640, 2048, 80}, dtype, f32);
+    matmul_bench("linear", {40, 2048, 256}, dtype, dtype);
+    matmul_bench("linear", {122, 1280, 3328}, dtype, dtype);
+    for (const MatmulSize& p :
+         {MatmulSize{256, 1024, 1536, 7}, MatmulSize{256, 1536, 6144, 2},
+          MatmulSize{2048, 768, 768, 7}, MatmulSize{2048, 768, 768, 7, 1, 9},
+          MatmulSize{2048, 768, 768}, MatmulSize{2048, 768, 3072, 2},
+          MatmulSize{16384, 384, 384, 7}, MatmulSize{16384, 384, 384, 7, 1, 9},
+          MatmulSize{16384, 384, 384}, MatmulSize{16384, 384, 768, 2},
+          MatmulSize{65536, 192, 192, 7, 1, 3}, MatmulSize{65536, 192, 192},
+          MatmulSize{65536, 192, 192, 2}, MatmulSize{131072, 96, 96, 7},
+          MatmulSize{131072, 96, 96, 7, 1, 9}, MatmulSize{131072, 96, 96},
+          MatmulSize{131072, 96, 1, 7}}) {
+      matmul_bench("decode", p, dtype, f32);
     }
-    for (const Product& p :
-         {Product{131072, 1, 64, 7}, Product{131072, 64, 64, 7}, Product{131072, 64, 64, 7, 1, 9},
-          Product{131072, 64, 64}, Product{65536, 64, 128, 4, 2}, Product{65536, 128, 128, 7, 1, 9},
-          Product{16384, 128, 256, 8, 4}, Product{16384, 256, 256, 7, 1, 3},
-          Product{2048, 256, 512, 16, 8}, Product{2048, 512, 512, 7, 1, 9},
-          Product{256, 512, 1024, 16, 8}, Product{256, 1024, 1024, 3},
-          Product{128, 1024, 1024, 2, 2}}) {
-      product_bench("encode", p, dtype, f32);
+    for (const MatmulSize& p :
+         {MatmulSize{131072, 1, 64, 7}, MatmulSize{131072, 64, 64, 7},
+          MatmulSize{131072, 64, 64, 7, 1, 9}, MatmulSize{131072, 64, 64},
+          MatmulSize{65536, 64, 128, 4, 2}, MatmulSize{65536, 128, 128, 7, 1, 9},
+          MatmulSize{16384, 128, 256, 8, 4}, MatmulSize{16384, 256, 256, 7, 1, 3},
+          MatmulSize{2048, 256, 512, 16, 8}, MatmulSize{2048, 512, 512, 7, 1, 9},
+          MatmulSize{256, 512, 1024, 16, 8}, MatmulSize{256, 1024, 1024, 3},
+          MatmulSize{128, 1024, 1024, 2, 2}}) {
+      matmul_bench("encode", p, dtype, f32);
     }
     attention_bench({"step_3_sequences", 16, 128, 3, 640, {122, 54}}, dtype);
     attention_bench({"step_1_sequence", 16, 128, 1, 640, {122, 54}}, dtype);

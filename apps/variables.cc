@@ -1,0 +1,40 @@
+#include "apps/variables.h"
+
+#include <algorithm>
+
+namespace echo::apps {
+namespace {
+
+// Those of the platform (RUNPOD_*) and of proxies and authorities are read by name elsewhere.
+constexpr std::string_view kNames[] = {
+    "AUDIO_VOICES_DIR", "BUCKET_ACCESS_KEY_ID", "BUCKET_ENDPOINT_URL", "BUCKET_NAME",
+    "BUCKET_SECRET_ACCESS_KEY", "ECHO_ALLOWED_HOSTS", "ECHO_ALLOW_PRIVATE_WEBHOOKS",
+    "ECHO_API_HOST", "ECHO_API_KEYS", "ECHO_BATCH_WIDTH", "ECHO_CODEC", "ECHO_CODEC_PRECISION",
+    "ECHO_CONCURRENCY", "ECHO_CORS_ORIGINS", "ECHO_CUDA_MODULE", "ECHO_DEFAULT_VOICE",
+    "ECHO_DEVICE", "ECHO_DRAIN_SECONDS", "ECHO_GPU_MEMORY_MB", "ECHO_HEAD_AFTER",
+    "ECHO_HEALTH_FILE", "ECHO_LINK_SECRET", "ECHO_LOG_FILE", "ECHO_LOG_FILES",
+    "ECHO_LOG_MAX_BYTES", "ECHO_MAX_INPUT_CHARS", "ECHO_MAX_VOICES", "ECHO_MEMORY_MB",
+    "ECHO_METRICS_HOST", "ECHO_METRICS_PORT", "ECHO_MODEL", "ECHO_MODEL_ALIASES",
+    "ECHO_MODEL_DIR", "ECHO_PRECISION", "ECHO_PROFILE", "ECHO_PUBLIC_LISTS", "ECHO_PUBLIC_URL",
+    "ECHO_QUEUE_CAPACITY", "ECHO_SCHEDULE_CACHE_MB", "ECHO_SERVED_DIR", "ECHO_SERVE_API",
+    "ECHO_STORAGE_DIR", "ECHO_STREAM_BUDGET", "ECHO_STREAM_PIECE_BYTES", "ECHO_STUDIO",
+    "ECHO_VOICE_ALIASES", "ECHO_VOICE_CACHE", "ECHO_VOICE_CACHE_MB", "ECHO_VOICE_MAX_BYTES",
+    "ECHO_VOICE_UPLOADS", "ECHO_VOICE_UPLOAD_DIR", "ECHO_WARM_UP", "ECHO_WORKER_MODE",
+    "HEALTH_CHECK_PATH", "HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_DOWNLOAD_TIMEOUT",
+    "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH", "HOME", "MAX_TEXT_CHARS", "OUTPUT_AUDIO_DIR",
+    "OUTPUT_MAX_BYTES", "OUTPUT_RETENTION_HOURS", "PORT", "PORT_HEALTH", "S3_ACCESS_KEY_ID",
+    "S3_ADDRESSING_STYLE", "S3_BUCKET_NAME", "S3_ENDPOINT_URL", "S3_KEY_PREFIX",
+    "S3_PRESIGN_TTL_SECONDS", "S3_REGION", "S3_SECRET_ACCESS_KEY", "S3_SESSION_TOKEN",
+    "XDG_CACHE_HOME",
+};
+static_assert(std::is_sorted(std::begin(kNames), std::end(kNames)));
+
+}  // namespace
+
+std::span<const std::string_view> variable_names() { return kNames; }
+
+bool is_variable(std::string_view name) {
+  return std::binary_search(std::begin(kNames), std::end(kNames), name);
+}
+
+}  // namespace echo::apps
