@@ -89,8 +89,8 @@ class KeptContext final : public JobContext {
     pieces.push_back(piece);
     if (on_piece) on_piece();
   }
-  bool cancelled() override { return stop.stop_requested(); }
   std::stop_token stop_token() const override { return stop.get_token(); }
+  void sign_of_life() override {}
   std::chrono::steady_clock::time_point deadline() const override {
     return std::chrono::steady_clock::time_point::max();
   }
