@@ -48,7 +48,10 @@ SpeechSummary SpeechMaker::make(const JobInput& input, const SpokenAudioOptions&
   std::stop_source stop;
   const std::stop_callback forward(hooks.stop, [&stop] { stop.request_stop(); });
   const auto voice_report = std::make_shared<VoiceReport>();
-  SpeechRequest request{input.text, std::nullopt, input.parameters, input.plan};
+  SpeechRequest request;
+  request.text = input.text;
+  request.parameters = input.parameters;
+  request.plan = input.plan;
   request.deadline = hooks.deadline;
   if (audio.mode == AudioEncoder::Mode::kStream) {
     request.delivery = SpeechDelivery::kInOrder;

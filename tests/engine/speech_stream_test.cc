@@ -135,10 +135,10 @@ TEST(SpeechStream, TellsTheLastStep) {
   std::vector<int64_t> told;
   Ends ends(SIZE_MAX, {}, {[&](const SpeechProgress& progress) { told.push_back(progress.step); }});
   EXPECT_EQ(ends.stream.progress().step, 0);
-  ends.pipe->tell({.chunk = 1, .chunks = 1, .step = 2, .steps = 9});
+  ends.pipe->tell({.chunk = 1, .chunks = 1, .step = 2, .steps = 9, .blocks = {}});
   EXPECT_EQ(ends.stream.progress().step, 2);
   ends.stream.cancel();
-  ends.pipe->tell({.chunk = 1, .chunks = 1, .step = 3, .steps = 9});
+  ends.pipe->tell({.chunk = 1, .chunks = 1, .step = 3, .steps = 9, .blocks = {}});
   EXPECT_EQ(told, (std::vector<int64_t>{2}));
 }
 
