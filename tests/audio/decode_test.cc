@@ -97,7 +97,7 @@ TEST(Decode, ReadsEveryKindOfFile) {
 TEST(Decode, ContentDecidesNotTheName) {
   const TempDir folder;
   const std::vector<float> sound = make_sound(44100, 44100);
-  write_file(folder / "really_flac.WAV", encode_audio(sound, {AudioFormat::kFlac, 0, 0}));
+  write_sound_file(folder / "really_flac.WAV", encode_audio(sound, {AudioFormat::kFlac, 0, 0}));
   EXPECT_EQ(decode_audio_file(folder / "really_flac.WAV").codec, "flac");
 }
 
@@ -282,13 +282,14 @@ TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {
   fs::create_symlink("loop_b.wav", folder / "loop_a.wav");
   fs::create_symlink("loop_a.wav", folder / "loop_b.wav");
   fs::create_symlink("nowhere.wav", folder / "dangling.wav");
-  write_file(folder / "empty.wav", "");
-  write_file(folder / "zeros.wav", std::string(5000, '\0'));
-  write_file(folder / "text.wav", "Once upon a time there was a file that was no sound at all.\n");
-  write_file(folder / "video.mp4", mux_video("mp4"));
-  write_file(folder / "playlist.wav",
-             "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n/etc/passwd\n");
-  write_file(folder / "concat.wav", "ffconcat version 1.0\nfile /etc/passwd\n");
+  write_sound_file(folder / "empty.wav", "");
+  write_sound_file(folder / "zeros.wav", std::string(5000, '\0'));
+  write_sound_file(folder / "text.wav",
+                   "Once upon a time there was a file that was no sound at all.\n");
+  write_sound_file(folder / "video.mp4", mux_video("mp4"));
+  write_sound_file(folder / "playlist.wav",
+                   "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n/etc/passwd\n");
+  write_sound_file(folder / "concat.wav", "ffconcat version 1.0\nfile /etc/passwd\n");
   ASSERT_EQ(::mkfifo((folder / "pipe.wav").c_str(), 0600), 0);
 
   const struct {
@@ -321,7 +322,7 @@ TEST(Decode, EachThingThatIsNoAudioFileHasItsOwnError) {
 
 TEST(Decode, AHugeFileOfZerosIsRefusedAtOnce) {
   const TempDir folder;
-  write_file(folder / "huge.wav", "");
+  write_sound_file(folder / "huge.wav", "");
   ASSERT_EQ(::truncate((folder / "huge.wav").c_str(), int64_t{2} << 30), 0);  // takes no disk
   const std::string failure = failure_of(folder / "huge.wav");
   EXPECT_NE(failure.find("corrupt: "), std::string::npos) << failure;
@@ -515,7 +516,7 @@ TEST(Voice, TooShortForAVoiceIsAnError) {
 
 TEST(Voice, LoadsAFileAtTheModelsRate) {
   const TempDir folder;
-  write_file(folder / "voice.ogg", encode_audio(make_sound(96000, 48000), {}, 48000));
+  write_sound_file(folder / "voice.ogg", encode_audio(make_sound(96000, 48000), {}, 48000));
   EXPECT_EQ(load_voice(folder / "voice.ogg").samples.size(), 88200U);
 }
 

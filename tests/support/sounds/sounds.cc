@@ -214,7 +214,7 @@ std::string mux_video(const std::string& container) {
   });
 }
 
-void write_file(const std::filesystem::path& path, const std::string& bytes) {
+void write_sound_file(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file << bytes;
   require(file.good(), "cannot write a file");

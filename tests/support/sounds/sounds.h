@@ -31,6 +31,6 @@ std::string mux_sound(const std::string& container, const std::string& encoder,
 // A file with ten grey pictures and no sound.
 std::string mux_video(const std::string& container);
 
-void write_file(const std::filesystem::path& path, const std::string& bytes);
+void write_sound_file(const std::filesystem::path& path, const std::string& bytes);
 
 }  // namespace echo
