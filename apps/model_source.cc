@@ -79,11 +79,27 @@ LocatedModel find_model(const ModelSource& source, HttpClient& http,
 
 }  // namespace
 
+void set_parameters(const ModelSource& source, SpeechParameters& parameters) {
+  for (const auto& [name, value] : source.parameters) set_parameter(parameters, name, value);
+}
+
 ModelSource model_source_of(const Environment& environment) {
   ModelSource source;
   source.directory = environment.text("ECHO_MODEL_DIR");
   const std::string natural(profile_name(Profile::kNatural));
   source.profile = parse_profile(environment.text("ECHO_PROFILE", natural), "ECHO_PROFILE");
+  for (const auto& [name, variable] :
+       {std::pair("continuity", "ECHO_CONTINUITY"), std::pair("max_rerolls", "ECHO_MAX_REROLLS")}) {
+    const std::string value = environment.text(variable);
+    if (value.empty()) continue;
+    SpeechParameters checked;
+    try {
+      set_parameter(checked, name, value);
+    } catch (const Error& error) {
+      throw_invalid(std::string(variable) + ": " + error.what());
+    }
+    source.parameters[name] = value;
+  }
   source.dit = repository_of(environment, "ECHO_MODEL", "jordand/echo-tts-base",
                              {"pytorch_model.safetensors", "pca_state.safetensors"});
   source.codec = repository_of(environment, "ECHO_CODEC", "jordand/fish-s1-dac-min",
@@ -105,6 +121,7 @@ LocatedModel locate_model(const ModelSource& source, HttpClient& http,
                           const ModelFallbacks& fallbacks) {
   LocatedModel model = find_model(source, http, fallbacks);
   model.defaults = model_defaults(model.files, source.profile);
+  set_parameters(source, model.defaults);
   return model;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "apps/environment.h"
@@ -22,9 +23,14 @@ struct ModelSource {
   CachedModelPlaces cached;             // the platform's own caches, read only
   HubOptions hub;                       // HF_*
   Profile profile = Profile::kNatural;  // ECHO_PROFILE: what requests are unless they say otherwise
+  // Parameters by name that have a variable of their own, over the profile and the model's.
+  std::map<std::string, std::string> parameters;
 };
 
 ModelSource model_source_of(const Environment& environment);
+
+// Sets what variables or flags say of a request that asks for nothing.
+void set_parameters(const ModelSource& source, SpeechParameters& parameters);
 
 struct LocatedModel {
   ModelFiles files;

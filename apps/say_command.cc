@@ -169,6 +169,7 @@ LocatedModel model_of(const SayOptions& options, HttpClient& http) {
     if (!options.dry_run) throw;
     LocatedModel none;
     none.defaults = echo::parameters_of(options.engine.source.profile);
+    set_parameters(options.engine.source, none.defaults);
     return none;
   }
 }

@@ -179,15 +179,13 @@ void add_worker(CommandLine& line) {
   const Environment& environment = line.environment();
   auto flags = std::make_shared<WorkerFlags>();
   auto own = std::make_shared<std::optional<Command>>();
-  Command command =
-      line.add("worker", "Serve jobs: of RunPod's queue, over HTTP, or one job from a file",
-               "  echo-tts worker --rp_serve_api --model DIR\n"
-               "  echo-tts worker --test_input '{\"input\": {\"text\": \"Hello.\"}}' --model DIR\n"
-               "RunPod's own options:\n" +
-                   runpod::command_line_help(),
-               [flags, own, &environment] {
-                 return run_worker(*flags, (*own)->remaining(), environment);
-               });
+  Command command = line.add(
+      "worker", "Serve jobs: of RunPod's queue, over HTTP, or one job from a file",
+      "  echo-tts worker --rp_serve_api --model DIR\n"
+      "  echo-tts worker --test_input '{\"input\": {\"text\": \"Hello.\"}}' --model DIR\n"
+      "RunPod's own options:\n" +
+          runpod::command_line_help(),
+      [flags, own, &environment] { return run_worker(*flags, (*own)->remaining(), environment); });
   command.allow_others();
   *own = command;
   flags->engine.add_to(command, environment);
@@ -207,12 +205,24 @@ void add_worker(CommandLine& line) {
           },
           option_help(option_row("--profile")))
       .one_of({"natural", "published"});
+  for (const auto& [flag, name] :
+       {std::pair("--continuity", "continuity"), std::pair("--max-rerolls", "max_rerolls")}) {
+    command.option_to(
+        flag,
+        [flags, name = std::string(name)](const std::string& value) {
+          SpeechParameters checked;
+          set_parameter(checked, name, value);
+          flags->engine.source.parameters[name] = value;
+        },
+        option_help(option_row(flag)));
+  }
   add_option(command, "--metrics-port", flags->metrics_port);
   add_option(command, "--metrics-host", flags->metrics_host).show_default();
   command.flag("--warmup", flags->warm_up,
                "Find or download the model, load it, speak once, and exit");
-  command.flag("--prepare", flags->prepare,
-               "Check all settings, find or download the model for a worker of the queue, and exit");
+  command.flag(
+      "--prepare", flags->prepare,
+      "Check all settings, find or download the model for a worker of the queue, and exit");
   command.option("--start-report", flags->start_report).in_group("");  // for bench
 }
 

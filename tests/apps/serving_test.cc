@@ -23,6 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -218,6 +219,21 @@ TEST_F(Serving, AFlagGivesTheProfileOfWhatAsksForNone) {
   EXPECT_THAT(natural.read_all(), HasSubstr("profile natural"));
   ChildProcess loud(command({"--profile", "loud"}), environment());
   EXPECT_EQ(loud.wait(), 2);
+}
+
+TEST_F(Serving, VariablesSetPartsOfTheProfile) {
+  const auto told = [&](const std::string& variable) {
+    ChildProcess worker(command({"--test_input", json{{"input", {{"text", "Hi."}}}}.dump()}),
+                        environment({variable}));
+    const std::string text = worker.read_all();
+    worker.wait();
+    return text;
+  };
+  EXPECT_THAT(told("ECHO_CONTINUITY=paragraph"), ContainsRegex("continuity\": ?\"paragraph\""));
+  for (const char* wrong : {"ECHO_CONTINUITY=sometimes", "ECHO_MAX_REROLLS=6"}) {
+    ChildProcess worker(command({"--test_input", "{}"}), environment({wrong}));
+    EXPECT_EQ(worker.wait(), 2) << wrong;
+  }
 }
 
 TEST_F(Serving, M39ATestJobEndsTheProcessWithItsFate) {
