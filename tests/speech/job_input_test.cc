@@ -24,7 +24,7 @@ Json with_parameters(const Json& parameters) {
 }
 
 // The error's text; fails the test when there is none.
-std::string error_of(const Json& input, const JobLimits& limits = {}) {
+std::string refusal_of(const Json& input, const JobLimits& limits = {}) {
   try {
     parse_job_input(input, limits);
   } catch (const Error& error) {
@@ -183,17 +183,17 @@ TEST(JobInputTest, LengthCountsCodePoints) {
   std::string text;
   for (int i = 0; i < 10; ++i) text += "é ";
   EXPECT_NO_THROW(parse_job_input({{"text", text}}, {.max_text_chars = 20, .defaults = {}}));
-  EXPECT_THAT(error_of({{"text", text}}, {.max_text_chars = 19, .defaults = {}}),
+  EXPECT_THAT(refusal_of({{"text", text}}, {.max_text_chars = 19, .defaults = {}}),
               "text: found 20 characters, expected at most 19");
   EXPECT_NO_THROW(parse_job_input({{"text", std::string(4096, 'a')}}));
-  EXPECT_THAT(error_of({{"text", std::string(4097, 'a')}}), HasSubstr("found 4097"));
-  EXPECT_THAT(error_of({{"text", std::string(100'000, 'a')}}), HasSubstr("expected at most 4096"));
+  EXPECT_THAT(refusal_of({{"text", std::string(4097, 'a')}}), HasSubstr("found 4097"));
+  EXPECT_THAT(refusal_of({{"text", std::string(100'000, 'a')}}), HasSubstr("expected at most 4096"));
 }
 
 TEST(JobInputTest, TextThatTheModelCannotReadAtOnceNeedsChunks) {
   const std::string text(900, 'a');
   EXPECT_NO_THROW(parse_job_input({{"text", text}}));
-  EXPECT_THAT(error_of({{"text", text}, {"parameters", {{"max_chars_per_chunk", 0}}}}),
+  EXPECT_THAT(refusal_of({{"text", text}, {"parameters", {{"max_chars_per_chunk", 0}}}}),
               HasSubstr("at most 768"));
 }
 
@@ -267,7 +267,7 @@ struct BadInput {
 class BadJobInput : public testing::TestWithParam<BadInput> {};
 
 TEST_P(BadJobInput, IsRefusedByName) {
-  const std::string message = error_of(GetParam().input);
+  const std::string message = refusal_of(GetParam().input);
   EXPECT_THAT(message, testing::StartsWith(GetParam().field));
   EXPECT_THAT(message, HasSubstr(GetParam().part));
   EXPECT_THAT(message, Not(HasSubstr("orchard"))) << "the text is nobody else's business";
