@@ -115,6 +115,10 @@ class NetStudio : public OpenAiApi {
     if (!std::filesystem::exists(source_path("/tests/js/node_modules/playwright-core"))) {
       GTEST_SKIP() << "scripts/test-clients has not installed playwright-core";
     }
+    const std::string version = run_program({"node", "--version"}, {});  // "v20.1.0"
+    if (std::stoi(version.substr(1)) < 20) {
+      GTEST_SKIP() << "playwright-core needs Node 20, found " << version;
+    }
   }
   void TearDown() override {
     hold(false);
