@@ -7,6 +7,7 @@
 #include <optional>
 #include <type_traits>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace echo {
@@ -28,15 +29,14 @@ bool parse_whole(std::string_view text, T& value) {
 // Values whose text overflows T: large, but numbers.
 double parse_number(const ParameterInfo& info, std::string_view text) {
   double value = 0;
-  if (!parse_whole(trimmed_value(text), value) || !std::isfinite(value))
-    refuse(info, shown_value(text));
+  if (!parse_whole(trimmed(text), value) || !std::isfinite(value)) refuse(info, shown_value(text));
   return value;
 }
 
 template <class T>
 T parse_integer(const ParameterInfo& info, std::string_view text) {
   T value = 0;
-  if (parse_whole(trimmed_value(text), value)) return value;
+  if (parse_whole(trimmed(text), value)) return value;
   const double number = parse_number(info, text);
   const bool exact = number == std::floor(number) && std::abs(number) <= 0x1p53;
   if (!exact || (std::is_unsigned_v<T> && number < 0)) refuse(info, shown_value(text));
@@ -44,16 +44,16 @@ T parse_integer(const ParameterInfo& info, std::string_view text) {
 }
 
 bool parse_boolean(const ParameterInfo& info, std::string_view text) {
-  text = trimmed_value(text);
+  text = trimmed(text);
   if (text == "true" || text == "1") return true;
   if (text == "false" || text == "0") return false;
   refuse(info, shown_value(text));
 }
 
 std::vector<int64_t> parse_list(const ParameterInfo& info, std::string_view text) {
-  std::string_view rest = trimmed_value(text);
+  std::string_view rest = trimmed(text);
   if (rest.size() >= 2 && rest.front() == '[' && rest.back() == ']') {
-    rest = trimmed_value(rest.substr(1, rest.size() - 2));
+    rest = trimmed(rest.substr(1, rest.size() - 2));
   }
   std::vector<int64_t> values;
   while (!rest.empty()) {
@@ -71,14 +71,14 @@ constexpr size_t kLongestWord = 40;
 
 // "whooshes, clanks" or ["whooshes","clanks"]
 std::vector<std::string> parse_words(const ParameterInfo& info, std::string_view text) {
-  std::string_view rest = trimmed_value(text);
+  std::string_view rest = trimmed(text);
   if (rest.size() >= 2 && rest.front() == '[' && rest.back() == ']') {
-    rest = trimmed_value(rest.substr(1, rest.size() - 2));
+    rest = trimmed(rest.substr(1, rest.size() - 2));
   }
   std::vector<std::string> words;
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view word = trimmed_value(rest.substr(0, comma));
+    std::string_view word = trimmed(rest.substr(0, comma));
     if (word.size() >= 2 && word.front() == '"' && word.back() == '"') {
       word = word.substr(1, word.size() - 2);
     }
@@ -108,7 +108,7 @@ struct ParseInto {
     *field = parse_integer<int64_t>(info, text);
   }
   void operator()(std::optional<double>* field) const {
-    const std::string_view word = trimmed_value(text);
+    const std::string_view word = trimmed(text);
     if (info.type == ParameterType::kNumberOrBoolean && (word == "true" || word == "false")) {
       *field = word == "true" ? std::optional(kForcedSpeakerScale) : std::nullopt;
     } else {
@@ -122,12 +122,12 @@ struct ParseInto {
   requires std::is_enum_v<Choice>
   void operator()(Choice* field) const {
     const std::vector<std::string_view> names = choices_of(info);
-    const auto found = std::find(names.begin(), names.end(), trimmed_value(text));
+    const auto found = std::find(names.begin(), names.end(), trimmed(text));
     if (found == names.end()) refuse(info, shown_value(text));
     *field = static_cast<Choice>(found - names.begin());
   }
   void operator()(AutoFrames field) const {
-    const bool automatic = trimmed_value(text) == "auto";
+    const bool automatic = trimmed(text) == "auto";
     *field.frames = automatic ? kAutoFrames : parse_integer<int64_t>(info, text);
     if (!automatic && *field.frames == kAutoFrames) refuse(info, shown_value(text));
   }
@@ -139,10 +139,10 @@ struct ParseInto {
     *field.each = std::move(each);
     *field.all = all;
   }
-  void operator()(Profile* field) const { *field = parse_profile(trimmed_value(text)); }
+  void operator()(Profile* field) const { *field = parse_profile(trimmed(text)); }
   void operator()(Continuity* field) const {
     for (const Continuity value : {Continuity::kNone, Continuity::kParagraph, Continuity::kText}) {
-      if (trimmed_value(text) == continuity_name(value)) {
+      if (trimmed(text) == continuity_name(value)) {
         *field = value;
         return;
       }
@@ -260,12 +260,6 @@ std::string shown_value(std::string_view text) {
   std::string result;
   for (const char c : text.substr(0, 40)) result += c >= 0x20 && c < 0x7f ? c : '?';
   return text.size() > 40 ? result + "..." : result;
-}
-
-std::string_view trimmed_value(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 }  // namespace echo

@@ -24,7 +24,4 @@ void copy_value(const Parameter& parameter, const SpeechParameters& from, Speech
 // Returns a text from outside, fit for one line of a message.
 std::string shown_value(std::string_view text);
 
-// Returns the text without the white space around it.
-std::string_view trimmed_value(std::string_view text);
-
 }  // namespace echo

@@ -1,5 +1,6 @@
 #include "engine/speech_parameters.h"
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "engine/parameter_table.h"
 #include "engine/parameter_values.h"
@@ -64,7 +65,7 @@ bool set_parameter(SpeechParameters& parameters, std::string_view name, std::str
   const Parameter* parameter = find_parameter(name);
   if (!parameter) return false;
   SpeechParameters changed = parameters;
-  if (trimmed_value(text) == "null") {
+  if (trimmed(text) == "null") {
     copy_value(*parameter, parameters_of(parameters.profile), changed);
   } else {
     read_value(*parameter, text, changed);

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/file_io.h"
 #include "checkpoint/random_checkpoint.h"
 #include "engine/content_hash.h"
 #include "engine/model_defaults.h"
@@ -75,6 +76,35 @@ TEST_F(ModelPack, SpeaksExactlyAsWhatWasPacked) {
     EXPECT_EQ(speak(engine_options(packed())), expected);
   }
 }
+
+// A packed file, to be damaged in one place at a time.
+class DamagedPack {
+ public:
+  explicit DamagedPack(const fs::path& path) : path_(path), good_(read_file(path)) {}
+  const std::string& good() const { return good_; }
+
+  std::string changed(const std::string& from, const std::string& to) const {
+    std::string bytes = good_;
+    const size_t at = bytes.find(from);
+    EXPECT_NE(at, bytes.npos) << from;
+    return bytes.replace(at, from.size(), to);
+  }
+  // What loading those bytes ends with; it names the file.
+  Error refusal(const std::string& bytes) const {
+    std::ofstream(path_, std::ios::binary) << bytes;
+    EngineOptions options = tiny_options();
+    const Error error = error_of([&] {
+      options.files = find_model_files(path_);
+      Engine::load(options);
+    });
+    EXPECT_THAT(error.what(), HasSubstr("model.echo"));
+    return error;
+  }
+
+ private:
+  const fs::path path_;
+  const std::string good_;
+};
 
 TEST_F(ModelPack, HasTheModelsOwnDefaults) {
   const fs::path file = files_.dit.parent_path() / std::string(kModelDefaultsFile);
@@ -243,26 +273,13 @@ TEST_F(Int8Pack, RefusesWhatItCannotPackSo) {
 }
 
 TEST_F(Int8Pack, DamagedFilesAreRefusedByName) {
-  const fs::path path = dir_ / "model.echo";
-  std::ifstream in(path, std::ios::binary);
-  const std::string good{std::istreambuf_iterator<char>(in), {}};
-  const auto refusal = [&](const std::string& bytes) {
-    std::ofstream(path, std::ios::binary) << bytes;
-    const Error error = error_of([&] { Engine::load(engine_options(find_model_files(path))); });
-    EXPECT_THAT(error.what(), HasSubstr("model.echo"));
-    return std::string(error.what());
-  };
-  const auto changed = [&](const std::string& from, const std::string& to) {
-    std::string bytes = good;
-    const size_t at = bytes.find(from);
-    EXPECT_NE(at, bytes.npos) << from;
-    return bytes.replace(at, from.size(), to);
-  };
-  refusal(good.substr(0, good.size() / 2));
-  EXPECT_THAT(refusal(changed("\"wide blocks\":\"1\"", "\"wide blocks\":\"x\"")),
+  const DamagedPack pack(dir_ / "model.echo");
+  pack.refusal(pack.good().substr(0, pack.good().size() / 2));
+  EXPECT_THAT(pack.refusal(pack.changed("\"wide blocks\":\"1\"", "\"wide blocks\":\"x\"")).what(),
               HasSubstr("expected a number"));
-  EXPECT_THAT(refusal(changed("\"int8 ", "\"intx ")), HasSubstr("layout of a packed"));
-  EXPECT_THAT(refusal(changed(" blocks i16,o16,i4", " blocks i16,o64,i4")),
+  EXPECT_THAT(pack.refusal(pack.changed("\"int8 ", "\"intx ")).what(),
+              HasSubstr("layout of a packed"));
+  EXPECT_THAT(pack.refusal(pack.changed(" blocks i16,o16,i4", " blocks i16,o64,i4")).what(),
               HasSubstr("expected what the layout"));
 }
 
@@ -323,31 +340,22 @@ TEST_F(ModelPack, RefusesWhatItCannotPack) {
 
 TEST_F(ModelPack, DamagedFilesAreRefusedByName) {
   pack_model(options(PackLayout::kNative));
-  const fs::path path = dir_ / "model.echo";
-  std::ifstream in(path, std::ios::binary);
-  const std::string good{std::istreambuf_iterator<char>(in), {}};
-  const auto refusal = [&](const std::string& bytes) {
-    std::ofstream(path, std::ios::binary) << bytes;
-    const Error error = error_of([&] { Engine::load(engine_options(find_model_files(path))); });
-    EXPECT_THAT(error.what(), HasSubstr("model.echo"));
-    return error;
-  };
-  const auto changed = [&](const std::string& from, const std::string& to) {
-    std::string bytes = good;
-    const size_t at = bytes.find(from);
-    EXPECT_NE(at, bytes.npos) << from;
-    return bytes.replace(at, from.size(), to);
-  };
-  EXPECT_EQ(refusal(good.substr(0, good.size() / 2)).code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(refusal("").code(), ErrorCode::kInvalidArgument);
-  const Error version = refusal(changed("\"version\":\"1\"", "\"version\":\"9\""));
-  EXPECT_THAT(version.what(), HasSubstr("pack the model again"));
-  EXPECT_EQ(refusal(changed("\"format\":\"echo-tts-pack\"", "\"format\":\"echo-tts-pick\"")).code(),
+  const DamagedPack pack(dir_ / "model.echo");
+  EXPECT_EQ(pack.refusal(pack.good().substr(0, pack.good().size() / 2)).code(),
             ErrorCode::kInvalidArgument);
-  if (good.find(" strides ") != good.npos) {
-    EXPECT_THAT(refusal(changed(" strides ", " stripes ")).what(), HasSubstr("layout of a packed"));
-    if (good.find(" blocks i16,") != good.npos) {
-      EXPECT_THAT(refusal(changed(" blocks i16,", " blocks o16,")).what(), HasSubstr("layout"));
+  EXPECT_EQ(pack.refusal("").code(), ErrorCode::kInvalidArgument);
+  const Error version = pack.refusal(pack.changed("\"version\":\"1\"", "\"version\":\"9\""));
+  EXPECT_THAT(version.what(), HasSubstr("pack the model again"));
+  EXPECT_EQ(
+      pack.refusal(pack.changed("\"format\":\"echo-tts-pack\"", "\"format\":\"echo-tts-pick\""))
+          .code(),
+      ErrorCode::kInvalidArgument);
+  if (pack.good().find(" strides ") != pack.good().npos) {
+    EXPECT_THAT(pack.refusal(pack.changed(" strides ", " stripes ")).what(),
+                HasSubstr("layout of a packed"));
+    if (pack.good().find(" blocks i16,") != pack.good().npos) {
+      EXPECT_THAT(pack.refusal(pack.changed(" blocks i16,", " blocks o16,")).what(),
+                  HasSubstr("layout"));
     }
   }
 }
