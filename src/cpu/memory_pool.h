@@ -14,7 +14,9 @@ namespace echo::cpu {
 // they hold.
 class MemoryPool {
  public:
-  // Free blocks of more than `max_free_bytes` together are given back to the system.
+  // Given back to the system are free blocks of more than `max_free_bytes` together, and those by
+  // which used and free ones are an eighth more than was ever used at a time: work on tensors of
+  // ever other sizes then needs little more memory than its largest.
   explicit MemoryPool(size_t max_free_bytes);
 
   // 64-byte aligned, uninitialised. Throws Error kUnavailable when there is no memory.

@@ -30,7 +30,7 @@ const PcaState& checked(const Weights& dac, const PcaState& pca) {
 
 CodecTiles CodecTiles::of(const Backend& backend) {
   if (backend.name() == "cpu") return {};
-  return {.encode_frames = 64, .decode_frames = 64};
+  return {.encode_frames = 64, .decode_frames = 64, .decode_cache_bytes = 0};
 }
 
 Codec::Codec(const LayerContext& context, const Weights& dac, const PcaState& pca,
@@ -39,7 +39,8 @@ Codec::Codec(const LayerContext& context, const Weights& dac, const PcaState& pc
       pca_(context.backend, checked(dac, pca)),
       quantizer_(context, dac["quantizer"]),
       encoder_(context, dac["encoder"], tiles.encode_frames * quantizer_.reduction()),
-      decoder_(context, dac["decoder"], tiles.decode_frames * quantizer_.reduction()) {}
+      decoder_(context, dac["decoder"], tiles.decode_frames * quantizer_.reduction(),
+               tiles.decode_cache_bytes) {}
 
 Codec::Encoding Codec::encode(std::span<const float> samples, const CodecHooks& hooks) const {
   if (samples.empty()) throw_invalid("codec: no samples to encode");

@@ -15,6 +15,9 @@ namespace echo {
 struct CodecTiles {
   int64_t encode_frames = 16;
   int64_t decode_frames = 16;
+  // Bytes of what a block of the decoder makes that are worth cutting its input for, so that the
+  // next block finds them in the cache; 0: never.
+  int64_t decode_cache_bytes = int64_t{2} << 20;
 
   // Few frames stay in a processor's cache; a GPU, which pays for each kernel's start, gets more.
   static CodecTiles of(const Backend& backend);

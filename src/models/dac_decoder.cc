@@ -1,6 +1,8 @@
 #include "models/dac_decoder.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 namespace echo {
 namespace {
@@ -26,8 +28,20 @@ Tensor DacDecoderBlock::operator()(const Tensor& x, State& state, const std::str
   return y;
 }
 
-DacDecoder::DacDecoder(const LayerContext& context, const Weights& w, int64_t tile_rows)
+int64_t DacDecoderBlock::rows_for(int64_t cache_bytes) const {
+  const int64_t width = conv1_.out();
+  const int64_t units = static_cast<int64_t>(units_.size()) * width * width * 8;
+  const int64_t weights =
+      (units + conv1_.in() * width * 2 * rate()) * static_cast<int64_t>(sizeof(float));
+  const int64_t row_bytes = rate() * width * static_cast<int64_t>(sizeof(float));
+  return static_cast<int64_t>(
+      std::bit_floor(static_cast<uint64_t>(std::max(cache_bytes, weights) / row_bytes) | 1));
+}
+
+DacDecoder::DacDecoder(const LayerContext& context, const Weights& w, int64_t tile_rows,
+                       int64_t cache_bytes)
     : tile_rows_(tile_rows),
+      cache_bytes_(cache_bytes),
       last_block_(w["model"].count() - 3),
       conv_in_(load_conv(context, w["model"][0]["conv"])),
       alpha_out_(load_vector(context, w["model"][last_block_ + 1].tensor("alpha"))),
@@ -38,18 +52,22 @@ DacDecoder::DacDecoder(const LayerContext& context, const Weights& w, int64_t ti
   }
 }
 
-Tensor DacDecoder::convolve(const Tensor& x, State& state, const CodecHooks& hooks) const {
-  const Tensor input = conv_in_.input(x.backend(), state.conv_in, x.rows());
-  copy(x, input.row_range(conv_in_.context_rows(), x.rows()));
-  Tensor y = conv_in_(input, state.conv_in, DType::kFloat32);
-  hooks.show(model_name(0), y);
-  for (int64_t i = 1; i <= last_block_; ++i) {
-    const auto index = static_cast<size_t>(i - 1);
-    y = blocks_[index](y, state.blocks[index], model_name(i), hooks);
+void DacDecoder::finish(size_t block, const Tensor& x, State& state, const CodecHooks& hooks,
+                        std::vector<float>& samples) const {
+  if (block == blocks_.size()) {
+    const Tensor y = snake_conv(x, alpha_out_, conv_out_, state.conv_out, DType::kFloat32);
+    hooks.show(model_name(last_block_ + 2), y);
+    const std::vector<float> made = tanh(y).to_host();
+    samples.insert(samples.end(), made.begin(), made.end());
+    return;
   }
-  y = snake_conv(y, alpha_out_, conv_out_, state.conv_out, DType::kFloat32);
-  hooks.show(model_name(last_block_ + 2), y);
-  return tanh(y);
+  const int64_t rows = cache_bytes_ > 0 ? blocks_[block].rows_for(cache_bytes_) : x.rows();
+  for (int64_t begin = 0; begin < x.rows(); begin += rows) {
+    const Tensor part = x.row_range(begin, std::min(rows, x.rows() - begin));
+    const std::string name = model_name(static_cast<int64_t>(block) + 1);
+    finish(block + 1, blocks_[block](part, state.blocks[block], name, hooks), state, hooks,
+           samples);
+  }
 }
 
 void DacDecoder::operator()(const Tensor& x, State& state, const CodecHooks& hooks,
@@ -59,8 +77,11 @@ void DacDecoder::operator()(const Tensor& x, State& state, const CodecHooks& hoo
   for (int64_t begin = 0; begin < x.rows(); begin += tile_rows_) {
     hooks.check_cancelled();
     const int64_t count = std::min(tile_rows_, x.rows() - begin);
-    const std::vector<float> tile = convolve(x.row_range(begin, count), state, hooks).to_host();
-    samples.insert(samples.end(), tile.begin(), tile.end());
+    const Tensor input = conv_in_.input(x.backend(), state.conv_in, count);
+    copy(x.row_range(begin, count), input.row_range(conv_in_.context_rows(), count));
+    const Tensor y = conv_in_(input, state.conv_in, DType::kFloat32);
+    hooks.show(model_name(0), y);
+    finish(0, y, state, hooks, samples);
   }
 }
 

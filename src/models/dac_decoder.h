@@ -22,6 +22,9 @@ class DacDecoderBlock {
   Tensor operator()(const Tensor& x, State& state, const std::string& name,
                     const CodecHooks& hooks) const;
   int64_t rate() const { return conv1_.rate(); }
+  // Rows of x that make about as many bytes as the block's own weights have, or `cache_bytes` where
+  // that is more: reading either again then costs alike. A power of two; at least 1.
+  int64_t rows_for(int64_t cache_bytes) const;
 
  private:
   Tensor alpha0_;
@@ -32,8 +35,9 @@ class DacDecoderBlock {
 class DacDecoder {
  public:
   // w: the scope "decoder". tile_rows: rows of the input that run through the convolutions at a
-  // time; the memory that a tile needs grows with them.
-  DacDecoder(const LayerContext& context, const Weights& w, int64_t tile_rows);
+  // time; the memory that a tile needs grows with them. cache_bytes: blocks cut what they get into
+  // DacDecoderBlock::rows_for() them; 0: they do not.
+  DacDecoder(const LayerContext& context, const Weights& w, int64_t tile_rows, int64_t cache_bytes);
 
   struct State {
     CausalConv1d::State conv_in;
@@ -47,10 +51,12 @@ class DacDecoder {
                   std::vector<float>& samples) const;
 
  private:
-  // (N, C) -> (N * hop, 1)
-  Tensor convolve(const Tensor& x, State& state, const CodecHooks& hooks) const;
+  // The blocks from `block` on, and what follows them: x is what that block gets. Appends samples.
+  void finish(size_t block, const Tensor& x, State& state, const CodecHooks& hooks,
+              std::vector<float>& samples) const;
 
   int64_t tile_rows_;
+  int64_t cache_bytes_;
   int64_t hop_ = 1;
   int64_t last_block_;
   CausalConv1d conv_in_;                 // model 0

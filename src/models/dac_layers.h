@@ -46,6 +46,8 @@ class TransposedConv {
   TransposedConv(const LayerContext& context, const Weights& w);
 
   int64_t rate() const { return rate_; }
+  int64_t in() const { return conv_.in(); }
+  int64_t out() const { return conv_.out() / rate_; }
   // conv(snake(x)): (N, in) -> (N * rate, out), float32.
   Tensor operator()(const Tensor& x, const Tensor& alpha, CausalConv1d::State& state) const;
 

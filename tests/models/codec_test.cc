@@ -70,6 +70,10 @@ TEST(Codec, DecodeDoesNotDependOnTheTiles) {
     const Codec codec = make_codec(DType::kFloat32, {.encode_frames = 16, .decode_frames = frames});
     EXPECT_LE(relative_l2(codec.decode(latent), whole), decode_limit()) << frames;
   }
+  for (int64_t bytes : {1, 5000, 1 << 30}) {
+    const Codec codec = make_codec(DType::kFloat32, {.decode_cache_bytes = bytes});
+    EXPECT_LE(relative_l2(codec.decode(latent), whole), decode_limit()) << bytes;
+  }
 }
 
 TEST(Codec, EncodeDoesNotDependOnTheTiles) {
