@@ -12,6 +12,8 @@ static_assert(kMaxFrames == 640);  // as the table writes it
 constexpr double kMaxSeed = 18446744073709551615.0;
 // Below this a factor is taken for a mistake, and dividing by it again would lose all precision.
 constexpr double kMinFactor = 0.01;
+// Characters a second within what a strand takes for a pace, see strand.h.
+constexpr double kSlowestPace = 6.5, kFastestPace = 23.5;
 
 }  // namespace
 
@@ -37,7 +39,7 @@ constexpr double kMinFactor = 0.01;
   }
 
 std::span<const Parameter> parameters_in_order() {
-  static const std::array<Parameter, 35> table = {
+  static const std::array<Parameter, 36> table = {
       ECHO_PARAMETER(seed, kInteger, "0", 0, kMaxSeed,
                      "start of the noise; the same seed and settings give the same audio"),
       Parameter{{"profile", ParameterType::kProfile, "published", 0, 1,
@@ -129,6 +131,9 @@ std::span<const Parameter> parameters_in_order() {
                              "shortens the silence at the end"),
       ECHO_PARAMETER(continuity, kContinuity, "none", 0, 2,
                      "what a chunk hears of those before it: none, paragraph or text"),
+      ECHO_PARAMETER(chars_per_second, kNumber, "null", kSlowestPace, kFastestPace,
+                     "how fast the speaker speaks, where it is known: what windows, chunks and the "
+                     "judge begin with instead of 12"),
       ECHO_PARAMETER(force_speaker, kNumberOrBoolean, "null", 0.5, 3,
                      "holds a voice that drifts away from its reference: true sets "
                      "speaker_kv_scale 1.5, speaker_kv_min_t 0.9 and speaker_kv_max_layers 24, "
