@@ -244,6 +244,11 @@ DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
   return decode_whole(AudioInput::from_bytes(bytes, name, options.max_bytes), options);
 }
 
+AudioFacts decode_audio_file(int descriptor, const std::string& name, AudioSink& sink,
+                             const DecodeOptions& options) {
+  return decode(AudioInput::from_descriptor(descriptor, name, options.max_bytes), sink, options);
+}
+
 AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,
                               const DecodeOptions& options) {
   return decode(AudioInput::from_bytes(bytes, name, options.max_bytes), sink, options);

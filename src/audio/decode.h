@@ -58,7 +58,10 @@ bool has_audio_suffix(std::string_view name);
 DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& options = {});
 DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
                                 const DecodeOptions& options = {});
-// The same in bounded memory: a frame at a time, whatever the file's length.
+// The same in bounded memory: a frame at a time, whatever the file's length. The descriptor is of a
+// file that is open for reading.
+AudioFacts decode_audio_file(int descriptor, const std::string& name, AudioSink& sink,
+                             const DecodeOptions& options = {});
 AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,
                               const DecodeOptions& options = {});
 

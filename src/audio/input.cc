@@ -39,13 +39,25 @@ AudioInput AudioInput::open_file(const std::string& path, int64_t max_bytes) {
   // Without O_NONBLOCK, opening a named pipe would wait for a writer.
   input.file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (input.file_ < 0) throw_open_error(path, errno);
-  struct stat status {};
-  if (::fstat(input.file_, &status) != 0) throw_open_error(path, errno);
-  if (S_ISDIR(status.st_mode)) throw_invalid(path + ": is a directory, expected an audio file");
-  if (!S_ISREG(status.st_mode)) throw_invalid(path + ": is not a regular file");
-  input.size_ = status.st_size;
-  input.check_content(max_bytes);
+  input.check_file(max_bytes);
   return input;
+}
+
+AudioInput AudioInput::from_descriptor(int descriptor, const std::string& name, int64_t max_bytes) {
+  AudioInput input(name);
+  input.file_ = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (input.file_ < 0) throw_open_error(name, errno);
+  input.check_file(max_bytes);
+  return input;
+}
+
+void AudioInput::check_file(int64_t max_bytes) {
+  struct stat status {};
+  if (::fstat(file_, &status) != 0) throw_open_error(name_, errno);
+  if (S_ISDIR(status.st_mode)) throw_invalid(name_ + ": is a directory, expected an audio file");
+  if (!S_ISREG(status.st_mode)) throw_invalid(name_ + ": is not a regular file");
+  size_ = status.st_size;
+  check_content(max_bytes);
 }
 
 AudioInput AudioInput::from_bytes(std::string_view bytes, const std::string& name,

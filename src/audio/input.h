@@ -19,6 +19,9 @@ class AudioInput {
   // kUnavailable when it cannot be read.
   static AudioInput open_file(const std::string& path, int64_t max_bytes);
 
+  // The same of a file that is open for reading, under `name` in messages. It stays the caller's.
+  static AudioInput from_descriptor(int descriptor, const std::string& name, int64_t max_bytes);
+
   // The bytes must live as long as the input.
   static AudioInput from_bytes(std::string_view bytes, const std::string& name, int64_t max_bytes);
 
@@ -45,6 +48,7 @@ class AudioInput {
 
  private:
   explicit AudioInput(const std::string& name) : name_(name) {}
+  void check_file(int64_t max_bytes);
   void check_content(int64_t max_bytes) const;
   size_t read_bytes(int64_t offset, char* buffer, size_t wanted) const;
   static int read(void* self, uint8_t* buffer, int wanted);

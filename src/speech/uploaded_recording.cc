@@ -153,10 +153,10 @@ UploadedRecording examine_recording(std::string_view bytes, const std::stop_toke
   return examination.finish(facts);
 }
 
-void convert_recording(std::string_view bytes, const UploadedRecording& recording, int descriptor,
+void convert_recording(int from, const UploadedRecording& recording, int to,
                        const std::stop_token& stop) {
-  Conversion conversion(descriptor, recording.gain);
-  decode_audio_bytes(bytes, kName, conversion, interrupted_by(stop));
+  Conversion conversion(to, recording.gain);
+  decode_audio_file(from, kName, conversion, interrupted_by(stop));
   conversion.finish();
 }
 
