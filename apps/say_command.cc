@@ -241,7 +241,7 @@ int say(const SayOptions& options, const Environment& environment) {
     if (interrupted()) return interrupt_exit_code();
     auto spoken =
         speak_out(*engine, std::move(request), input.output, file, options.quiet || options.json);
-    if (!spoken) return kSuccess;  // the player was closed
+    if (!spoken) return interrupted() ? interrupt_exit_code() : kSuccess;  // the player was closed
     SpeechSummary& result = spoken->speech;
     if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());

@@ -1,5 +1,6 @@
 // How a server stands several listeners at once: a real one with a tiny model, and so many clients
-// of OpenAI's route that each ask again when they have heard all.
+// of OpenAI's route that each ask again when they have heard all. Before that, how long sound is on
+// its way from an engine to a client in each format, when nothing else is done.
 //
 //   echo_load_bench [MODEL [REQUESTS]]     a model as --model takes it; requests of each listener
 #include <arpa/inet.h>
@@ -18,6 +19,7 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "bench/delivery.h"
 #include "bench/speech_listener.h"
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
@@ -41,6 +43,7 @@ double seconds_since(Clock::time_point begin) {
 
 struct Figures {
   std::vector<double> first;  // seconds from asking to the first bytes of sound
+  std::vector<double> way;    // of that, after the server had them, with the request's own way
   std::vector<double> gaps;   // between pieces
   double audio = 0;           // seconds
   int requests = 0, failures = 0;
@@ -48,6 +51,7 @@ struct Figures {
 
   void add(const Figures& other) {
     first.insert(first.end(), other.first.begin(), other.first.end());
+    way.insert(way.end(), other.way.begin(), other.way.end());
     gaps.insert(gaps.end(), other.gaps.begin(), other.gaps.end());
     audio += other.audio;
     requests += other.requests;
@@ -59,7 +63,7 @@ struct Figures {
 // One request, heard to its end.
 void listen(int port, Figures& figures) {
   double first = 0, last = 0, audio = 0, lag = 0;
-  hear_speech(port, kBody, [&](double now, size_t bytes) {
+  const double ready = hear_speech(port, kBody, [&](double now, size_t bytes) {
     if (audio == 0) {
       first = now;
       figures.first.push_back(now);
@@ -70,6 +74,7 @@ void listen(int port, Figures& figures) {
     last = now;
     audio += static_cast<double>(bytes) / 2 / kRate;
   });
+  figures.way.push_back(first - ready);
   figures.audio += audio;
   figures.interrupted += lag > 0;
 }
@@ -126,7 +131,21 @@ void wait_until_ready(int port) {
   throw std::runtime_error("the server is not ready");
 }
 
+void print_delivery(int requests) {
+  std::printf(
+      "| format | first piece, median | 95 %% | later pieces, median | 95 %% |\n"
+      "| --- | --- | --- | --- | --- |\n");
+  for (const Delivery& delivery : measure_delivery(requests)) {
+    std::printf("| %s | %.1f ms | %.1f ms | %.1f ms | %.1f ms |\n", delivery.format.c_str(),
+                1000 * quantile(delivery.first, 0.5), 1000 * quantile(delivery.first, 0.95),
+                1000 * quantile(delivery.later, 0.5), 1000 * quantile(delivery.later, 0.95));
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
 void run(const std::string& given, int requests) {
+  print_delivery(5 * requests);
   const TempDir folder;
   const std::string model = given.empty() ? (folder / "model").string() : given;
   if (given.empty()) run_program({ECHO_TTS_PROGRAM, "make-model", model});
@@ -139,16 +158,18 @@ void run(const std::string& given, int requests) {
   wait_until_ready(port);
   load(port, 1, 1);  // what is done once
   std::printf(
-      "| listeners | first audio, median | 95 %% | between pieces, 95 %% | "
-      "speech in a second | interrupted | failures |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+      "| listeners | first audio, median | 95 %% | of that on the way, median | 95 %% | between "
+      "pieces, 95 %% | speech in a second | interrupted | failures |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const int listeners : {1, 2, 4, 8, 16, 40}) {
     const Clock::time_point begin = Clock::now();
     const Figures figures = load(port, listeners, requests);
-    std::printf("| %d | %.0f ms | %.0f ms | %.0f ms | %.1f s | %d of %d | %d |\n", listeners,
-                1000 * quantile(figures.first, 0.5), 1000 * quantile(figures.first, 0.95),
-                1000 * quantile(figures.gaps, 0.95), figures.audio / seconds_since(begin),
-                figures.interrupted, figures.requests, figures.failures);
+    std::printf(
+        "| %d | %.0f ms | %.0f ms | %.1f ms | %.1f ms | %.0f ms | %.1f s | %d of %d | %d |\n",
+        listeners, 1000 * quantile(figures.first, 0.5), 1000 * quantile(figures.first, 0.95),
+        1000 * quantile(figures.way, 0.5), 1000 * quantile(figures.way, 0.95),
+        1000 * quantile(figures.gaps, 0.95), figures.audio / seconds_since(begin),
+        figures.interrupted, figures.requests, figures.failures);
     std::fflush(stdout);
   }
 }
