@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "text/characters.h"
@@ -24,6 +25,17 @@ const std::map<std::u32string, Unit, std::less<>>& units() {
     return all;
   }();
   return map;
+}
+
+// Which lengths units have that begin with a character like this, a bit each: few of a number's
+// followers need be looked up.
+unsigned unit_lengths(char32_t first) {
+  static const auto lengths = [] {
+    std::array<unsigned, 256> all{};
+    for (const auto& unit : units()) all[unit.first[0] & 255] |= 1U << unit.first.size();
+    return all;
+  }();
+  return lengths[first & 255];
 }
 
 // The word after one space at `at`; empty where there is none.
@@ -189,8 +201,10 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
   const bool hyphen = text.at(at) == U'-';
   const size_t begin = at + (space || hyphen ? 1 : 0);
   if (is_digit(text.at(begin)) || text.at(begin) == U' ') return std::nullopt;
+  const unsigned lengths = unit_lengths(text.at(begin));
   for (size_t size = std::min(kLongestUnit, text.text.size() - std::min(begin, text.text.size()));
        size > 0; --size) {
+    if ((lengths >> size & 1) == 0) continue;
     const std::u32string_view name = text.text.substr(begin, size);
     const auto found = units().find(name);
     if (found == units().end() || !text.ends_at(begin + size)) continue;

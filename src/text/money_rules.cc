@@ -41,6 +41,7 @@ constexpr std::array<Currency, 22> kCurrencies = {{
 
 const Currency* currency_at(const NumberText& text, size_t at) {
   for (const Currency& currency : kCurrencies) {
+    if (text.at(at) != currency.sign[0]) continue;
     if (text.text.substr(at, currency.sign.size()) == currency.sign) return &currency;
   }
   return nullptr;
@@ -74,6 +75,7 @@ std::optional<Scale> scale_at(const NumberText& text, size_t at) {
   for (const auto& [sign, word] : kScales) {
     // A single letter belongs to the number only without a space.
     const size_t begin = text.at(at) == U' ' && sign.size() > 1 ? at + 1 : at;
+    if (text.at(begin) != sign[0]) continue;
     if (text.text.substr(begin, sign.size()) == sign && text.ends_at(begin + sign.size())) {
       return Scale{begin + sign.size(), std::u32string(word)};
     }
