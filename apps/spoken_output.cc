@@ -10,7 +10,6 @@
 #include <cstring>
 #include <string>
 
-#include "apps/interrupt.h"
 #include "apps/progress_line.h"
 #include "base/error.h"
 
@@ -31,9 +30,9 @@ short output_ready(short events, std::chrono::milliseconds patience) {
 bool reader_left() { return (output_ready(0, {}) & (POLLERR | POLLHUP)) != 0; }
 
 // False when nobody reads any more. While nothing is taken, an interrupt cancels.
-bool write_piece(std::string_view bytes, SpokenAudio& audio) {
+bool write_piece(std::string_view bytes, SpokenAudio& audio, const std::stop_token& stop) {
   while (!bytes.empty()) {
-    if (interrupted()) audio.cancel();
+    if (stop.stop_requested()) audio.cancel();
     if (output_ready(POLLOUT, kLook) == 0) continue;
     // So much does not wait where there is room.
     const ssize_t count =
@@ -70,7 +69,8 @@ void refuse_terminal() {
 
 std::optional<SpokenAudioSummary> speak_out(Engine& engine, SpeechRequest request,
                                             const EncodeOptions& encoding,
-                                            std::optional<OutputFile>& file, bool quiet) {
+                                            std::optional<OutputFile>& file, bool quiet,
+                                            std::stop_token stop) {
   std::signal(SIGPIPE, SIG_IGN);  // a write then fails with EPIPE
   SpokenAudioOptions options;
   options.encoding = encoding;
@@ -85,12 +85,12 @@ std::optional<SpokenAudioSummary> speak_out(Engine& engine, SpeechRequest reques
   SpokenAudio audio(engine.start(std::move(request), callbacks_of(line)), options);
   for (;;) {
     while (!audio.wait_for(kLook)) {
-      if (interrupted()) audio.cancel();
+      if (stop.stop_requested()) audio.cancel();
       if (!file && reader_left()) return std::nullopt;
     }
-    const auto bytes = audio.next();
+    const auto bytes = audio.next(stop);
     if (!bytes) break;
-    if (!write_piece(*bytes, audio)) return std::nullopt;
+    if (!write_piece(*bytes, audio, stop)) return std::nullopt;
   }
   SpokenAudioSummary summary = audio.finish();
   if (file) file->commit();

@@ -1,8 +1,6 @@
 // How a server stands several listeners at once: a real one with a tiny model, and so many clients
 // of OpenAI's route that each ask again when they have heard all. Before that, how long sound is on
 // its way from an engine to a client in each format, when nothing else is done.
-//
-//   echo_load_bench [MODEL [REQUESTS]]     a model as --model takes it; requests of each listener
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -21,6 +18,7 @@
 #include "base/error.h"
 #include "bench/delivery.h"
 #include "bench/speech_listener.h"
+#include "bench/tool.h"
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/temp_dir.h"
@@ -177,14 +175,13 @@ void run(const std::string& given, int requests) {
 }  // namespace
 }  // namespace echo
 
-int main(int count, char** words) {
-  try {
-    const int requests = count > 2 ? std::atoi(words[2]) : 4;
-    if (requests < 1) throw std::runtime_error("REQUESTS: expected a number from 1");
-    echo::run(count > 1 ? words[1] : "", requests);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "echo_load_bench: %s\n", error.what());
-    return 1;
-  }
+int main(int argc, char** argv) {
+  CLI::App app("Measures how a server stands 1 to 40 listeners at once.", "echo_load_bench");
+  std::string model;
+  int requests = 4;
+  app.add_option("model", model, "Model to serve, as --model takes it; without it a tiny one");
+  app.add_option("requests", requests, "Let each listener ask so many times")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  return echo::bench::run_tool(app, argc, argv, [&] { echo::run(model, requests); });
 }

@@ -42,7 +42,7 @@ class Decoder {
         sink_(sink),
         options_(options),
         only_(only),
-        demuxer_(input, options.interrupted),
+        demuxer_(input, options.stop),
         codec_(demuxer_.open_decoder()) {
     facts_.format = demuxer_.format_name();
     facts_.codec = avcodec_get_name(codec_->codec_id);
@@ -57,9 +57,9 @@ class Decoder {
     int failures = 0;
     bool more = true;
     while (more) {
-      check_interrupted();
+      check_cancelled();
       const int code = demuxer_.read(*packet_);
-      check_interrupted();
+      check_cancelled();
       if (code < 0 && code != AVERROR_EOF) ++damaged_;
       // A null packet asks the decoder for what it still holds.
       const size_t before = decoded_;
@@ -76,8 +76,8 @@ class Decoder {
   const MixEnergy& energy() const { return energy_; }
 
  private:
-  void check_interrupted() const {
-    if (options_.interrupted && options_.interrupted()) {
+  void check_cancelled() const {
+    if (options_.stop.stop_requested()) {
       throw Error(ErrorCode::kCancelled, name_ + ": decoding was cancelled");
     }
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "audio/ffmpeg.h"
+#include "base/descriptor.h"
 
 namespace echo {
 
@@ -25,9 +26,8 @@ class AudioInput {
   // The bytes must live as long as the input.
   static AudioInput from_bytes(std::string_view bytes, const std::string& name, int64_t max_bytes);
 
-  AudioInput(AudioInput&& other) noexcept;
+  AudioInput(AudioInput&&) noexcept = default;
   AudioInput& operator=(AudioInput&&) = delete;
-  ~AudioInput();
 
   const std::string& name() const { return name_; }
   int64_t size() const { return size_; }
@@ -55,7 +55,7 @@ class AudioInput {
   static int64_t seek(void* self, int64_t offset, int whence);
 
   std::string name_;
-  int file_ = -1;
+  Descriptor file_;  // or none: then the bytes
   std::string_view bytes_;
   std::map<int64_t, std::string> overlays_;  // by offset
   int64_t size_ = 0;

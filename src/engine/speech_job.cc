@@ -45,13 +45,13 @@ std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index +
 
 }  // namespace
 
-SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled)
+SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::stop_token stop)
     : models_(models),
       prepared_(std::move(task.prepared)),
       pipe_(std::move(task.pipe)),
       chunks_(prepared_.chunks.size()),
       recording_(prepared_.parameters, prepared_.leading_pause_seconds) {
-  hooks_.cancelled = std::move(cancelled);
+  hooks_.stop = std::move(stop);
   summary_.warnings = std::move(prepared_.warnings);
   summary_.timings.queue =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();

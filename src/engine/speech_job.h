@@ -22,8 +22,8 @@ namespace echo {
 // concerns no other.
 class SpeechJob {
  public:
-  // cancelled is asked within long pieces of work.
-  SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled);
+  // `stop` ends long pieces of work with kCancelled.
+  SpeechJob(const SpeechModels& models, SpeechTask task, std::stop_token stop);
 
   SpeechPipe& pipe() const { return *pipe_; }
 

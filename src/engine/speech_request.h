@@ -26,7 +26,7 @@ struct VoiceReference {
   std::function<std::vector<float>()> load;
 };
 
-// A reference that is in memory; its key is the samples' SHA-256.
+// Returns a reference that is in memory; its key is the samples' SHA-256.
 VoiceReference voice_of_samples(std::vector<float> samples);
 
 // How the chunks of a request come.
@@ -79,9 +79,9 @@ struct SpokenChunk {
   std::vector<int64_t> blocks;  // in which it was to be sampled; one: a window
   int64_t prefix_frames = 0;    // of the chunks before, that it heard
   int64_t new_frames = 0;       // of window_frames, that were kept
-  std::string joined =
-      "first";       // or continued, fresh, fallback, reset: how it follows its strand's
-  std::string text;  // that was spoken, without a speaker's tag
+  // How it follows the chunk before: first, continued, fresh, fallback or reset.
+  std::string joined = "first";
+  std::string text;                         // that was spoken, without a speaker's tag
   std::vector<std::string> reasons;         // what is wrong with the take that is heard: "clipped"
   std::vector<std::string> retake_reasons;  // why the takes before were made again
   std::vector<std::string> warnings;        // about the take that is heard
@@ -97,7 +97,7 @@ struct StageTimings {
   double total = 0;      // from submission to result
 };
 
-// Errors: kInvalidArgument when the text has more than `max_chars` code points.
+// Throws kInvalidArgument when the text has more than `max_chars` code points.
 void check_text_length(const std::string& text, int64_t max_chars);
 
 enum class VoiceCacheUse { kNoVoice, kHit, kMiss };

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "checkpoint/limits.h"
+
 namespace echo {
 namespace {
 
-constexpr double kFramesPerSecond = 44100.0 / 2048;
+constexpr double kFramesPerSecond = static_cast<double>(kSampleRate) / kFrameSamples;
 constexpr double kReserve = 1.3;  // of the frames that the text takes at the usual pace
 constexpr double kPauseFrames = 24;
 constexpr int64_t kMinFrames = 96;
