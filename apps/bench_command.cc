@@ -150,7 +150,8 @@ int run(BenchOptions& options) {
   }
   // Before minutes of measuring.
   if (!options.compare.empty()) read_report(options.compare[0]);
-  if (options.model.empty()) throw_invalid("--model: no directory given");
+  if (options.model.empty())
+    throw_invalid("--model: found nothing, expected a directory of checkpoints, or small");
   options.model = model_path(options.model);
   const Progress progress = [](const std::string& what) {
     std::fprintf(stderr, "bench: %s\n", what.c_str());

@@ -4,7 +4,6 @@
 #include "apps/command.h"
 #include "apps/interrupt.h"
 #include "apps/progress_line.h"
-#include "base/error.h"
 #include "base/visible_text.h"
 #include "checkpoint/random_checkpoint.h"
 
@@ -17,14 +16,9 @@ struct MakeModelOptions {
 };
 
 int make_model(MakeModelOptions& options) {
-  catch_interrupts();
   options.checkpoint.size = *parse_model_size(options.size);
   ProgressLine line(false);
-  options.checkpoint.progress = [&](uint64_t done, uint64_t total) {
-    if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
-    line.update(static_cast<int64_t>(done), static_cast<int64_t>(total),
-                std::to_string(done >> 20) + " of " + std::to_string(total >> 20) + " MB");
-  };
+  options.checkpoint.progress = megabytes_on(line, catch_interrupts());
   write_random_checkpoint(options.folder, options.checkpoint);
   line.finish();
   std::fprintf(stderr, "%s: a %s model of random weights; it makes noise, not speech\n",
@@ -43,9 +37,10 @@ void add_make_model(CommandLine& line) {
       "  echo-tts make-model --size tiny /tmp/model\n", [options] { return make_model(*options); });
   command.option("folder", options->folder, "Directory to write into").required();
   command
-      .option("--size", options->size,
-              "tiny (15 MB), full (the published sizes, 7.5 GB) or real-slice (real widths, one "
-              "layer)")
+      .option(
+          "--size", options->size,
+          "Size of the model: tiny (15 MB), full (as published, 7.5 GB) or real-slice (full width, "
+          "one layer)")
       .one_of({"tiny", "full", "real-slice"})
       .show_default();
   command.option("--seed", options->checkpoint.seed, "Seed of the random weights").show_default();

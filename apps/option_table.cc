@@ -51,13 +51,13 @@ constexpr OptionRow kOptions[] = {
     {"--profile", "ECHO_PROFILE", "natural", kAnyText, kNoMaximum,
      "Speak what does not ask for another profile as natural or published: see docs/quality.md"},
     {"--continuity", "ECHO_CONTINUITY", "none", kAnyText, kNoMaximum,
-     "Whether chunks go on from those before them, unless a request says: none, paragraph or text"},
+     "Let chunks go on from those before them, unless a request says: none, paragraph or text"},
     {"--max-rerolls", "ECHO_MAX_REROLLS", "2", 0, 5,
      "Make a faulty take again so many times, unless a request says; 0 with the profile published"},
     {"--metrics-port", "ECHO_METRICS_PORT", "none", 0, 65535,
      "Serve /metrics, /ping and /health of a queue worker on this port; 0: on none"},
     {"--metrics-host", "ECHO_METRICS_HOST", "127.0.0.1", kAnyText, kNoMaximum,
-     "Listen for them at this address"},
+     "Listen at this address with --metrics-port"},
 };
 
 std::string limits(const OptionRow& row) {

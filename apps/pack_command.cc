@@ -6,7 +6,6 @@
 #include "apps/output_file.h"
 #include "apps/progress_line.h"
 #include "apps/small_model.h"
-#include "base/error.h"
 #include "base/visible_text.h"
 #include "devices/devices.h"
 #include "engine/model_pack.h"
@@ -22,7 +21,6 @@ struct PackOptions {
 };
 
 int pack(const PackOptions& options) {
-  catch_interrupts();
   ProgressLine line(false);
   ModelPackOptions pack;
   pack.files = find_model_files(model_path(options.folder));
@@ -36,11 +34,7 @@ int pack(const PackOptions& options) {
   pack.device.kinds = all_devices();
   pack.voices = options.voices;
   pack.device.name = options.device;
-  pack.progress = [&](uint64_t done, uint64_t total) {
-    if (interrupted()) throw Error(ErrorCode::kCancelled, "interrupted");
-    line.update(static_cast<int64_t>(done), static_cast<int64_t>(total),
-                std::to_string(done >> 20) + " of " + std::to_string(total >> 20) + " MB");
-  };
+  pack.progress = megabytes_on(line, catch_interrupts());
   const ModelPackResult result = pack_model(pack);
   line.finish();
   std::fprintf(stderr, "%s: %.2f GB out of %.2f GB", visible_text(options.file).c_str(),

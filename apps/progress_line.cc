@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/error.h"
 #include "base/visible_text.h"
 
 namespace echo::apps {
@@ -15,6 +16,14 @@ constexpr auto kTerminalInterval = std::chrono::milliseconds(100);
 constexpr auto kPipeInterval = std::chrono::seconds(5);
 
 }  // namespace
+
+std::function<void(uint64_t, uint64_t)> megabytes_on(ProgressLine& line, std::stop_token stop) {
+  return [&line, stop](uint64_t done, uint64_t total) {
+    if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "interrupted");
+    line.update(static_cast<int64_t>(done), static_cast<int64_t>(total),
+                std::to_string(done >> 20) + " of " + std::to_string(total >> 20) + " MB");
+  };
+}
 
 std::string duration_text(double seconds) {
   char text[48];

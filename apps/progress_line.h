@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <stop_token>
 #include <string>
 
 namespace echo::apps {
@@ -26,6 +28,11 @@ class ProgressLine {
   Clock::time_point begin_ = Clock::now();
   Clock::time_point last_;
 };
+
+// Returns a function that shows bytes done and bytes in all as megabytes on the line, and throws
+// kCancelled once `stop` is requested. The line must outlive it.
+std::function<void(uint64_t done, uint64_t total)> megabytes_on(ProgressLine& line,
+                                                                std::stop_token stop);
 
 // "7 s", "3 min 05 s".
 std::string duration_text(double seconds);

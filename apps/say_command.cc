@@ -113,7 +113,10 @@ SpeechParameters parameters_of(const SayOptions& options, const SpeechParameters
   // What depends on the profile, and then everything else, wherever they stand.
   const auto profile = options.parameters.find("profile");
   if (profile != options.parameters.end()) set_parameter(parameters, "profile", profile->second);
-  if (!options.preset.empty()) apply_preset(options.preset, parameters);
+  if (!options.preset.empty()) {
+    apply_preset(options.preset, parameters);
+    parameters.speaker_scale_chosen = true;
+  }
   for (const auto& [name, value] : options.parameters) {
     if (name != "profile") set_parameter(parameters, name, value);
   }
@@ -135,11 +138,9 @@ std::string voice_file(const std::string& voice, const LocatedModel& model) {
 
 // The recording, or nothing without --voice. Warnings about the file go to `warnings`.
 std::optional<VoiceReference> voice_of(const SayOptions& options, const LocatedModel& model,
-                                       std::vector<std::string>& warnings) {
+                                       std::vector<std::string>& warnings, std::stop_token stop) {
   if (options.voice.empty()) return {};
-  DecodeOptions decode;
-  decode.interrupted = interrupted;
-  Voice voice = load_voice(input_path(voice_file(options.voice, model)), decode);
+  Voice voice = load_voice(input_path(voice_file(options.voice, model)), {.stop = stop});
   for (const std::string& warning : voice.warnings) {
     warnings.push_back("voice " + options.voice + ": " + warning);
   }
@@ -175,7 +176,7 @@ LocatedModel model_of(const SayOptions& options, HttpClient& http) {
 }
 
 int say(const SayOptions& options, const Environment& environment) {
-  catch_interrupts();
+  const std::stop_token stop = catch_interrupts();
   // Everything that can be wrong with the request is found before the model is loaded.
   SpeechRequest request;
   request.text = text_of(options);
@@ -228,17 +229,17 @@ int say(const SayOptions& options, const Environment& environment) {
   engine_options.files = model.files;
   if (file) check_output_apart(options.output, inputs_of(engine_options.files));
   if (options.json && !model.notice.empty()) warnings.push_back(model.notice);
-  request.voice = voice_of(options, model, warnings);
+  request.voice = voice_of(options, model, warnings, stop);
   if (!options.json && !model.notice.empty()) {
     std::fprintf(stderr, "echo-tts: %s\n", model.notice.c_str());
   }
 
   try {
     const std::unique_ptr<Engine> engine = Engine::load(engine_options);
-    if (interrupted()) return interrupt_exit_code();
-    auto spoken =
-        speak_out(*engine, std::move(request), input.output, file, options.quiet || options.json);
-    if (!spoken) return kSuccess;  // the player was closed
+    if (stop.stop_requested()) return interrupt_exit_code();
+    auto spoken = speak_out(*engine, std::move(request), input.output, file,
+                            options.quiet || options.json, stop);
+    if (!spoken) return stop.stop_requested() ? interrupt_exit_code() : kSuccess;  // player closed
     SpeechSummary& result = spoken->speech;
     if (subtitles) subtitles->commit(subtitles_of(result.chunks, subtitle_format));
     result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
@@ -261,7 +262,7 @@ int say(const SayOptions& options, const Environment& environment) {
     }
     return kSuccess;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCancelled || !interrupted()) throw;
+    if (error.code() != ErrorCode::kCancelled || !stop.stop_requested()) throw;
     std::fprintf(stderr, "echo-tts: interrupted\n");
     return interrupt_exit_code();
   }
@@ -292,8 +293,8 @@ void add_say(CommandLine& line) {
       .show_default();
   command.option("--format", options->format,
                  "Write ogg, wav, flac, mp3, aac or pcm, whatever the suffix");
-  command.option("--sample_rate", options->sample_rate, "Sample rate of the file, Hz");
-  command.option("--bitrate", options->bitrate, "Bit rate of ogg, mp3 and aac, bits per second");
+  command.option("--sample_rate", options->sample_rate, "Sample rate of the file, in Hz");
+  command.option("--bitrate", options->bitrate, "Bit rate of ogg, mp3 and aac, in bits per second");
   options->engine.add_to(command, line.environment());
   command
       .option(
@@ -319,7 +320,7 @@ void add_say(CommandLine& line) {
         .option_to(
             "--" + name,
             [options, name](const std::string& value) { options->parameters[name] = value; },
-            std::string(info.help) + ": " + expected_value(info) + " (default " +
+            std::string(info.help) + " (" + expected_value(info) + "; default " +
                 default_value(info) + ")")
         .in_group("Parameters");
   }

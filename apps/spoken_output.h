@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 
 #include "apps/output_file.h"
 #include "audio/format.h"
@@ -11,13 +12,14 @@
 namespace echo::apps {
 
 // Speaks into the file, which is complete in its headers and gets its name at the end; without one
-// to standard output, each piece as soon as it is made. Nothing: whoever read standard output went
-// away, which ends the synthesis within a step. When the process is interrupted, what was sent to
-// standard output is ended properly, and kCancelled is thrown. kUnavailable when it cannot be
-// written. `quiet`: no line of progress.
+// to standard output, each piece as soon as it is made. Returns nothing when whoever read standard
+// output has gone away, which ends the synthesis within a step. Throws kCancelled when `stop` is
+// requested, after it has properly ended what was sent to standard output, and kUnavailable when
+// that cannot be written. `quiet` shows no line of progress.
 std::optional<SpokenAudioSummary> speak_out(Engine& engine, SpeechRequest request,
                                             const EncodeOptions& encoding,
-                                            std::optional<OutputFile>& file, bool quiet);
+                                            std::optional<OutputFile>& file, bool quiet,
+                                            std::stop_token stop);
 
 // Throws kInvalidArgument, with a hint, when standard output is a terminal.
 void refuse_terminal();

@@ -88,13 +88,14 @@ int lifecycle(const Environment& environment, const LifecycleOptions& options) {
 void add_storage(CommandLine& line) {
   const Environment& environment = line.environment();
   Command storage = line.add_group(
-      "storage", "The object store: S3_ENDPOINT_URL, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, ...");
+      "storage", "Examine the object store that S3_ENDPOINT_URL, S3_BUCKET_NAME, ... name");
   line.add(storage, "check", "Put, link, fetch and delete a probe, and report each step",
            "  echo-tts storage check\n", [&environment] { return check(environment); });
   auto options = std::make_shared<LifecycleOptions>();
-  Command rule = line.add(storage, "lifecycle", "When old objects vanish from the bucket",
-                          "  echo-tts storage lifecycle --days 7\n",
-                          [&environment, options] { return lifecycle(environment, *options); });
+  Command rule =
+      line.add(storage, "lifecycle", "Show or set when old objects vanish from the bucket",
+               "  echo-tts storage lifecycle --days 7\n",
+               [&environment, options] { return lifecycle(environment, *options); });
   rule.option("--days", options->days, "Let objects below S3_KEY_PREFIX vanish after so many days")
       .between(1, 36500);
   rule.flag("--whole-bucket", options->whole_bucket,

@@ -25,12 +25,14 @@ std::string usual_folder(const Environment& environment) {
 }
 
 int list_voices(const std::string& given, const Environment& environment) {
-  catch_interrupts();
   const std::string folder = given.empty() ? usual_folder(environment) : given;
   std::vector<VoiceEntry> voices;
   try {
-    voices = VoiceDirectory(folder).list(true, interrupted);
+    voices = VoiceDirectory(folder).list(true, catch_interrupts());
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) {
+      throw_not_found("voices: there is no directory " + folder);
+    }
     if (error.code() != ErrorCode::kCancelled) throw;
     return interrupt_exit_code();
   }

@@ -1,4 +1,4 @@
-// The matrix products of a diffusion step and nothing else, as the yardstick of the step.
+// The matmuls of a diffusion step and nothing else, as the yardstick of the step.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace echo::bench {
 
-// Products of one DiT layer: width C, MLP width F, rows N. Several copies of the weights take
+// Matmuls of one DiT layer: width C, MLP width F, rows N. Several copies of the weights take
 // turns, so that they come from memory as they do in the model.
 class BareMatmuls {
  public:
@@ -26,7 +26,7 @@ class BareMatmuls {
     }
   }
 
-  // Runs the products of `layers` layers on `rows` rows.
+  // Runs the matmuls of `layers` layers on `rows` rows.
   void run(Backend& backend, int64_t rows, int64_t layers) const {
     const Layer& first = layers_.front();
     const Tensor x = zeros(backend, rows, first.down->out(), dtype_);

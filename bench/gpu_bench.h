@@ -34,7 +34,7 @@ struct GpuBenchOptions {
 struct Measurement {
   std::string name;
   double seconds = 0, fastest = 0;
-  double flops = 0;  // of products and attention; 0: not counted
+  double flops = 0;  // of matmuls and attention; 0: not counted
 };
 
 // One operation of a stage beside the time that it would take at the device's own rates.
@@ -56,7 +56,7 @@ struct Aim {
 
 struct GpuBenchResult {
   std::string device, precision, codec_precision;
-  double matmul_flops = 0;  // per second: large bfloat16 products, this run
+  double matmul_flops = 0;  // per second: large bfloat16 matmuls, this run
   double copy_bytes = 0;    // per second, read and written, this run
   double load_seconds = 0;  // files in the page cache to ready
   double weights_bytes = 0;

@@ -51,12 +51,12 @@ class StageBench {
     const auto weights =
         backend_.pack({values.data(), DType::kFloat32, side, side}, 1, 1, DType::kBFloat16);
     const Tensor x = cast(from_host(backend_, values, side, side), DType::kBFloat16);
-    constexpr int kProducts = 10;
-    const double product = time("", [&] {
-                             for (int i = 0; i < kProducts; ++i)
+    constexpr int kMatmuls = 10;
+    const double seconds = time("", [&] {
+                             for (int i = 0; i < kMatmuls; ++i)
                                linear(x, *weights, {}, DType::kBFloat16);
                            }).fastest;
-    result_.matmul_flops = 2.0 * std::pow(static_cast<double>(side), 3) * kProducts / product;
+    result_.matmul_flops = 2.0 * std::pow(static_cast<double>(side), 3) * kMatmuls / seconds;
     const Tensor from = zeros(backend_, side, side, DType::kFloat32);
     const Tensor to = zeros(backend_, side, side, DType::kFloat32);
     const double copying = time("", [&] { copy(from, to); }).fastest;

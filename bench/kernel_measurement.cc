@@ -36,9 +36,9 @@ Backend& backend(int threads) {
 }
 
 double matmul_rate(DType dtype) {
-  static std::map<DType, std::unique_ptr<BareMatmuls>> products;
+  static std::map<DType, std::unique_ptr<BareMatmuls>> matmuls;
   static std::map<DType, double> best;
-  std::unique_ptr<BareMatmuls>& found = products[dtype];
+  std::unique_ptr<BareMatmuls>& found = matmuls[dtype];
   if (!found) {
     found = std::make_unique<BareMatmuls>(backend(), dtype, dtype, kWidth, kMlpWidth);
     found->run(backend(), kRows, 4);

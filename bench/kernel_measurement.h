@@ -1,5 +1,5 @@
 // How the kernel benchmarks measure: the fastest of the calls, beside the machine's own rate for
-// matrix products in the same run. With one thread the time is the processor's, which other programs
+// matmuls in the same run. With one thread the time is the processor's, which other programs
 // on the machine do not lengthen.
 #pragma once
 
@@ -25,7 +25,7 @@ inline constexpr int64_t kWidth = 2048, kMlpWidth = 5888;
 // As the measurements' names have it.
 inline std::string type_text(DType dtype) { return dtype == DType::kFloat32 ? "f32" : "bf16"; }
 
-// The best rate seen so far for the matrix products of a diffusion layer on 640 rows, in GFLOP/s.
+// The best rate seen so far for the matmuls of a diffusion layer on 640 rows, in GFLOP/s.
 // Each call measures once more, because other work on the machine only ever slows a run down.
 double matmul_rate(DType dtype);
 

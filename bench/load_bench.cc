@@ -1,7 +1,6 @@
 // How a server stands several listeners at once: a real one with a tiny model, and so many clients
-// of OpenAI's route that each ask again when they have heard all.
-//
-//   echo_load_bench [MODEL [REQUESTS]]     a model as --model takes it; requests of each listener
+// of OpenAI's route that each ask again when they have heard all. Before that, how long sound is on
+// its way from an engine to a client in each format, when nothing else is done.
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -18,7 +16,9 @@
 
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "bench/delivery.h"
 #include "bench/speech_listener.h"
+#include "bench/tool.h"
 #include "net/curl_http_client.h"
 #include "support/child_process.h"
 #include "support/temp_dir.h"
@@ -41,6 +41,7 @@ double seconds_since(Clock::time_point begin) {
 
 struct Figures {
   std::vector<double> first;  // seconds from asking to the first bytes of sound
+  std::vector<double> way;    // of that, after the server had them, with the request's own way
   std::vector<double> gaps;   // between pieces
   double audio = 0;           // seconds
   int requests = 0, failures = 0;
@@ -48,6 +49,7 @@ struct Figures {
 
   void add(const Figures& other) {
     first.insert(first.end(), other.first.begin(), other.first.end());
+    way.insert(way.end(), other.way.begin(), other.way.end());
     gaps.insert(gaps.end(), other.gaps.begin(), other.gaps.end());
     audio += other.audio;
     requests += other.requests;
@@ -59,7 +61,7 @@ struct Figures {
 // One request, heard to its end.
 void listen(int port, Figures& figures) {
   double first = 0, last = 0, audio = 0, lag = 0;
-  hear_speech(port, kBody, [&](double now, size_t bytes) {
+  const double ready = hear_speech(port, kBody, [&](double now, size_t bytes) {
     if (audio == 0) {
       first = now;
       figures.first.push_back(now);
@@ -70,6 +72,7 @@ void listen(int port, Figures& figures) {
     last = now;
     audio += static_cast<double>(bytes) / 2 / kRate;
   });
+  figures.way.push_back(first - ready);
   figures.audio += audio;
   figures.interrupted += lag > 0;
 }
@@ -126,7 +129,21 @@ void wait_until_ready(int port) {
   throw std::runtime_error("the server is not ready");
 }
 
+void print_delivery(int requests) {
+  std::printf(
+      "| format | first piece, median | 95 %% | later pieces, median | 95 %% |\n"
+      "| --- | --- | --- | --- | --- |\n");
+  for (const Delivery& delivery : measure_delivery(requests)) {
+    std::printf("| %s | %.1f ms | %.1f ms | %.1f ms | %.1f ms |\n", delivery.format.c_str(),
+                1000 * quantile(delivery.first, 0.5), 1000 * quantile(delivery.first, 0.95),
+                1000 * quantile(delivery.later, 0.5), 1000 * quantile(delivery.later, 0.95));
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
 void run(const std::string& given, int requests) {
+  print_delivery(5 * requests);
   const TempDir folder;
   const std::string model = given.empty() ? (folder / "model").string() : given;
   if (given.empty()) run_program({ECHO_TTS_PROGRAM, "make-model", model});
@@ -139,16 +156,18 @@ void run(const std::string& given, int requests) {
   wait_until_ready(port);
   load(port, 1, 1);  // what is done once
   std::printf(
-      "| listeners | first audio, median | 95 %% | between pieces, 95 %% | "
-      "speech in a second | interrupted | failures |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n");
+      "| listeners | first audio, median | 95 %% | of that on the way, median | 95 %% | between "
+      "pieces, 95 %% | speech in a second | interrupted | failures |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const int listeners : {1, 2, 4, 8, 16, 40}) {
     const Clock::time_point begin = Clock::now();
     const Figures figures = load(port, listeners, requests);
-    std::printf("| %d | %.0f ms | %.0f ms | %.0f ms | %.1f s | %d of %d | %d |\n", listeners,
-                1000 * quantile(figures.first, 0.5), 1000 * quantile(figures.first, 0.95),
-                1000 * quantile(figures.gaps, 0.95), figures.audio / seconds_since(begin),
-                figures.interrupted, figures.requests, figures.failures);
+    std::printf(
+        "| %d | %.0f ms | %.0f ms | %.1f ms | %.1f ms | %.0f ms | %.1f s | %d of %d | %d |\n",
+        listeners, 1000 * quantile(figures.first, 0.5), 1000 * quantile(figures.first, 0.95),
+        1000 * quantile(figures.way, 0.5), 1000 * quantile(figures.way, 0.95),
+        1000 * quantile(figures.gaps, 0.95), figures.audio / seconds_since(begin),
+        figures.interrupted, figures.requests, figures.failures);
     std::fflush(stdout);
   }
 }
@@ -156,14 +175,13 @@ void run(const std::string& given, int requests) {
 }  // namespace
 }  // namespace echo
 
-int main(int count, char** words) {
-  try {
-    const int requests = count > 2 ? std::atoi(words[2]) : 4;
-    if (requests < 1) throw std::runtime_error("REQUESTS: expected a number from 1");
-    echo::run(count > 1 ? words[1] : "", requests);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "echo_load_bench: %s\n", error.what());
-    return 1;
-  }
+int main(int argc, char** argv) {
+  CLI::App app("Measures how a server stands 1 to 40 listeners at once.", "echo_load_bench");
+  std::string model;
+  int requests = 4;
+  app.add_option("model", model, "Model to serve, as --model takes it; without it a tiny one");
+  app.add_option("requests", requests, "Let each listener ask so many times")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  return echo::bench::run_tool(app, argc, argv, [&] { echo::run(model, requests); });
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file_io.h"
 
@@ -18,19 +19,16 @@ namespace {
 class OpenFile {
  public:
   explicit OpenFile(const std::filesystem::path& path)
-      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) {
+      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (!file_) {
       throw_unavailable(path.string() + ": cannot be opened: " + system_reason(errno));
     }
   }
-  ~OpenFile() { ::close(descriptor_); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
 
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return file_.get(); }
   size_t size() const {
     struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) {
+    if (::fstat(file_.get(), &status) != 0) {
       throw_unavailable(path_.string() + ": cannot be examined: " + system_reason(errno));
     }
     return static_cast<size_t>(status.st_size);
@@ -38,7 +36,7 @@ class OpenFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor file_;
 };
 
 }  // namespace

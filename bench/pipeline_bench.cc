@@ -224,7 +224,7 @@ class Bench {
         sequence_list[2].speaker = nullptr;
       }
       const double bare_seconds =
-          fastest("bare matrix products, " + std::to_string(sequences) + " sequences", [&] {
+          fastest("bare matmuls, " + std::to_string(sequences) + " sequences", [&] {
             bare.run(backend_, rows, config_.num_layers - wide);
             if (wide_bare) wide_bare->run(backend_, rows, wide);
           });
@@ -283,7 +283,7 @@ std::string PipelineBenchResult::table() const {
   std::string text = machine + "\n";
   std::snprintf(line, sizeof line,
                 "load %.2f s, resident after loading %.2f GB, peak %.2f GB, raw rate of the step's "
-                "matrix products %.0f GFLOP/s, memory copied at %.1f GB/s\n\n",
+                "matmuls %.0f GFLOP/s, memory copied at %.1f GB/s\n\n",
                 load_seconds, weights_gb, peak_memory_gb, matmul_gflops, copy_bytes / 1e9);
   text += line;
   std::snprintf(line, sizeof line, "%-32s %10s %9s %12s %10s %12s\n", "stage", "time", "GFLOP/s",

@@ -29,9 +29,9 @@ struct PipelineBenchOptions {
 struct BenchRow {
   std::string stage;
   double seconds = 0;
-  double gflops = 0;        // achieved in matrix products, 0 where there are none to count
-  double matmul_share = 0;  // of the stage's time spent inside matrix products (and convolutions)
-  double to_bare = 0;       // stage time / time of the same matrix products alone, 0: not measured
+  double gflops = 0;        // achieved in matmuls, 0 where there are none to count
+  double matmul_share = 0;  // of the stage's time spent inside matmuls (and convolutions)
+  double to_bare = 0;       // stage time / time of the same matmuls alone, 0: not measured
 };
 
 struct PipelineBenchResult {

@@ -15,7 +15,7 @@ namespace echo::bench {
 struct OperationCount {
   int64_t calls = 0;
   double seconds = 0;
-  double flops = 0;  // multiplications and additions of matrix products; 0 for other operations
+  double flops = 0;  // multiplications and additions of matmuls; 0 for other operations
   double bytes = 0;  // that must at least be read and written
 };
 
@@ -23,7 +23,7 @@ struct OperationCount {
 // outlive it.
 class ProfilingBackend : public ForwardingBackend {
  public:
-  // by_shape: products of other shapes count as other operations. clock: seconds, or null for the
+  // by_shape: matmuls of other shapes count as other operations. clock: seconds, or null for the
   // device's marks.
   explicit ProfilingBackend(Backend& inner, bool by_shape = false, double (*clock)() = nullptr)
       : ForwardingBackend(inner), by_shape_(by_shape), clock_(clock) {}

@@ -21,7 +21,7 @@ struct ReportRow {
   std::string name, unit;  // "s", "GB", "x real time"
   double value = 0;
   bool more_is_better = false;
-  double flops = 0;  // per second, of products; 0: not counted
+  double flops = 0;  // per second, of matmuls; 0: not counted
 };
 
 // An operation's place under the roof: what it computes for each byte, and how fast.

@@ -139,7 +139,7 @@ std::string Report::html() const {
   if (!points.empty() && peak_flops > 0 && peak_bytes > 0) {
     html +=
         "<h2>Roofline</h2>\n<p>What each operation computes for each byte that it must move, "
-        "and how fast, under this run's own rates of products and of memory.</p>\n" +
+        "and how fast, under this run's own rates of matmuls and of memory.</p>\n" +
         Roofline(*this).svg();
   }
   return html + "</html>\n";

@@ -1,13 +1,9 @@
 // Our queue worker and one of the platform's own Python SDK, side by side on the same fake
 // platform.
-//
-//   echo_sdk_bench [JOBS [losses]]     the table of docs/performance.md, or its last rows alone
-//   echo_sdk_bench wire ours|theirs    what one job makes the worker send, and what it gets
 #include <signal.h>
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -17,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/tool.h"
 #include "support/child_process.h"
 #include "support/client_python.h"
 #include "support/fake_platform.h"
@@ -305,7 +302,13 @@ void run_table(std::vector<Kind>& kinds, const std::string& folder, size_t jobs)
   std::printf("\nThe SDK's handler slept for %.1f ms.\n", 1e3 * kinds.back().sleep_seconds);
 }
 
-int run(int argc, char** argv) {
+struct Options {
+  size_t jobs = 60;
+  bool losses = false;
+  std::string wire;  // of which worker, or empty
+};
+
+void run(const Options& options) {
   const auto python = client_python();
   if (!python) throw std::runtime_error(kNoClientPython);
   TempDir root;
@@ -315,34 +318,27 @@ int run(int argc, char** argv) {
   std::vector<Kind> kinds(2);
   for (Kind& kind : kinds) kind = {true, model, *python, bucket.url(), 0};
   kinds[1].ours = false;
-  const std::string first = argc > 1 ? argv[1] : "60";
-  if (first == "wire" && argc == 3) {
-    record_wire(kinds[std::string(argv[2]) == "ours" ? 0 : 1], folder);
-    return 0;
-  }
-  size_t jobs = 0;
-  const auto end = first.data() + first.size();
-  if (std::from_chars(first.data(), end, jobs).ptr != end || jobs < 1 || jobs > 10'000) {
-    std::fprintf(stderr, "usage: echo_sdk_bench [JOBS [losses]] | wire ours|theirs\n");
-    return 2;
-  }
-  if (argc == 3 && std::string(argv[2]) == "losses") {
-    kinds[1].sleep_seconds = 0.1;
-    print_losses(kinds, folder, jobs);
-    return 0;
-  }
-  run_table(kinds, folder, jobs);
-  return 0;
+  if (!options.wire.empty()) return record_wire(kinds[options.wire == "ours" ? 0 : 1], folder);
+  if (!options.losses) return run_table(kinds, folder, options.jobs);
+  kinds[1].sleep_seconds = 0.1;
+  print_losses(kinds, folder, options.jobs);
 }
 
 }  // namespace
 }  // namespace echo
 
 int main(int argc, char** argv) {
-  try {
-    return echo::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "echo_sdk_bench: %s\n", error.what());
-    return 1;
-  }
+  CLI::App app(
+      "Measures a queue worker and one of the platform's own Python SDK side by side, as in the "
+      "table of docs/performance.md.",
+      "echo_sdk_bench");
+  echo::Options options;
+  app.add_option("jobs", options.jobs, "Measure so many jobs of each kind")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_flag("--losses", options.losses, "Measure only how many results are lost to faults");
+  app.add_option("--wire", options.wire,
+                 "Print what this worker sends for one job, and what it gets, and measure nothing")
+      ->check(CLI::IsMember({"ours", "theirs"}));
+  return echo::bench::run_tool(app, argc, argv, [&] { echo::run(options); });
 }

@@ -1,7 +1,7 @@
 // How far the sampler's latents are from those of 200 Euler steps, against the evaluations of the
 // model that they took, for solvers, numbers of steps and intervals of guidance.
 //
-//   echo_solver_bench MODEL VOICE.flac < texts        one text a line
+//   echo_solver_bench MODEL VOICE.flac < texts
 //
 // prints a line for each setting: solver, steps, cfg_interval, evaluations, relative distance
 // (L2 of all texts together), with guidance by text and voice as published.
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "audio/voice.h"
+#include "bench/tool.h"
 #include "checkpoint/model_files.h"
 #include "cpu/cpu_backend.h"
 #include "engine/noise.h"
@@ -116,14 +117,12 @@ void run(const std::string& model, const std::string& voice) {
 }  // namespace echo
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: echo_solver_bench MODEL VOICE < texts\n");
-    return 2;
-  }
-  try {
-    echo::run(argv[1], argv[2]);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "echo_solver_bench: %s\n", error.what());
-    return 1;
-  }
+  CLI::App app(
+      "Measures how far the sampler's latents are from those of 200 Euler steps, for texts on "
+      "standard input, one a line.",
+      "echo_solver_bench");
+  std::string model, voice;
+  app.add_option("model", model, "Directory of the checkpoints")->required();
+  app.add_option("voice", voice, "Recording of the voice")->required();
+  return echo::bench::run_tool(app, argc, argv, [&] { echo::run(model, voice); });
 }

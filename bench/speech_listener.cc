@@ -59,7 +59,7 @@ class Connection {
 
 }  // namespace
 
-void hear_speech(int port, const std::string& body, const HeardPiece& heard) {
+double hear_speech(int port, const std::string& body, const HeardPiece& heard) {
   Connection connection(port);
   const auto asked = std::chrono::steady_clock::now();
   connection.send(
@@ -67,12 +67,17 @@ void hear_speech(int port, const std::string& body, const HeardPiece& heard) {
       "Content-Length: " +
       std::to_string(body.size()) + "\r\n\r\n" + body);
   if (!connection.line().starts_with("HTTP/1.1 200 ")) throw std::runtime_error("refused");
-  while (!connection.line().empty()) continue;
+  double first = 0;
+  for (std::string line; !(line = connection.line()).empty();) {
+    const size_t at = line.starts_with("Server-Timing:") ? line.find("first;dur=") : line.npos;
+    if (at != line.npos) first = std::stod(line.substr(at + 10)) / 1000;
+  }
   while (const size_t size = std::stoul(connection.line(), nullptr, 16)) {
     connection.skip(size + 2);
     const auto time = std::chrono::steady_clock::now() - asked;
     heard(std::chrono::duration<double>(time).count(), size);
   }
+  return first;
 }
 
 double quantile(std::vector<double> values, double share) {

@@ -2,7 +2,7 @@
     python3 bench/torch_step.py --program build/release/apps/echo-tts --model /tmp/slice [--layers 1] [--compile]
 
 Blocks of the published widths and random weights in bfloat16: adaptive norms whose modulation is computed beforehand, joint attention
-over a lane's own keys, 122 of a text and 54 of a voice, and the MLP. --model: of `echo-tts make-model --size real-slice`, which has one
+over a sequence's own keys, 122 of a text and 54 of a voice, and the MLP. --model: of `echo-tts make-model --size real-slice`, which has one
 layer; of `--size full` with --layers 24. Both are timed by the processor time of one thread, so other work on the machine disturbs little."""
 import argparse
 import json
@@ -55,22 +55,22 @@ class Block(torch.nn.Module):
 
 
 @torch.inference_mode()
-def torch_seconds(layers, lanes, frames, repetitions, compiled):
+def torch_seconds(layers, sequences, frames, repetitions, compiled):
     blocks = [Block() for _ in range(layers)]
     size = WIDTH // HEADS
     angles = torch.outer(torch.arange(frames).float(), 10000.0 ** (-torch.arange(0, size, 2).float() / size))
     turns = torch.polar(torch.ones_like(angles), angles)[None, :, None]
-    h = torch.randn(lanes, frames, WIDTH)
+    h = torch.randn(sequences, frames, WIDTH)
     modulation = torch.randn(6, 1, 1, WIDTH) * 0.1
-    keys, values = torch.randn(2, lanes, TEXT + VOICE, HEADS, size).to(torch.bfloat16)
-    visible = torch.ones(lanes, 1, 1, frames + TEXT + VOICE, dtype=torch.bool)
-    if lanes == 3:
+    keys, values = torch.randn(2, sequences, TEXT + VOICE, HEADS, size).to(torch.bfloat16)
+    visible = torch.ones(sequences, 1, 1, frames + TEXT + VOICE, dtype=torch.bool)
+    if sequences == 3:
         visible[1, ..., frames:frames + TEXT] = False
         visible[2, ..., frames + TEXT:] = False
 
     def step(x):
         for block in blocks:
-            x = block(x, modulation, turns, keys, values, visible if lanes > 1 else None)
+            x = block(x, modulation, turns, keys, values, visible if sequences > 1 else None)
         return x
 
     run = torch.compile(step) if compiled else step
@@ -105,9 +105,9 @@ def main():
     torch.set_num_threads(1)
     ours = {"bf16": our_seconds(args, "bf16"), "int8": our_seconds(args, "int8")}
     print(f"torch {torch.__version__}{', compiled' if args.compile else ''}, {args.layers} layers, {args.frames} frames, processor seconds of one thread")
-    for i, lanes in enumerate((1, 3)):
-        theirs = torch_seconds(args.layers, lanes, args.frames, args.repetitions, args.compile)
-        print(f"{lanes} lanes: torch {theirs:.3f}, " + ", ".join(f"{name} {seconds[i]:.3f} ({theirs / seconds[i]:.2f} x as fast)" for name, seconds in ours.items()), flush=True)
+    for i, sequences in enumerate((1, 3)):
+        theirs = torch_seconds(args.layers, sequences, args.frames, args.repetitions, args.compile)
+        print(f"{sequences} sequences: torch {theirs:.3f}, " + ", ".join(f"{name} {seconds[i]:.3f} ({theirs / seconds[i]:.2f} x as fast)" for name, seconds in ours.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bench/tool.h"
 #include "cpu/cpu_backend.h"
 #include "engine/trajectory.h"
 #include "engine/window.h"
@@ -69,13 +69,10 @@ void run(const std::filesystem::path& model) {
 }  // namespace
 }  // namespace echo
 
-int main(int argc, char** argv) try {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: echo_window_bench MODEL_DIR\n");
-    return 2;
-  }
-  echo::run(argv[1]);
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "%s\n", error.what());
-  return 1;
+int main(int argc, char** argv) {
+  CLI::App app("Measures what a step of a short text costs in windows of different lengths.",
+               "echo_window_bench");
+  std::string model;
+  app.add_option("model", model, "Directory of the checkpoints")->required();
+  return echo::bench::run_tool(app, argc, argv, [&] { echo::run(model); });
 }

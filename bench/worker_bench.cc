@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "audio/encode.h"
+#include "bench/tool.h"
 #include "engine/engine_fixture.h"
 #include "net/curl_http_client.h"
 #include "net/forwarding_store.h"
@@ -248,31 +248,20 @@ void measure_start(const std::string& program, size_t count) {
   print_line("  processor time of all threads until then", cpu);
 }
 
-int run(int argc, char** argv) {
-  size_t jobs = 300;
-  size_t starts = 20;
-  const std::string number = argc > 1 ? argv[1] : "";
-  if (!number.empty()) {
-    const auto end = number.data() + number.size();
-    if (std::from_chars(number.data(), end, jobs).ptr != end || jobs < 1 || jobs > 100'000) {
-      std::fprintf(stderr, "usage: echo_worker_bench [JOBS]\n");
-      return 2;
-    }
-    starts = std::min(starts, jobs);
-  }
-  measure_overhead(jobs);
-  measure_start(ECHO_TTS_PROGRAM, starts);
-  return 0;
-}
-
 }  // namespace
 }  // namespace echo
 
 int main(int argc, char** argv) {
-  try {
-    return echo::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "echo_worker_bench: %s\n", error.what());
-    return 1;
-  }
+  CLI::App app(
+      "Measures what a worker adds to a job's own time, and how soon a new process takes its first "
+      "job.",
+      "echo_worker_bench");
+  size_t jobs = 300;
+  app.add_option("jobs", jobs, "Measure so many jobs, and at most 20 starts")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  return echo::bench::run_tool(app, argc, argv, [&] {
+    echo::measure_overhead(jobs);
+    echo::measure_start(ECHO_TTS_PROGRAM, std::min<size_t>(20, jobs));
+  });
 }

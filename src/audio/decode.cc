@@ -42,7 +42,7 @@ class Decoder {
         sink_(sink),
         options_(options),
         only_(only),
-        demuxer_(input, options.interrupted),
+        demuxer_(input, options.stop),
         codec_(demuxer_.open_decoder()) {
     facts_.format = demuxer_.format_name();
     facts_.codec = avcodec_get_name(codec_->codec_id);
@@ -57,9 +57,9 @@ class Decoder {
     int failures = 0;
     bool more = true;
     while (more) {
-      check_interrupted();
+      check_cancelled();
       const int code = demuxer_.read(*packet_);
-      check_interrupted();
+      check_cancelled();
       if (code < 0 && code != AVERROR_EOF) ++damaged_;
       // A null packet asks the decoder for what it still holds.
       const size_t before = decoded_;
@@ -76,8 +76,8 @@ class Decoder {
   const MixEnergy& energy() const { return energy_; }
 
  private:
-  void check_interrupted() const {
-    if (options_.interrupted && options_.interrupted()) {
+  void check_cancelled() const {
+    if (options_.stop.stop_requested()) {
       throw Error(ErrorCode::kCancelled, name_ + ": decoding was cancelled");
     }
   }
@@ -242,6 +242,11 @@ DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& opt
 DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
                                 const DecodeOptions& options) {
   return decode_whole(AudioInput::from_bytes(bytes, name, options.max_bytes), options);
+}
+
+AudioFacts decode_audio_file(int descriptor, const std::string& name, AudioSink& sink,
+                             const DecodeOptions& options) {
+  return decode(AudioInput::from_descriptor(descriptor, name, options.max_bytes), sink, options);
 }
 
 AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,

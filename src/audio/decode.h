@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +15,8 @@ struct DecodeOptions {
   int max_channels = 8;                  // more are refused
   int min_rate = 4000;                   // Hz; other rates are refused
   int max_rate = 384000;
-  double max_seconds = 300;           // decoding stops there and says so in a warning
-  std::function<bool()> interrupted;  // asked now and then; true ends the work with kCancelled
+  double max_seconds = 300;  // decoding stops there and says so in a warning
+  std::stop_token stop;      // requested: ends the work with kCancelled
 };
 
 // What a file says of itself, and what decoding found out.
@@ -58,7 +58,10 @@ bool has_audio_suffix(std::string_view name);
 DecodedAudio decode_audio_file(const std::string& path, const DecodeOptions& options = {});
 DecodedAudio decode_audio_bytes(std::string_view bytes, const std::string& name,
                                 const DecodeOptions& options = {});
-// The same in bounded memory: a frame at a time, whatever the file's length.
+// The same in bounded memory: a frame at a time, whatever the file's length. The descriptor is of a
+// file that is open for reading.
+AudioFacts decode_audio_file(int descriptor, const std::string& name, AudioSink& sink,
+                             const DecodeOptions& options = {});
 AudioFacts decode_audio_bytes(std::string_view bytes, const std::string& name, AudioSink& sink,
                               const DecodeOptions& options = {});
 

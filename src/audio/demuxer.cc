@@ -23,12 +23,14 @@ int refuse_other_files(AVFormatContext*, AVIOContext**, const char*, int, AVDict
   return AVERROR(EPERM);
 }
 
-int ask_interrupted(void* asked) { return (*static_cast<std::function<bool()>*>(asked))() ? 1 : 0; }
+int is_stopped(void* stop) {
+  return static_cast<const std::stop_token*>(stop)->stop_requested() ? 1 : 0;
+}
 
 }  // namespace
 
-Demuxer::Demuxer(AudioInput& input, std::function<bool()> interrupted)
-    : input_(input), interrupted_(std::move(interrupted)), io_(input.make_io()) {
+Demuxer::Demuxer(AudioInput& input, std::stop_token stop)
+    : input_(input), stop_(std::move(stop)), io_(input.make_io()) {
   const AVInputFormat* kind = nullptr;
   av_probe_input_buffer2(io_.get(), &kind, "", nullptr, 0, 0);
   input.check_readable();
@@ -45,7 +47,7 @@ Demuxer::Demuxer(AudioInput& input, std::function<bool()> interrupted)
   format_->format_whitelist = av_strdup(kFormats);
   format_->codec_whitelist = av_strdup(kDecoders);
   format_->probesize = kProbeBytes;
-  if (interrupted_) format_->interrupt_callback = {ask_interrupted, &interrupted_};
+  format_->interrupt_callback = {is_stopped, &stop_};
   // On failure this frees the context and sets the pointer to null.
   int code = avformat_open_input(&format_, "", kind, nullptr);
   input.check_readable();

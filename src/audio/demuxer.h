@@ -2,8 +2,8 @@
 // For the files of this folder only.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "audio/ffmpeg.h"
@@ -14,8 +14,9 @@ namespace echo {
 class Demuxer {
  public:
   // Finds the format from the content, and its best audio stream. Throws kCorrupt or
-  // kInvalidArgument as decode.h says. The input must outlive this object and stay where it is.
-  Demuxer(AudioInput& input, std::function<bool()> interrupted);
+  // kInvalidArgument as decode.h says, kCancelled when `stop` is requested, as read() returns
+  // AVERROR_EXIT then. The input must outlive this object and stay where it is.
+  Demuxer(AudioInput& input, std::stop_token stop);
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
@@ -35,7 +36,7 @@ class Demuxer {
 
  private:
   AudioInput& input_;
-  std::function<bool()> interrupted_;
+  std::stop_token stop_;
   ffmpeg::Io io_;
   AVFormatContext* format_ = nullptr;
   int stream_ = -1;

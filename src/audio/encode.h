@@ -31,8 +31,8 @@ class AudioEncoder {
     kStream
   };
 
-  // Validates the options as validate() does. Input is at `input_rate` Hz. Throws kUnavailable when
-  // this FFmpeg was built without the encoder.
+  // Takes input at `input_rate` Hz. Throws kInvalidArgument for options that validate() refuses,
+  // kUnavailable when this FFmpeg was built without the encoder.
   explicit AudioEncoder(const EncodeOptions& options, Mode mode = Mode::kWhole,
                         int input_rate = 44100);
   // Writes the whole file into a descriptor that may be read, written and sought, and stays the
@@ -50,9 +50,9 @@ class AudioEncoder {
   // Ends the file. Throws kInvalidArgument when no sample was pushed.
   void finish();
 
-  // Bytes made since the last call; none of what goes into a descriptor.
+  // Returns the bytes made since the last call; none of what goes into a descriptor.
   std::string take_bytes();
-  // The size of the file in the descriptor, once finished.
+  // Returns the size of the file in the descriptor, once finished.
   uint64_t file_bytes() const;
 
  private:
@@ -60,10 +60,10 @@ class AudioEncoder {
   std::unique_ptr<Impl> impl_;
 };
 
-// A whole file of mono samples. What it decodes to is as long as what was put in, but for AAC,
+// Returns a whole file of mono samples. It decodes to as many samples as were put in, but for AAC,
 // which adds a frame at the beginning and up to one at the end. The same input gives the same
-// bytes, and files of different sound may be joined to one of Ogg by putting them one after the
-// other. Errors as AudioEncoder.
+// bytes, and Ogg files of different sound may be joined by putting them one after the other. Throws
+// what AudioEncoder throws. Any thread.
 std::string encode_audio(std::span<const float> samples, const EncodeOptions& options = {},
                          int input_rate = 44100);
 

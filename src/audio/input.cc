@@ -37,15 +37,27 @@ AudioInput AudioInput::open_file(const std::string& path, int64_t max_bytes) {
   if (path.find('\0') != std::string::npos) throw_invalid("audio file: its name holds a NUL byte");
   AudioInput input(path);
   // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-  input.file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (input.file_ < 0) throw_open_error(path, errno);
-  struct stat status {};
-  if (::fstat(input.file_, &status) != 0) throw_open_error(path, errno);
-  if (S_ISDIR(status.st_mode)) throw_invalid(path + ": is a directory, expected an audio file");
-  if (!S_ISREG(status.st_mode)) throw_invalid(path + ": is not a regular file");
-  input.size_ = status.st_size;
-  input.check_content(max_bytes);
+  input.file_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!input.file_) throw_open_error(path, errno);
+  input.check_file(max_bytes);
   return input;
+}
+
+AudioInput AudioInput::from_descriptor(int descriptor, const std::string& name, int64_t max_bytes) {
+  AudioInput input(name);
+  input.file_ = Descriptor(::fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  if (!input.file_) throw_open_error(name, errno);
+  input.check_file(max_bytes);
+  return input;
+}
+
+void AudioInput::check_file(int64_t max_bytes) {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) throw_open_error(name_, errno);
+  if (S_ISDIR(status.st_mode)) throw_invalid(name_ + ": is a directory, expected an audio file");
+  if (!S_ISREG(status.st_mode)) throw_invalid(name_ + ": is not a regular file");
+  size_ = status.st_size;
+  check_content(max_bytes);
 }
 
 AudioInput AudioInput::from_bytes(std::string_view bytes, const std::string& name,
@@ -55,18 +67,6 @@ AudioInput AudioInput::from_bytes(std::string_view bytes, const std::string& nam
   input.size_ = static_cast<int64_t>(bytes.size());
   input.check_content(max_bytes);
   return input;
-}
-
-AudioInput::AudioInput(AudioInput&& other) noexcept
-    : name_(std::move(other.name_)),
-      file_(std::exchange(other.file_, -1)),
-      bytes_(other.bytes_),
-      overlays_(std::move(other.overlays_)),
-      size_(other.size_),
-      position_(other.position_) {}
-
-AudioInput::~AudioInput() {
-  if (file_ >= 0) ::close(file_);
 }
 
 void AudioInput::check_content(int64_t max_bytes) const {
@@ -102,13 +102,13 @@ size_t AudioInput::read_at(int64_t offset, char* buffer, size_t wanted) const {
 size_t AudioInput::read_bytes(int64_t offset, char* buffer, size_t wanted) const {
   if (offset < 0 || offset >= size_) return 0;
   wanted = std::min(wanted, static_cast<size_t>(size_ - offset));
-  if (file_ < 0) {
+  if (!file_) {
     std::memcpy(buffer, bytes_.data() + offset, wanted);
     return wanted;
   }
   size_t done = 0;
   while (done < wanted) {
-    const ssize_t got = ::pread(file_, buffer + done, wanted - done,
+    const ssize_t got = ::pread(file_.get(), buffer + done, wanted - done,
                                 static_cast<off_t>(offset + static_cast<int64_t>(done)));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_unavailable(name_ + ": cannot be read: " + std::strerror(errno));

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "audio/ffmpeg.h"
+#include "base/descriptor.h"
 
 namespace echo {
 
@@ -19,12 +20,14 @@ class AudioInput {
   // kUnavailable when it cannot be read.
   static AudioInput open_file(const std::string& path, int64_t max_bytes);
 
+  // The same of a file that is open for reading, under `name` in messages. It stays the caller's.
+  static AudioInput from_descriptor(int descriptor, const std::string& name, int64_t max_bytes);
+
   // The bytes must live as long as the input.
   static AudioInput from_bytes(std::string_view bytes, const std::string& name, int64_t max_bytes);
 
-  AudioInput(AudioInput&& other) noexcept;
+  AudioInput(AudioInput&&) noexcept = default;
   AudioInput& operator=(AudioInput&&) = delete;
-  ~AudioInput();
 
   const std::string& name() const { return name_; }
   int64_t size() const { return size_; }
@@ -45,13 +48,14 @@ class AudioInput {
 
  private:
   explicit AudioInput(const std::string& name) : name_(name) {}
+  void check_file(int64_t max_bytes);
   void check_content(int64_t max_bytes) const;
   size_t read_bytes(int64_t offset, char* buffer, size_t wanted) const;
   static int read(void* self, uint8_t* buffer, int wanted);
   static int64_t seek(void* self, int64_t offset, int whence);
 
   std::string name_;
-  int file_ = -1;
+  Descriptor file_;  // or none: then the bytes
   std::string_view bytes_;
   std::map<int64_t, std::string> overlays_;  // by offset
   int64_t size_ = 0;

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/file_io.h"
 #include "base/uuid.h"
@@ -59,12 +60,10 @@ bool is_abandoned(int folder, const char* name, const struct stat& status, std::
   if (age < kAbandoned) return false;
   if (S_ISLNK(status.st_mode)) return true;
   if (!S_ISREG(status.st_mode)) return false;
-  const int file = ::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (file < 0) return false;
-  const bool ours = ::flock(file, LOCK_EX | LOCK_NB) == 0;
-  const int reason = errno;
-  ::close(file);
-  return ours || (locks_are_unknown(reason) && age >= kAbandonedUnlocked);
+  const Descriptor file(::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) return false;
+  const bool ours = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+  return ours || (locks_are_unknown(errno) && age >= kAbandonedUnlocked);
 }
 
 // Whether it is this folder's turn.
@@ -81,10 +80,8 @@ bool is_sweep_due(const fs::path& folder) {
 }
 
 void sync_folder(const fs::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);  // not every file system can
-  ::close(descriptor);
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened) ::fsync(opened.get());  // not every file system can
 }
 
 // What a failing disk has kept to itself so far. The file stays open, and so its lock ours.

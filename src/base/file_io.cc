@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace echo {
@@ -15,8 +16,8 @@ std::string system_reason(int error_number) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) {
     const std::string text = "cannot read " + path.string() + ": " + system_reason(errno);
     if (errno == ENOENT) throw_not_found(text);
     throw_unavailable(text);
@@ -24,16 +25,11 @@ std::string read_file(const std::filesystem::path& path) {
   std::string out;
   char bytes[65536];
   ssize_t got;
-  while ((got = ::read(descriptor, bytes, sizeof bytes)) != 0) {
+  while ((got = ::read(file.get(), bytes, sizeof bytes)) != 0) {
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const int reason = errno;
-      ::close(descriptor);
-      throw_unavailable("cannot read " + path.string() + ": " + system_reason(reason));
-    }
+    if (got < 0) throw_unavailable("cannot read " + path.string() + ": " + system_reason(errno));
     out.append(bytes, static_cast<std::size_t>(got));
   }
-  ::close(descriptor);
   return out;
 }
 

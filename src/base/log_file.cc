@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/console_sink.h"
+#include "base/descriptor.h"
 #include "base/file_io.h"
 
 namespace echo {
@@ -22,22 +23,20 @@ using SteadyClock = std::chrono::steady_clock;
 class RotatingFile {
  public:
   explicit RotatingFile(const LogFileOptions& options) : options_(options) {}
-  ~RotatingFile() { close(); }
-
   // Nothing, or why the line could not be written.
   std::optional<std::string> append(std::string_view line) {
-    if (descriptor_ < 0) {
+    if (!file_) {
       if (auto problem = open()) return problem;
     }
     if (size_ > 0 && size_ + line.size() > options_.max_bytes) {
       if (auto problem = rotate()) return problem;
     }
     while (!line.empty()) {
-      const ssize_t written = ::write(descriptor_, line.data(), line.size());
+      const ssize_t written = ::write(file_.get(), line.data(), line.size());
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) {
         const int error = written < 0 ? errno : ENOSPC;
-        close();
+        file_ = {};
         return "cannot write: " + system_reason(error);
       }
       size_ += static_cast<uint64_t>(written);
@@ -47,21 +46,16 @@ class RotatingFile {
   }
 
  private:
-  void close() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = -1;
-  }
-
   std::optional<std::string> open() {
     std::error_code error;
     if (options_.path.has_parent_path()) fs::create_directories(options_.path.parent_path(), error);
     if (error) return "cannot create its folder: " + error.message();
-    descriptor_ = ::open(options_.path.c_str(),
-                         O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-    if (descriptor_ < 0) return "cannot open: " + system_reason(errno);
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    file_ = Descriptor(::open(options_.path.c_str(), kFlags, 0640));
+    if (!file_) return "cannot open: " + system_reason(errno);
     struct stat status {};
-    if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-      close();
+    if (fstat(file_.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      file_ = {};
       return "not a regular file";
     }
     size_ = static_cast<uint64_t>(status.st_size);
@@ -75,7 +69,7 @@ class RotatingFile {
   }
 
   std::optional<std::string> rotate() {
-    close();
+    file_ = {};
     std::error_code error;
     for (int number = options_.kept - 1; number >= 0; --number) {
       fs::rename(older(number), older(number + 1), error);
@@ -88,7 +82,7 @@ class RotatingFile {
   }
 
   const LogFileOptions options_;
-  int descriptor_ = -1;
+  Descriptor file_;
   uint64_t size_ = 0;
 };
 

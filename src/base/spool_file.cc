@@ -26,15 +26,12 @@ int open_unnamed(const std::filesystem::path& folder) {
 
 }  // namespace
 
-SpoolFile::SpoolFile(const std::filesystem::path& folder) : descriptor_(open_unnamed(folder)) {
-  if (descriptor_ < 0) descriptor_ = ::memfd_create("echo-spool", MFD_CLOEXEC);
-  if (descriptor_ < 0) throw_unavailable("temporary file: cannot be made: " + system_reason(errno));
+SpoolFile::SpoolFile(const std::filesystem::path& folder) : file_(open_unnamed(folder)) {
+  if (!file_) file_ = Descriptor(::memfd_create("echo-spool", MFD_CLOEXEC));
+  if (!file_) throw_unavailable("temporary file: cannot be made: " + system_reason(errno));
 }
 
-SpoolFile::~SpoolFile() {
-  unmap();
-  ::close(descriptor_);
-}
+SpoolFile::~SpoolFile() { unmap(); }
 
 void SpoolFile::unmap() {
   if (data_ != nullptr) ::munmap(data_, size_);
@@ -44,12 +41,12 @@ void SpoolFile::unmap() {
 std::string_view SpoolFile::map() {
   unmap();
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0) {
+  if (::fstat(file_.get(), &status) != 0) {
     throw_unavailable("temporary file: cannot be read: " + system_reason(errno));
   }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return {};
-  void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
   if (data == MAP_FAILED) {
     throw_unavailable("temporary file: cannot be read: " + system_reason(errno));
   }

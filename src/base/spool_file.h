@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/descriptor.h"
+
 namespace echo {
 
 // On the disk where that can be, else in memory. Nothing is left when it goes. One thread at a time.
@@ -20,7 +22,7 @@ class SpoolFile {
   SpoolFile& operator=(const SpoolFile&) = delete;
 
   // May be read, written and sought.
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return file_.get(); }
   // Returns all that is in it, as long as this lives and nothing more is written. Throws
   // kUnavailable.
   std::string_view map();
@@ -28,7 +30,7 @@ class SpoolFile {
  private:
   void unmap();
 
-  int descriptor_ = -1;
+  Descriptor file_;
   void* data_ = nullptr;
   size_t size_ = 0;
 };

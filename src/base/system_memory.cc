@@ -1,5 +1,8 @@
 #include "base/system_memory.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
@@ -56,6 +59,16 @@ SystemMemory system_memory(const std::string& root) {
   memory.total = std::min(memory.total.value_or(*group.limit), *group.limit);
   memory.available = std::min(memory.available.value_or(room), room);
   return memory;
+}
+
+void release_memory(std::string& bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto data = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (data + page - 1) / page * page;
+  const uintptr_t end = (data + bytes.capacity()) / page * page;
+  // Pages that hold nothing else come back empty when they are used again.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  std::string().swap(bytes);
 }
 
 }  // namespace echo

@@ -1,4 +1,4 @@
-// How much memory there is, in a container as its control group says.
+// How much memory there is, in a container as its control group says; and giving it back.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,9 @@ struct SystemMemory {
 // The machine's or the control group's, whichever is less. `root` is where proc/ and sys/ are
 // found.
 SystemMemory system_memory(const std::string& root = "/");
+
+// Empties a large string, and gives the system its memory at once: the allocator would keep that
+// for later.
+void release_memory(std::string& bytes);
 
 }  // namespace echo

@@ -1,4 +1,4 @@
-// One head's attention: keys and values are packed once in the order that the products read them,
+// One head's attention: keys and values are packed once in the order that the matmuls read them,
 // then blocks of queries go through scores, softmax and values while both stay in the cache.
 // Included by cpu/kernels_inl.h only.
 #if defined(__AMX_BF16__)
@@ -8,18 +8,18 @@
 namespace echo::cpu {
 namespace {
 
-// A product's tile: so many sums fit the registers.
+// A matmul's tile: so many sums fit the registers.
 constexpr int64_t kTileRows = 6;
 constexpr int64_t kTileVecs = kLanes == 16 ? 4 : 2;
 constexpr int64_t kTileCols = kTileVecs * kLanes;
 
-// What products multiply: float32, or pairs of bfloat16 where the machine has an instruction for
+// What matmuls multiply: float32, or pairs of bfloat16 where the machine has an instruction for
 // them. Elsewhere bfloat16 is widened when it is packed.
 struct FloatElement {
   using Type = float;
-  struct Scope {};                      // lives while products are made
+  struct Scope {};                      // lives while matmuls are computed
   static constexpr int64_t kGroup = 1;  // neighbours along the summed axis that one lane holds
-  static constexpr int64_t kRows = kTileRows;           // that a product takes at a time
+  static constexpr int64_t kRows = kTileRows;           // that a matmul takes at a time
   static constexpr int64_t kKeys = kGroup;              // that it sums at a time
   static constexpr int64_t kQueryRows = 4 * kTileRows;  // that share keys and values in the cache
   static Vec broadcast(const float* p) { return all(*p); }
@@ -467,7 +467,7 @@ void attention_with(const AttentionTask& task, void* workspace) {
   }
 }
 
-// f(the type of the task's elements, what its products multiply).
+// f(the type of the task's elements, what its matmuls multiply).
 template <class F>
 void with_elements(const AttentionTask& task, F f) {
   if (task.dtype == DType::kFloat32) return f(float{}, FloatElement());

@@ -1,4 +1,4 @@
-// The products of cpu/bfloat16_matmul.h.
+// The matmuls of cpu/bfloat16_matmul.h.
 #include <immintrin.h>
 
 #include "cpu/bfloat16_matmul.h"

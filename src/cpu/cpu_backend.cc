@@ -283,7 +283,7 @@ class CpuBackend : public Backend {
   // OpenMP keeps the number per calling thread.
   void use_threads() const { omp_set_num_threads(threads_); }
 
-  // f(a tensor for the result). oneDNN's float32 products have float32 results only.
+  // f(a tensor for the result). oneDNN's float32 matmuls have float32 results only.
   template <class F>
   void through_result_type(const PackedWeights& w, bool accumulate, const Tensor& out, F f) {
     if (w.dtype() == DType::kBFloat16 || out.dtype() == DType::kFloat32) return f(out);

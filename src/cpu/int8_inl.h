@@ -1,4 +1,4 @@
-// What the kernels of 8-bit products share: quantizing rows, and finishing a tile of sums. Included
+// What the kernels of 8-bit matmuls share: quantizing rows, and finishing a tile of sums. Included
 // by the files that are built for an instruction set.
 #include <immintrin.h>
 

@@ -1,4 +1,4 @@
-// Products of 8-bit codes with sums in int32, for the instruction sets that have them. They run on
+// Matmuls of 8-bit codes with sums in int32, for the instruction sets that have them. They run on
 // the calling thread; cpu/int8_matmul.h divides the work.
 #pragma once
 

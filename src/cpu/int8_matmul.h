@@ -1,5 +1,5 @@
 // Matrices in 8 bits: a scale for each output, activations quantized row by row when they are
-// used, sums in int32. This project's own code: oneDNN 2.6 has no fast product with scales of rows.
+// used, sums in int32. This project's own code: oneDNN 2.6 has no fast matmul with scales of rows.
 #pragma once
 
 #include <memory>

@@ -381,7 +381,7 @@ class OneDnnWeights : public PackedWeights {
   mutable std::vector<std::pair<Call, Primitive>> primitives_;
 };
 
-// oneDNN 3.7 adds a product one column wide to the wrong rows of a strided output; as a convolution
+// oneDNN 3.7 adds a matmul one column wide to the wrong rows of a strided output; as a convolution
 // of one tap it is right.
 bool runs_as_convolution(int64_t out) { return DNNL_VERSION_MAJOR >= 3 && out == 1; }
 

@@ -1,4 +1,4 @@
-// Matrix products and convolutions by oneDNN. The only file that knows its API; builds with
+// Matmuls and convolutions by oneDNN. The only file that knows its API; builds with
 // versions 2 and 3. All functions throw Error kInternal when oneDNN refuses a call.
 #pragma once
 

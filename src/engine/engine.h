@@ -24,6 +24,7 @@
 #include <thread>
 #include <vector>
 
+#include "checkpoint/limits.h"
 #include "checkpoint/model_files.h"
 #include "engine/device.h"
 #include "engine/noise.h"
@@ -62,8 +63,8 @@ struct EngineOptions {
   size_t max_requests = 0;         // that run at a time; 0: as the device gains from, 4 at least
   int64_t max_text_chars = 20000;  // of one request, code points
 
-  int64_t speaker_chunk_frames =
-      640;  // of a reference, encoded at a time; the result depends on it
+  // Frames of a reference that are encoded at a time; the result depends on it.
+  int64_t speaker_chunk_frames = kMaxLatentFrames;
 };
 
 struct EngineInfo {
@@ -88,31 +89,33 @@ struct EngineStatus {
   MemoryUse memory;  // of the device
 };
 
-// Const from outside: any thread may call any function at any time. One thread of its own drives
-// the device, see Scheduler.
+// Any thread may call any function at any time. The device is driven by one thread of the engine's
+// own.
 class Engine {
  public:
-  // Reads the checkpoints and packs the weights. Errors: kNotFound, kCorrupt for files;
-  // kInvalidArgument for options.
+  // Reads the checkpoints, packs the weights and returns the engine that has them. Throws kNotFound
+  // and kCorrupt for files, kInvalidArgument for options, kUnavailable for the device.
   static std::unique_ptr<Engine> load(const EngineOptions& options);
-  // Running and waiting requests are answered as cancelled; ends within a step.
+  // Answers running and waiting requests as cancelled; returns within a step.
   ~Engine();
 
-  // Checks the request and finds its voice on the calling thread, then queues it; the stream gives
-  // its samples while they are made. Errors: kInvalidArgument for text, parameters or voice;
-  // kUnavailable when the queue is full; what the voice's loader throws.
+  // Checks the request and finds its voice on the calling thread, then queues it. Returns the
+  // stream that gives its samples while they are made. Throws kInvalidArgument for text, parameters
+  // or voice, kUnavailable when the queue is full, and what the voice's loader throws.
   SpeechStream start(SpeechRequest request, SpeechCallbacks callbacks = {});
 
-  // Starts the request and collects its stream; cancels it when `stop` is requested. Errors: those
-  // of start() and of SpeechStream::next().
+  // Starts the request and returns all of its speech; cancels it when `stop` is requested. Throws
+  // as start() and SpeechStream::next() do.
   SpeechResult speak(SpeechRequest request, SpeechCallbacks callbacks = {},
                      std::stop_token stop = {});
 
   // Drops what was made of the voice of that key, in memory and in the store. Requests that have it
-  // go on.
+  // go on. Never throws: what cannot be removed from the store stays there.
   void forget_voice(const std::string& key);
 
+  // Returns what was loaded, which never changes.
   const EngineInfo& info() const { return info_; }
+  // Returns what the engine is at now.
   EngineStatus status() const;
 
  private:

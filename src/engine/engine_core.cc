@@ -229,7 +229,7 @@ PreparedSpeech EngineCore::prepare(SpeechRequest request) const {
   prepared.deadline = request.deadline;
   prepared.first_sound_seconds = request.first_sound_seconds;
   const bool strands = prepared.parameters.continuity != Continuity::kNone;
-  if (strands && prepared.chunks.size() > 1 &&
+  if (strands && prepared.chunks.size() > 1 && !prepared.parameters.speaker_scale_chosen &&
       prepared.parameters.cfg_scale_speaker == SamplerParameters().cfg_scale_speaker) {
     prepared.parameters.cfg_scale_speaker = kStrandSpeakerScale;
   }

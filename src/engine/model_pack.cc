@@ -58,7 +58,7 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
                      [&](const char* end) { return name.ends_with(end); });
 }
 
-// Whether a layer takes the tensor as the matrix of a product (others are read value by value).
+// Whether a layer takes the tensor as the matrix of a matmul (others are read value by value).
 bool is_dit_matrix(const TensorSpec& spec) {
   return spec.shape.size() == 2 && elements(spec.shape) >= kLargeMatrix &&
          !ends_with_any(spec.name, {"text_embedding.weight", "_norm.weight"});

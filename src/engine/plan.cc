@@ -34,7 +34,7 @@ uint64_t dit_bytes(const PlanModel& model, Precision precision) {
   return wide * value_bytes(precision) + (model.dit_values - wide);
 }
 
-// A processor without products of 8 bits computes as if nobody had asked for them.
+// A processor without matmuls of 8 bits computes as if nobody had asked for them.
 bool lacks_int8(const PlanDevice& device, const PlanModel& model, const PlanRequest& request) {
   return device.name == "cpu" && !device.int8 &&
          (request.precision == Precision::kInt8 ||

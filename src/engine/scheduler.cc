@@ -7,6 +7,11 @@
 
 namespace echo {
 
+Scheduler::Active::Active(std::shared_ptr<SpeechPipe> listened, const std::stop_token& all)
+    : pipe(std::move(listened)),
+      listener_stop(pipe->cancelled(), [this] { stop.request_stop(); }),
+      all_stop(all, [this] { stop.request_stop(); }) {}
+
 Scheduler::Scheduler(const SpeechModels& models, ModulationCache& modulations, std::stop_token stop)
     : models_(models), modulations_(modulations), stop_(std::move(stop)) {}
 
@@ -16,15 +21,9 @@ Scheduler::~Scheduler() {
 
 void Scheduler::add(SpeechTask task) {
   if (!task.pipe->start()) return;
-  Active& active = jobs_.emplace_back();
-  active.pipe = task.pipe;
+  Active& active = jobs_.emplace_back(task.pipe, stop_);
   guard(active, [&] {
-    // Long work on one request also looks whether others want to leave.
-    const auto cancelled = [this, pipe = task.pipe] {
-      sweep();
-      return pipe->cancelled().stop_requested() || stop_.stop_requested();
-    };
-    active.job = std::make_unique<SpeechJob>(models_, std::move(task), cancelled);
+    active.job = std::make_unique<SpeechJob>(models_, std::move(task), active.stop.get_token());
   });
 }
 
@@ -88,8 +87,7 @@ void Scheduler::fail_all() {
 
 void Scheduler::sweep() {
   for (Active& active : jobs_) {
-    if (active.done || !(active.pipe->cancelled().stop_requested() || stop_.stop_requested()))
-      continue;
+    if (active.done || !active.stop.stop_requested()) continue;
     active.pipe->fail_as_cancelled();
     active.done = true;
   }

@@ -38,7 +38,12 @@ class Scheduler {
 
  private:
   struct Active {
+    using Forward = std::stop_callback<std::function<void()>>;
+    Active(std::shared_ptr<SpeechPipe> pipe, const std::stop_token& all);
+
     std::shared_ptr<SpeechPipe> pipe;
+    std::stop_source stop;  // requested with the listener's or with everybody's
+    Forward listener_stop, all_stop;
     std::unique_ptr<SpeechJob> job;
     bool voice_encoded = false;
     bool done = false;  // answered; leaves at the end of the pass

@@ -45,13 +45,13 @@ std::string chunk_name(int64_t index) { return "chunk " + std::to_string(index +
 
 }  // namespace
 
-SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled)
+SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::stop_token stop)
     : models_(models),
       prepared_(std::move(task.prepared)),
       pipe_(std::move(task.pipe)),
       chunks_(prepared_.chunks.size()),
       recording_(prepared_.parameters, prepared_.leading_pause_seconds) {
-  hooks_.cancelled = std::move(cancelled);
+  hooks_.stop = std::move(stop);
   summary_.warnings = std::move(prepared_.warnings);
   summary_.timings.queue =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - prepared_.submitted).count();
@@ -140,7 +140,8 @@ void SpeechJob::start_chunk() {
     decoder = strand_.decoder();
   } else if (automatic) {
     const auto chars = static_cast<int64_t>(count_code_points(prepared_.chunks[index].text));
-    parameters.sequence_length = grows ? window_frames(chars) : kMaxFrames;
+    parameters.sequence_length =
+        grows ? window_frames(chars, pace_of(prepared_.parameters)) : kMaxFrames;
   }
   if (parameters.block_sizes.empty()) parameters.block_sizes = blocks_of(parameters);
   chunk.blocks = parameters.block_sizes;
@@ -327,8 +328,9 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
   take.samples = chunk.samples;
   if (voice_ && voice_->print) take.voice = &*voice_->print;
   if (chunk.prefix_frames > 0) take.goes_on_from = drift_.last();
-  if (in_strands())
-    take.chars_per_second = strand_.rate() / seconds_of(models_.codec.samples_per_frame());
+  take.chars_per_second = in_strands()
+                              ? strand_.rate() / seconds_of(models_.codec.samples_per_frame())
+                              : pace_of(prepared_.parameters);
   take.complete = attempt.decoded();
   return prepared_.judge(take);
 }
@@ -396,10 +398,13 @@ void SpeechJob::finish_chunk(Chunk& chunk) {
   spoken.end_seconds = seconds_of(recording_.place().end);
   spoken.pause_seconds = text.pause_seconds;
   spoken.prefix_frames = chunk.prefix_frames;
+  spoken.new_frames = in_strands() ? chunk.new_frames : chunk.attempt->frames();
   spoken.joined = chunk.joined;
   spoken.reasons = std::move(chunk.reasons);
   spoken.retake_reasons = std::move(chunk.retake_reasons);
+  spoken.warnings = chunk.warnings;
   summary_.chunks.push_back(std::move(spoken));
+  if (chunk.ends_strand) ++summary_.strands;
   for (const std::string& warning : chunk.warnings) {
     summary_.warnings.push_back(chunk_name(chunk.index) + ": " + warning);
   }

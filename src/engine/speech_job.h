@@ -22,8 +22,8 @@ namespace echo {
 // concerns no other.
 class SpeechJob {
  public:
-  // cancelled is asked within long pieces of work.
-  SpeechJob(const SpeechModels& models, SpeechTask task, std::function<bool()> cancelled);
+  // `stop` ends long pieces of work with kCancelled.
+  SpeechJob(const SpeechModels& models, SpeechTask task, std::stop_token stop);
 
   SpeechPipe& pipe() const { return *pipe_; }
 
@@ -77,6 +77,7 @@ class SpeechJob {
     int64_t prefix_frames = 0;
     const char* joined = "first";
     bool ends_strand = false;
+    int64_t new_frames = 0;  // that are kept of it
   };
 
   std::optional<size_t> next_to_start() const;
@@ -87,6 +88,8 @@ class SpeechJob {
   // Returns the text.
   std::string continue_strand(Chunk& chunk, Conditions& conditions, SamplerParameters& parameters,
                               bool automatic);
+  // A new strand, at the pace that the request knows.
+  Strand new_strand() const;
   // Makes a chunk of as many of the parts that follow as there is room for.
   void form_chunk(size_t index);
   // Makes two of a chunk that does not come to an end.
@@ -125,7 +128,7 @@ class SpeechJob {
   uint64_t given_samples_ = 0;
   std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
-  Strand strand_;
+  Strand strand_ = new_strand();
   double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
   ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
   bool strand_paused_ = false;                 // a pause that was asked for follows it

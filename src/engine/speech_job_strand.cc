@@ -8,7 +8,6 @@
 #include "engine/speech_job.h"
 #include "engine/strand_pause.h"
 #include "engine/window.h"
-#include "text/chunk.h"
 
 namespace echo {
 namespace {
@@ -18,13 +17,18 @@ constexpr int64_t kMaxFirstChars = 90;   // of a first chunk that somebody waits
 constexpr size_t kFadeSamples = 220;       // 5 ms
 
 // Characters of Latin script that take as long to say, and as much of what the model reads.
-int64_t length_in_strand(const PlannedChunk& part) {
+int64_t length_in_strand(const PlannedChunk& part, double chars_per_second) {
   constexpr double kBytesPerChar = 2.75;  // of the model's text, where its window is just full
-  const double weight = part.estimated_seconds * kCharsPerSecond;
+  const double weight = part.estimated_seconds * chars_per_second;
   return std::lround(std::max(weight, static_cast<double>(part.text.size()) / kBytesPerChar));
 }
 
 }  // namespace
+
+Strand SpeechJob::new_strand() const {
+  const std::optional<double>& pace = prepared_.parameters.chars_per_second;
+  return pace ? Strand(*pace * seconds_of(models_.codec.samples_per_frame())) : Strand();
+}
 
 bool SpeechJob::strand_goes_on(size_t index) const {
   if (!in_strands() || index + 1 == chunks_.size() || strand_.full()) return false;
@@ -66,7 +70,7 @@ void SpeechJob::form_chunk(size_t index) {
   int64_t all = 0;
   for (size_t i = index; i < chunks_.size(); ++i) {
     const PlannedChunk& part = prepared_.chunks[i];
-    chars.push_back(length_in_strand(part));
+    chars.push_back(length_in_strand(part, pace_of(parameters)));
     all += chars.back();
     if (part.pause_seconds > 0) break;
     // A paragraph of a line is no strand, and no chunk, of its own.
@@ -149,9 +153,10 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
           EncodedVoice{models_.session.dit().encode_speaker(own_voice_, own_voice_.rows())});
     }
     if (added > 0) lengthen_pause(chunk, added);
-    strand_ = Strand();
+    strand_ = new_strand();
     drift_ = {};
     chunk.ends_strand = true;
+    chunk.new_frames = attempt.frames();
     return;
   }
   // Some silence after the last speech stays, in whole patches.
@@ -164,6 +169,7 @@ void SpeechJob::add_to_strand(Chunk& chunk) {
   const auto patches_up = [](int64_t frames) { return (frames + 3) / 4 * 4; };
   const int64_t cut = std::min({patches_up(end + (clause ? 1 : 3)), patches_up(attempt.frames()),
                                 attempt.sampled_frames() / 4 * 4});
+  chunk.new_frames = cut;
   Codec::Decoder decoder = attempt.cut(cut, chunk.samples, hooks_);
   strand_tail_seconds_ =
       std::max(0.0, seconds_of(chunk.samples.size()) - seconds_of(activity.end * activity.hop));

@@ -65,7 +65,9 @@ bool set_parameter(SpeechParameters& parameters, std::string_view name, std::str
   const Parameter* parameter = find_parameter(name);
   if (!parameter) return false;
   SpeechParameters changed = parameters;
-  if (trimmed(text) == "null") {
+  const bool none = trimmed(text) == "null";
+  if (name == "cfg_scale_speaker") changed.speaker_scale_chosen = !none;
+  if (none) {
     copy_value(*parameter, parameters_of(parameters.profile), changed);
   } else {
     read_value(*parameter, text, changed);

@@ -48,6 +48,9 @@ struct SpeechParameters : SamplerParameters {
   int64_t max_rerolls = 0;  // further takes of a chunk whose first is faulty
   bool trim_head = false, trim_tail = false;
   Continuity continuity = Continuity::kNone;
+  // Whether cfg_scale_speaker is somebody's choice; strands have a default of their own.
+  bool speaker_scale_chosen = false;
+  std::optional<double> chars_per_second;    // of the speaker; absent: kCharsPerSecond
   std::optional<double> force_speaker;  // see apply_force_speaker()
 };
 

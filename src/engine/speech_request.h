@@ -26,7 +26,7 @@ struct VoiceReference {
   std::function<std::vector<float>()> load;
 };
 
-// A reference that is in memory; its key is the samples' SHA-256.
+// Returns a reference that is in memory; its key is the samples' SHA-256.
 VoiceReference voice_of_samples(std::vector<float> samples);
 
 // How the chunks of a request come.
@@ -78,11 +78,13 @@ struct SpokenChunk {
   int64_t window_frames = 0;    // that were sampled for it
   std::vector<int64_t> blocks;  // in which it was to be sampled; one: a window
   int64_t prefix_frames = 0;    // of the chunks before, that it heard
-  std::string joined =
-      "first";       // or continued, fresh, fallback, reset: how it follows its strand's
-  std::string text;  // that was spoken, without a speaker's tag
+  int64_t new_frames = 0;       // of window_frames, that were kept
+  // How it follows the chunk before: first, continued, fresh, fallback or reset.
+  std::string joined = "first";
+  std::string text;                         // that was spoken, without a speaker's tag
   std::vector<std::string> reasons;         // what is wrong with the take that is heard: "clipped"
   std::vector<std::string> retake_reasons;  // why the takes before were made again
+  std::vector<std::string> warnings;        // about the take that is heard
 };
 
 // Seconds. Stages of requests that are served together overlap.
@@ -95,7 +97,7 @@ struct StageTimings {
   double total = 0;      // from submission to result
 };
 
-// Errors: kInvalidArgument when the text has more than `max_chars` code points.
+// Throws kInvalidArgument when the text has more than `max_chars` code points.
 void check_text_length(const std::string& text, int64_t max_chars);
 
 enum class VoiceCacheUse { kNoVoice, kHit, kMiss };
@@ -104,6 +106,7 @@ enum class VoiceCacheUse { kNoVoice, kHit, kMiss };
 struct SpeechSummary {
   uint64_t sample_count = 0;  // given out, mono, kModelRate
   std::vector<SpokenChunk> chunks;
+  int64_t strands = 0;  // runs of chunks of which each hears those before it; none: 0
   // Velocities of one sequence that the model computed, in all takes: 80 for 40 steps of which half
   // are guided by text and voice.
   int64_t evaluations = 0;

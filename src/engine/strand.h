@@ -48,8 +48,14 @@ ContinuationPlan plan_continuation(std::span<const SpokenPart> spoken, const Spo
 size_t parts_of_next_chunk(std::span<const int64_t> chars, int64_t last_frames, double rate,
                            int64_t most_chars);
 
+// Characters a frame of a speaker of whom nothing has been heard: 12 a second.
+inline constexpr double kUsualRate = 0.557;
+
 class Strand {
  public:
+  // `rate`: characters a frame, until the strand has been heard.
+  explicit Strand(double rate = kUsualRate) : rate_(rate) {}
+
   struct Continuation {
     ContinuationPlan plan;
     std::string model_text;  // of the chunks that are heard, and of the chunk
@@ -81,7 +87,7 @@ class Strand {
   };
   std::deque<Part> parts_;    // the last few
   std::deque<double> rates_;  // characters a frame, of the last few
-  double rate_ = 0.557;       // 12 characters a second
+  double rate_;
   int64_t frames_ = 0;        // of the whole strand
   std::optional<Codec::Decoder> decoder_;
 };

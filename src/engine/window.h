@@ -15,9 +15,14 @@ inline constexpr size_t kStrandPartChars = 104;
 
 TextOptions text_options_of(const SpeechParameters& parameters);
 
+// The characters a second that the speaker says, as far as the request knows.
+inline double pace_of(const SpeechParameters& parameters) {
+  return parameters.chars_per_second.value_or(kCharsPerSecond);
+}
+
 // The frames in which a chunk of so many characters is spoken, with a reserve: a multiple of 4,
 // from 96 to kMaxFrames.
-int64_t window_frames(int64_t chars);
+int64_t window_frames(int64_t chars, double chars_per_second = kCharsPerSecond);
 
 // The frames to go on with when a window of `window` frames turned out to be too short and
 // `sampled` have been sampled in all; 0 when the model can hear no further.

@@ -91,7 +91,7 @@ inline std::optional<Response> BodyProducer::failure() { return std::nullopt; }
 class Reply {
  public:
   explicit Reply(std::function<void(Response)> sink);
-  // Once; later calls have no effect.
+  // Sends the answer and returns at once. Later calls have no effect.
   void send(Response response) const;
 
  private:
@@ -113,12 +113,12 @@ struct Admission {
 class HttpService {
  public:
   virtual ~HttpService() = default;
-  virtual Admission admit(const Request& head) = 0;
-  virtual void handle(Request request, Reply reply) = 0;
-  // The answer to a request that the server itself refuses: 400, 408, 413, 431, 500, 503, 505. Of
-  // the head there is what was understood, perhaps nothing.
+  virtual Admission admit(const Request& head) = 0;       // before the body is read
+  virtual void handle(Request request, Reply reply) = 0;  // what it throws is answered with 500
+  // Returns the answer to a request that the server itself refuses: 400, 408, 413, 431, 500, 503,
+  // 505. Of the head there is what was understood, perhaps nothing.
   virtual Response refusal(const Request& head, int status, std::string_view text);
-  // After the answer was sent or broke off. Requests that admit() never saw have no label.
+  // Told of an answer that was sent or broke off. Requests that admit() never saw have no label.
   virtual void answered(const std::string& label, const std::string& method, int status,
                         std::chrono::duration<double> time) {}
 };
@@ -145,20 +145,20 @@ inline constexpr std::size_t kWritePiece = 256 << 10;  // bytes
 class HttpServer {
  public:
   // Listens, so that clients can connect, but answers only after serve(). `service` must outlive
-  // the server. Errors: kUnavailable when the address cannot be listened on, kInvalidArgument when
+  // the server. Throws kUnavailable when the address cannot be listened on, kInvalidArgument when
   // it is none.
   HttpServer(const HttpServerOptions& options, HttpService& service);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Once.
+  // Answers from now on, on the server's threads; returns at once. Call it once.
   void serve();
-  int port() const;
-  std::size_t connections() const;
+  int port() const;                 // that is listened on
+  std::size_t connections() const;  // clients that are connected
 
-  // Takes no new connections and requests, lets those at hand be answered for up to `patience`,
-  // then stops.
+  // Takes no new connections and requests, waits up to `patience` until those at hand have been
+  // answered, then stops.
   void drain(std::chrono::milliseconds patience);
   // Breaks off everything. After this no function of the service is called.
   void stop();
@@ -169,7 +169,7 @@ class HttpServer {
   std::shared_ptr<Impl> impl_;
 };
 
-// "Not Found"; empty for a status without a usual phrase.
+// Returns "Not Found" for 404; empty for a status without a usual phrase.
 std::string_view reason_phrase(int status);
 
 }  // namespace echo::http

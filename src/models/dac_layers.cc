@@ -68,7 +68,7 @@ CausalConv1d make_conv(const LayerContext& context, const ConvWeights& c, int64_
 }  // namespace
 
 void CodecHooks::check_cancelled() const {
-  if (cancelled && cancelled()) throw Error(ErrorCode::kCancelled, "codec: cancelled");
+  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, "codec: cancelled");
 }
 
 Tensor snake_conv(const Tensor& x, const Tensor& alpha, const CausalConv1d& conv,

@@ -1,7 +1,7 @@
 // What the codec's encoder and decoder are built of.
 #pragma once
 
-#include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -9,10 +9,10 @@
 
 namespace echo {
 
-// What a caller of the codec may stop and watch. Each may be empty.
+// How a caller of the codec stops and watches it. Each may be empty.
 struct CodecHooks {
-  // Asked between pieces of work; true ends it with kCancelled.
-  std::function<bool()> cancelled;
+  // Looked at between pieces of work: once it is requested, the work ends with kCancelled.
+  std::stop_token stop;
   // Shown every stage under its name in the checkpoint. The convolutions run in tiles of time: the
   // values under one name, one below the other, are the whole. A value lives during the call only.
   Probe probe;

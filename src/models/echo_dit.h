@@ -25,7 +25,7 @@ struct KeyValueCache {
   size_t bytes() const;
 };
 
-// One sequence of a forward pass. A null cache is a masked condition.
+// One sequence of a forward pass. A condition without a cache is masked.
 struct DitSequence {
   int64_t rows = 0;       // S
   int64_t start_pos = 0;  // frames before the first: positions and visible latent prefix
@@ -93,10 +93,10 @@ struct LatentPrefix {
 // thread at a time (the backend's rule).
 class EchoDit {
  public:
-  // w: the checkpoint's root, its layout checked; with `blockwise` its file stays open, and the
-  // tensors that only blockwise generation needs, a tenth of it, are read when they are first
-  // used. A quantized type of the context is that of the encoders
-  // and of all blocks but the last `wide_blocks`, whose activations have outliers.
+  // w: the checkpoint's root, whose layout has been checked. With `blockwise` its file stays open,
+  // and the tensors that only blockwise generation needs, a tenth of it, are read when they are
+  // first used. A quantized type of the context is that of the encoders and of all blocks but the
+  // last `wide_blocks`, whose activations have outliers.
   EchoDit(const LayerContext& context, const Weights& w, bool blockwise, int64_t wide_blocks = 0);
 
   int64_t latent_size() const { return out_proj_.out(); }
@@ -105,13 +105,14 @@ class EchoDit {
   bool blockwise() const { return blockwise_.has_value(); }
   Backend& backend() const { return backend_; }
 
-  // ids: at most kMaxTextRows. Stages: "embedding", "block0", ..., "state".
+  // Returns the text's keys and values. ids: at most kMaxTextRows. Stages: "embedding", "block0"...
   KeyValueCache encode_text(std::span<const int32_t> ids, const Probe& probe = {}) const;
-  // latent (T, 80) float32, T a multiple of patch(). Only the patches that begin within the first
-  // `valid_frames` frames become keys. Stages: "in_proj", "block0", ..., "state".
+  // Returns the voice's. latent (T, 80) float32, T a multiple of patch(). Only the patches that
+  // begin within the first `valid_frames` frames become keys. Stages: "in_proj", "block0", ...,
+  // "state".
   KeyValueCache encode_speaker(const Tensor& latent, int64_t valid_frames,
                                const Probe& probe = {}) const;
-  // Everything that depends on the timestep alone, a row for each t: (n, L * 6 * C) float32, for
+  // Returns all that depends on the timestep alone, a row for each t: (n, L * 6 * C) float32, for
   // each layer shift, scale, tanh(gate) of the attention, then of the MLP. Stages: "embedding",
   // "cond_embed".
   Tensor modulation(std::span<const float> t, const Probe& probe = {}) const;

@@ -45,20 +45,13 @@ IncompleteBlob::IncompleteBlob(std::filesystem::path path, std::string etag, Lef
     : path_(std::move(path)), etag_(std::move(etag)), leftover_(leftover) {
   std::error_code error;
   std::filesystem::create_directories(path_.parent_path(), error);
-  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail("create");
-  try {
-    read_what_is_there();
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
+  file_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file_) fail("create");
+  read_what_is_there();
 }
 
 IncompleteBlob::~IncompleteBlob() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  if (leftover_ == Leftover::kRemoved) ::unlink(path_.c_str());
+  if (file_ && leftover_ == Leftover::kRemoved) ::unlink(path_.c_str());
 }
 
 void IncompleteBlob::fail(const std::string& what) const {
@@ -66,7 +59,7 @@ void IncompleteBlob::fail(const std::string& what) const {
 }
 
 void IncompleteBlob::read_what_is_there() {
-  const bool read = for_each_block(descriptor_, [&](std::string_view bytes) {
+  const bool read = for_each_block(file_.get(), [&](std::string_view bytes) {
     sha256_.update(bytes);
     size_ += bytes.size();
   });
@@ -75,7 +68,7 @@ void IncompleteBlob::read_what_is_there() {
 
 void IncompleteBlob::reserve(std::uint64_t size) const {
   struct statvfs disk {};
-  if (size <= size_ || ::fstatvfs(descriptor_, &disk) != 0) return;
+  if (size <= size_ || ::fstatvfs(file_.get(), &disk) != 0) return;
   const std::uint64_t needed = size - size_;
   const std::uint64_t room = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   if (room < needed) {
@@ -87,7 +80,7 @@ void IncompleteBlob::reserve(std::uint64_t size) const {
 void IncompleteBlob::append(std::string_view bytes) {
   std::string_view rest = bytes;
   while (!rest.empty()) {
-    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+    const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("write");
     rest.remove_prefix(static_cast<std::size_t>(written));
@@ -97,7 +90,7 @@ void IncompleteBlob::append(std::string_view bytes) {
 }
 
 void IncompleteBlob::restart() {
-  if (::ftruncate(descriptor_, 0) != 0) fail("write");
+  if (::ftruncate(file_.get(), 0) != 0) fail("write");
   sha256_ = Digest(DigestKind::kSha256);
   size_ = 0;
 }
@@ -105,7 +98,7 @@ void IncompleteBlob::restart() {
 std::string IncompleteBlob::git_sha1() const {
   Digest sha1(DigestKind::kSha1);
   sha1.update("blob " + std::to_string(size_) + std::string(1, '\0'));
-  if (!for_each_block(descriptor_, [&](std::string_view bytes) { sha1.update(bytes); }))
+  if (!for_each_block(file_.get(), [&](std::string_view bytes) { sha1.update(bytes); }))
     fail("read");
   return hex(sha1.finish());
 }
@@ -130,9 +123,9 @@ std::optional<std::string> IncompleteBlob::defect() {
 }
 
 void IncompleteBlob::move_to(const std::filesystem::path& blob) {
-  if (::fdatasync(descriptor_) != 0) fail("write");
+  if (::fdatasync(file_.get()) != 0) fail("write");
   if (::rename(path_.c_str(), blob.c_str()) != 0) fail("rename");
-  ::close(std::exchange(descriptor_, -1));
+  file_ = {};
 }
 
 }  // namespace echo

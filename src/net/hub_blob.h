@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/digest.h"
 
 namespace echo {
@@ -49,7 +50,7 @@ class IncompleteBlob {
   std::filesystem::path path_;
   std::string etag_;
   Leftover leftover_;
-  int descriptor_ = -1;
+  Descriptor file_;  // open until move_to()
   std::uint64_t size_ = 0;
   Digest sha256_{DigestKind::kSha256};
 };

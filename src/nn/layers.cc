@@ -134,7 +134,7 @@ std::vector<Tensor> LinearGroup::operator()(const Tensor& x, DType out) const {
   const Tensor input = cast(x, dtype());
   std::vector<Tensor> results;
   if (products_.size() == widths_.size()) {
-    for (const Linear& product : products_) results.push_back(product(input, out));
+    for (const Linear& linear : products_) results.push_back(linear(input, out));
     return results;
   }
   const Tensor all = products_[0](input, out);

@@ -56,7 +56,7 @@ class Linear {
   Tensor bias_;
 };
 
-// Several matrices of the same input, y_i = x w_i^T + b_i: one wide product where the backend
+// Several matrices of the same input, y_i = x w_i^T + b_i: one wide matmul where the backend
 // computes that faster than several.
 class LinearGroup {
  public:

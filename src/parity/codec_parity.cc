@@ -35,7 +35,7 @@ std::vector<float> turned(std::span<const float> values, size_t rows) {
 class StageRecorder {
  public:
   CodecHooks hooks() {
-    return {.cancelled = {}, .probe = [this](const std::string& name, const Tensor& value) {
+    return {.stop = {}, .probe = [this](const std::string& name, const Tensor& value) {
               if (value.dtype() == DType::kInt32) return;
               Stage& stage = stages_[name];
               const std::vector<float> rows = value.to_host();

@@ -19,7 +19,7 @@ using nlohmann::json;
 constexpr const char* kTrajectoryRow = "trajectories";
 constexpr const char* kBlockRow = "blockwise trajectories";
 constexpr const char* kStateRow = "trajectories: x at each step";
-constexpr const char* kLaneRow = "trajectories: v of the lanes";
+constexpr const char* kSequenceRow = "trajectories: v of the sequences";
 
 // One recorded trajectory: what it is given, and where its results are.
 struct RecordedTrajectory {
@@ -96,9 +96,9 @@ void check_trajectory(const Comparison& run, DitSession& session, ModulationCach
       const auto sequences =
           recorded_sequences(trajectory, v, static_cast<size_t>(axis(run.set, name, 0)));
       if (sequences.empty()) {
-        run.report.leave_out(name, "a lane whose scale is 0 is not run");
+        run.report.leave_out(name, "a sequence whose scale is 0 is not run");
       } else {
-        run.compare(kLaneRow, name, sequences);
+        run.compare(kSequenceRow, name, sequences);
       }
     }
     trajectory.apply(v);

@@ -51,35 +51,35 @@ struct Option {
 
 const std::vector<Option>& option_table() {
   static const std::vector<Option> table = {
-      {"--rp_log_level", true, "NOTSET, TRACE, DEBUG, INFO, WARN or ERROR",
+      {"--rp_log_level", true, "Log from this level on: NOTSET, TRACE, DEBUG, INFO, WARN or ERROR",
        [](CommandLine& line, const std::string& value) {
          line.log_level = parse_log_level(value);
          if (!line.log_level) throw BadArgument{"Invalid debug level: " + value, 1};
        }},
-      {"--rp_debugger", false, "add timing and system facts to results",
+      {"--rp_debugger", false, "Add timing and system facts to results",
        [](CommandLine& line, const std::string&) { line.debugger = true; }},
-      {"--rp_serve_api", false, "serve the HTTP API instead of taking jobs",
+      {"--rp_serve_api", false, "Serve the HTTP API instead of taking jobs",
        [](CommandLine& line, const std::string&) { line.serve_api = true; }},
-      {"--rp_api_host", true, "address the API listens on (localhost)",
+      {"--rp_api_host", true, "Listen at this address with the API (localhost)",
        [](CommandLine& line, const std::string& value) { line.api_host = value; }},
-      {"--rp_api_port", true, "port the API listens on (8000)",
+      {"--rp_api_port", true, "Listen on this port with the API (8000)",
        [](CommandLine& line, const std::string& value) {
          line.api_port = parse_range("--rp_api_port", value, 0, 65'535);
        }},
-      {"--rp_api_concurrency", true, "jobs that the API runs at once (1)",
+      {"--rp_api_concurrency", true, "Run so many jobs of the API at once (1)",
        [](CommandLine& line, const std::string& value) {
          line.api_concurrency = parse_range("--rp_api_concurrency", value, 1, 256);
        }},
-      {"--test_input", true, "run one job, given as JSON, and exit",
+      {"--test_input", true, "Run one job, given as JSON, and exit",
        [](CommandLine& line, const std::string& value) {
          Json document = parse_document("--test_input", value);
          if (truthy(document)) line.test_input = std::move(document);
        }},
-      {"--test_output", true, "JSON that the test job must return",
+      {"--test_output", true, "Compare what that job returns with this JSON",
        [](CommandLine& line, const std::string& value) {
          line.test_output = parse_document("--test_output", value);
        }},
-      {"--help", false, "show this text",
+      {"--help", false, "Show this text",
        [](CommandLine& line, const std::string&) { line.help = true; }},
   };
   return table;

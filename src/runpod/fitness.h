@@ -34,7 +34,7 @@ struct GpuProbe {
   std::function<void()> health;                              // allocates on every device
   std::function<std::optional<std::string>()> cuda_version;  // "12.8"; nothing if unknown
   std::function<void()> init;                                // makes a context on every device
-  std::function<void()> benchmark;                           // a product in bounded time
+  std::function<void()> benchmark;                           // a matmul in bounded time
 };
 
 struct FitnessOptions {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/system_memory.h"
 #include "net/url.h"
@@ -52,24 +53,11 @@ void check_disk(const FitnessOptions& options) {
   }
 }
 
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  ~Socket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
 // Empty if a connection was made, otherwise why not.
 std::string try_connect(const addrinfo& address, int timeout_ms) {
-  const Socket socket(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (socket.get() < 0) return "no socket";
+  const Descriptor socket(
+      ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return "no socket";
   if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return "";
   if (errno != EINPROGRESS) return "cannot connect";
   pollfd waiting{socket.get(), POLLOUT, 0};

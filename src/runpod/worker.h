@@ -56,7 +56,7 @@ class Worker {
   // call: the process ends at once with 128 + signal. Threads: any, but not a signal handler.
   void request_shutdown(int signal = 0);
 
-  // Jobs that the worker holds, and those of them that wait for a slot.
+  // Return how many jobs the worker holds, and how many of them wait for a slot.
   size_t jobs() const { return table_.size(); }
   size_t queued() const { return table_.queued(); }
 

@@ -1,10 +1,8 @@
 #include "server/api_server.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/ascii.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "base/uuid.h"
 #include "net/url.h"
@@ -31,36 +29,10 @@ ServerOptions checked(ServerOptions options) {
   return options;
 }
 
-// "host:port" of "http://host:port"; empty for anything else.
-std::string_view authority(std::string_view origin) {
-  const size_t scheme = origin.find("://");
-  if (scheme == std::string_view::npos) return {};
-  origin.remove_prefix(scheme + 3);
-  return origin.substr(0, origin.find('/'));
-}
-
-// Whether a host is named by its address, or is this machine by name: such a name cannot be made to
-// point here by someone else's name server.
-bool names_this_machine(std::string_view host) {
-  if (host.starts_with('[')) return true;
-  host = host.substr(0, host.rfind(':'));
-  if (host == "localhost" || host.ends_with(".localhost")) return true;
-  return host.find_first_not_of("0123456789.") == std::string_view::npos;
-}
-
-// Without its port, in small letters.
-std::string host_of(std::string_view authority) {
-  const size_t bracket = authority.rfind(']');
-  const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  std::string host = lower(authority.substr(0, colon));
-  if (host.ends_with('.')) host.pop_back();
-  return host;
-}
-
-constexpr std::chrono::seconds kCancelGrace{5};      // for handlers to see that they are not wanted
-constexpr size_t kLargeBody = 64 << 10;              // bytes
-constexpr size_t kMaxLargeBodies = 8;                // that wait to be looked at
-constexpr size_t kMaxCountedOutput = 256 << 10;      // bytes: results of speech are small
+constexpr std::chrono::seconds kCancelGrace{5};  // for handlers to see that they are not wanted
+constexpr size_t kLargeBody = 64 << 10;          // bytes
+constexpr size_t kMaxLargeBodies = 8;            // that wait to be looked at
+constexpr size_t kMaxCountedOutput = 256 << 10;  // bytes: results of speech are small
 
 // Why there is no place in the queue.
 OpenAiError speech_refusal(Added added) {
@@ -69,10 +41,6 @@ OpenAiError speech_refusal(Added added) {
 }
 
 }  // namespace
-
-bool is_local_address(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
 
 ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
                                     const std::string& health_path) {
@@ -104,11 +72,9 @@ class ApiServer::HealthService final : public http::HttpService {
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
     : options_(checked(std::move(options))),
       parts_(std::move(parts)),
-      cross_origin_(options_.cross_origins),
+      callers_({options_.api_keys, options_.allowed_hosts, options_.http.host, options_.public_url,
+                options_.cross_origins}),
       work_(options_.work) {
-  for (const std::string& key : options_.api_keys) {
-    if (!key.empty()) key_digests_.push_back(digest(DigestKind::kSha256, key));
-  }
   if (parts_.http != nullptr) {
     webhooks_ = std::make_unique<WebhookSender>(options_.webhooks, *parts_.http, parts_.logger);
   }
@@ -131,7 +97,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
 
   ApiDescription description = options_.description;
   description.endpoint_id = options_.routes.endpoint_id;
-  description.keys = !key_digests_.empty();
+  description.keys = callers_.need_key();
   description.files = parts_.files != nullptr;
   description.studio = options_.studio;
   openapi_ = openapi_document(description).dump(1);
@@ -211,69 +177,6 @@ void ApiServer::shutdown(std::chrono::milliseconds patience) {
 
 // ---- HttpService
 
-bool ApiServer::allowed(const http::Request& head) const {
-  std::string_view key = head.header("Authorization").value_or("");
-  if (key.starts_with("Bearer ")) key.remove_prefix(7);
-  const std::string given = digest(DigestKind::kSha256, key);
-  bool found = false;
-  for (const std::string& known : key_digests_) found |= equal_in_constant_time(given, known);
-  return found;
-}
-
-// Without keys any page that the user visits could start jobs here, or read their results under a
-// name that its owner points to this machine.
-bool ApiServer::foreign(const http::Request& head) const {
-  const std::string_view host = head.header("Host").value_or("");
-  const std::string_view known = authority(options_.public_url);
-  const auto origin = head.header("Origin");
-  if (origin && head.method != "GET") {
-    const std::string_view site = authority(*origin);
-    const bool same = !site.empty() && (site == host || site == known);
-    if (!same && !cross_origin_.allows(*origin)) return true;
-  }
-  // A browser that names no origin may still say that it asks for a page of elsewhere.
-  if (const auto site = head.header("Sec-Fetch-Site"); site && !origin && head.method != "GET") {
-    if (*site != "same-origin" && *site != "none") return true;
-  }
-  return !known_host(host);
-}
-
-// An address cannot be made to point here by someone else's name server; any name can.
-bool ApiServer::known_host(std::string_view authority_given) const {
-  if (authority_given.empty() || names_this_machine(authority_given)) return true;
-  const std::string host = host_of(authority_given);
-  if (host == host_of(authority(options_.public_url)) || host == lower(options_.http.host)) {
-    return true;
-  }
-  return std::any_of(
-      options_.allowed_hosts.begin(), options_.allowed_hosts.end(),
-      [&](const std::string& allowed) {
-        const std::string name = host_of(allowed);
-        return name == "*" || name == host ||
-               (name.starts_with('.') && (host.ends_with(name) || host == name.substr(1)));
-      });
-}
-
-std::string ApiServer::openness() const {
-  const std::string keys =
-      key_digests_.empty() ? "without an API key"
-                           : "who has one of " + std::to_string(key_digests_.size()) + " API keys";
-  if (is_local_address(options_.http.host)) return "Open to this machine alone, " + keys;
-  std::string line = "Open to everybody who reaches " + options_.http.host + ":" +
-                     std::to_string(port()) + ", " + keys;
-  if (key_digests_.empty()) {
-    line += "; set ECHO_API_KEYS unless somebody else asks for one before";
-    for (const std::string& allowed : options_.allowed_hosts) {
-      if (allowed == "*") return line;
-    }
-    line += "; by addresses";
-    for (const std::string& allowed : options_.allowed_hosts) line += ", " + allowed;
-    if (!options_.public_url.empty()) line += ", " + std::string(authority(options_.public_url));
-    line += " and the names of this machine only (ECHO_ALLOWED_HOSTS)";
-  }
-  return line;
-}
-
 http::Admission ApiServer::admit(const http::Request& head) {
   const http::RouteMatch match = router_.match(head.method, head.path);
   http::Admission admission;
@@ -286,8 +189,9 @@ http::Admission ApiServer::admit(const http::Request& head) {
     admission.request_id = "req_" + random_uuid();
     admission.headers.push_back({"x-request-id", admission.request_id});
   }
-  if (const auto origin = head.header("Origin"); origin && cross_origin_.allows(*origin)) {
-    for (HttpHeader& header : cross_origin_.headers(*origin)) {
+  if (const auto origin = head.header("Origin");
+      origin && callers_.cross_origin().allows(*origin)) {
+    for (HttpHeader& header : callers_.cross_origin().headers(*origin)) {
       admission.headers.push_back(std::move(header));
     }
     if (http::CrossOrigin::is_preflight(head)) {
@@ -305,20 +209,10 @@ std::optional<http::Response> ApiServer::refuse_head(const http::Request& head,
     if (!is_openai_path(head.path)) return otherwise;
     return openai_refusal(status, head.method, head.path).response();
   };
-  const bool open = match.route != nullptr && match.route->open;
-  if (!key_digests_.empty() && !open) {
-    if (!allowed(head)) {
-      return refused(401, http::error_response(401, "unauthorized: a valid API key is needed"));
+  if (match.route == nullptr || !match.route->open) {
+    if (const auto no = callers_.refusal(head)) {
+      return refused(no->status, http::error_response(no->status, no->text));
     }
-  } else if (!open && foreign(head)) {
-    const std::string_view host = head.header("Host").value_or("");
-    return refused(
-        403, http::error_response(
-                 403, known_host(host)
-                          ? "forbidden: a request from a page of another site"
-                          : "forbidden: the name in the header Host is not one of this server's; "
-                            "ECHO_ALLOWED_HOSTS names more, and with an API key every name will "
-                            "do"));
   }
   if (match.route != nullptr) {
     return match.route->refusal ? match.route->refusal(head) : std::nullopt;

@@ -12,13 +12,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/background_thread.h"
-#include "http/cross_origin.h"
 #include "http/http_server.h"
 #include "http/router.h"
 #include "job/handler.h"
 #include "metrics/metrics.h"
 #include "net/directory_store.h"
 #include "net/http_client.h"
+#include "server/callers.h"
 #include "server/job_book.h"
 #include "server/job_routes.h"
 #include "server/openai_routes.h"
@@ -59,9 +59,6 @@ struct ServerOptions {
 ServerOptions load_balancer_options(ServerOptions options, int port, int health_port,
                                     const std::string& health_path);
 
-// Whether a host that is listened on is this machine's alone: "localhost", "127.0.0.1", "::1".
-bool is_local_address(const std::string& host);
-
 // What the server works with. All must outlive it.
 struct ServerParts {
   Logger& logger;
@@ -73,33 +70,35 @@ struct ServerParts {
   std::function<std::vector<std::string>()> problems = {};    // why /ready says no; must be quick
 };
 
-// Threads: any.
+// Any thread may call any function.
 class ApiServer final : private http::HttpService {
  public:
-  // Errors: kInvalidArgument for options that cannot be.
+  // Throws kInvalidArgument for options that contradict each other or that no server can have.
   ApiServer(ServerOptions options, ServerParts parts);
   // Cancels everything at hand.
   ~ApiServer() override;
 
-  // More routes, before start().
+  // Takes more routes, before start().
   http::Router& router() { return router_; }
 
-  // Listens and answers; jobs wait until set_ready(). Errors: as HttpServer's.
+  // Listens and answers from now on, on threads of the server's own; jobs wait until set_ready().
+  // Throws what HttpServer throws.
   void start();
+  // Return the ports that are listened on, once started.
   int port() const;
   int health_port() const;
   std::string url() const;  // "http://127.0.0.1:8000", or public_url
-  // For the log at the start: who may call, and with what.
-  std::string openness() const;
+  // Returns a sentence for the log at the start: who may call, and with what.
+  std::string openness() const { return callers_.description(port()); }
 
-  // Work is done from now on, at least `concurrency` units of it at once. Once.
+  // Begins to do work, at least `concurrency` units of it at once. Call it once.
   void set_ready(Handler handler, int concurrency = 0);
-  // Speech for listeners, OpenAI's API, is made by it from now on. It must outlive the server.
-  // Once. Voices are added to and removed from `uploads`, which may be null.
+  // Begins to answer OpenAI's routes with what `speech` makes, which must outlive the server.
+  // Voices are added to and removed from `uploads`, which may be null. Call it once.
   void set_speech(LiveSpeech& speech, VoiceUploads* uploads = nullptr) {
     openai_->set_ready(speech, uploads);
   }
-  // No job will be done: those that wait fail with `reason`, new ones are refused.
+  // Gives up: the jobs that wait fail with `reason`, new ones are refused.
   void set_broken(const std::string& reason);
 
   // Takes no new jobs, lets those at hand finish for up to `patience`, cancels the rest, tells
@@ -120,9 +119,6 @@ class ApiServer final : private http::HttpService {
   void answered(const std::string& label, const std::string& method, int status,
                 std::chrono::duration<double> time) override;
 
-  bool allowed(const http::Request& head) const;
-  bool foreign(const http::Request& head) const;
-  bool known_host(std::string_view authority) const;
   void add_service_routes();
   enum class Access { kVital, kOpen, kKey };
   void add_get(const std::string& pattern, Access access, std::function<http::Response()> answer);
@@ -139,8 +135,7 @@ class ApiServer final : private http::HttpService {
   ServerParts parts_;
   std::atomic<State> state_{State::kLoading};
   std::string openapi_;
-  std::vector<std::string> key_digests_;
-  const http::CrossOrigin cross_origin_;
+  const Callers callers_;
   http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
   std::unique_ptr<OpenAiRoutes> openai_;  // what runs in the queue uses it

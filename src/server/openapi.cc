@@ -10,6 +10,9 @@ Json schemas(const ApiDescription& description) {
   const Json count = {{"type", "integer"}, {"minimum", 0}};
   const Json input =
       description.input_schema.is_null() ? Json{{"type", "object"}} : description.input_schema;
+  const Json rate = {{"enum", {8000, 16000, 24000, 44100, 48000}}};
+  const Json bitrate = {{"type", {"integer", "string"}}, {"description", "128000, or \"128k\"."}};
+  const Json ignored = {{"type", "string"}, {"description", "Means nothing here."}};
   const Json status = {
       {"type", "string"},
       {"enum", {"IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"}}};
@@ -115,7 +118,9 @@ Json schemas(const ApiDescription& description) {
               {"speed", {{"type", "number"}, {"minimum", 0.25}, {"maximum", 4}}},
               {"stream_format", {{"type", "string"}, {"enum", {"audio", "sse"}}}},
               {"stream", {{"type", "boolean"}}},
-              {"sample_rate", {{"type", "integer"}}},
+              {"sample_rate", rate},
+              {"bitrate", bitrate},
+              {"instructions", ignored},
               {"seed", {{"type", "integer"}}}}}}},
           {"Validation",
            {{"type", "object"},

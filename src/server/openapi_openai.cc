@@ -1,6 +1,14 @@
 #include "server/openapi_operation.h"
 
 namespace echo::server {
+namespace {
+
+// Answers that several routes give.
+constexpr const char* kWrongField = "The field that is wrong is in `param`.";
+constexpr const char* kNoVoice = "No such voice.";
+constexpr const char* kNotAllowed = "Switched off, or the voice was not uploaded.";
+
+}  // namespace
 
 void add_openai_paths(const std::string& base, const std::string& name, Json& paths) {
   const std::string tag = "OpenAI's speech API";
@@ -8,7 +16,7 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
   const auto add = [&](const std::string& path, const char* method, const std::string& id,
                        Operation operation) {
     if (hosted) operation.parameter(path_parameter("endpoint", "Any name."));
-    operation.id(name + id).answer(401, "No valid key.", reference("OpenAiError"));
+    operation.id(name + id).refusal(401, "No valid key.");
     paths[base + path][method] = operation.json();
   };
   const auto list = [&](const std::string& path, const std::string& id,
@@ -20,22 +28,22 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
           .body(reference("SpeechOrder"), {{"input", "Hello there."}, {"response_format", "mp3"}})
           .plain(200, "The sound in the format that was asked for, or server-sent events.",
                  "audio/mpeg")
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
-          .answer(404, "No such model or voice.", reference("OpenAiError"))
-          .answer(429, "The queue is full.", reference("OpenAiError"))
-          .answer(500, "The speech could not be made.", reference("OpenAiError"))
-          .answer(503, "The model is being loaded, or the server ends.", reference("OpenAiError")));
+          .refusal(400, kWrongField)
+          .refusal(404, "No such model or voice.")
+          .refusal(429, "The queue is full.")
+          .refusal(500, "The speech could not be made.")
+          .refusal(503, "The model is being loaded, or the server ends."));
   add("/audio/preview", "post", "Preview",
       Operation(tag, "Tells what would be spoken, in which chunks, and what was changed.")
           .body(reference("SpeechOrder"), {{"input", "It costs $5 at 10:30."}})
           .answer(200, "Chunks and changes.", {{"type", "object"}})
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError")));
+          .refusal(400, kWrongField));
   list("/models", "Models", "Lists the names of the model.");
   add("/models/{model}", "get", "Model",
       Operation(tag, "Returns a model.")
           .parameter(path_parameter("model", "Its name."))
           .answer(200, "The model.", {{"type", "object"}})
-          .answer(404, "No such model.", reference("OpenAiError")));
+          .refusal(404, "No such model."));
   list("/audio/models", "AudioModels", "Lists the names of the model, as Open WebUI asks.");
   list("/audio/voices", "AudioVoices", "Lists the voices.");
   list("/voices", "Voices", "Lists the voices.");
@@ -43,15 +51,15 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
       Operation(tag, "Returns a voice; below a model's name, the list of them.")
           .parameter(path_parameter("voice", "Its name."))
           .answer(200, "The voice, or the list.", {{"type", "object"}})
-          .answer(404, "No such voice.", reference("OpenAiError")));
+          .refusal(404, kNoVoice));
   const auto voice = path_parameter("voice", "Its name.");
   add("/audio/voices/{voice}/audio", "get", "VoiceAudio",
       Operation(tag, "Returns the recording of a voice; one range per request.")
           .parameter(voice)
           .plain(200, "The file.", "audio/wav")
           .plain(206, "A part of it.", "audio/wav")
-          .answer(404, "No such voice.", reference("OpenAiError"))
-          .answer(416, "No such range.", reference("OpenAiError")));
+          .refusal(404, kNoVoice)
+          .refusal(416, "No such range."));
   const Json text = {{"type", "string"}};
   add("/audio/voices", "post", "CreateVoice",
       Operation(tag, "Adds a voice.")
@@ -70,12 +78,12 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
                      {"id", text},
                      {"name", text},
                      {"created_at", {{"type", "integer"}}}}}})
-          .answer(400, "The field that is wrong is in `param`.", reference("OpenAiError"))
-          .answer(403, "Switched off, or a voice that was not uploaded.", reference("OpenAiError"))
-          .answer(409, "There is a voice of that name.", reference("OpenAiError"))
-          .answer(413, "The recording is too large.", reference("OpenAiError"))
-          .answer(415, "Not a form.", reference("OpenAiError"))
-          .answer(507, "There is no room.", reference("OpenAiError")));
+          .refusal(400, kWrongField)
+          .refusal(403, kNotAllowed)
+          .refusal(409, "There is a voice of that name.")
+          .refusal(413, "The recording is too large.")
+          .refusal(415, "Not a form.")
+          .refusal(507, "There is no room."));
   add("/audio/voices/{voice}", "delete", "DeleteVoice",
       Operation(tag, "Removes a voice that was uploaded.")
           .parameter(voice)
@@ -83,8 +91,8 @@ void add_openai_paths(const std::string& base, const std::string& name, Json& pa
                   {{"type", "object"},
                    {"properties",
                     {{"id", text}, {"object", text}, {"deleted", {{"type", "boolean"}}}}}})
-          .answer(403, "Switched off, or it was not uploaded.", reference("OpenAiError"))
-          .answer(404, "No such voice.", reference("OpenAiError")));
+          .refusal(403, kNotAllowed)
+          .refusal(404, kNoVoice));
 }
 
 }  // namespace echo::server

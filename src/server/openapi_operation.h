@@ -62,6 +62,10 @@ class Operation {
     value_["responses"][std::to_string(status)] = json_answer(description, schema);
     return *this;
   }
+  // An answer of OpenAI's kind that says why not.
+  Operation& refusal(int status, const std::string& why) {
+    return answer(status, why, reference("OpenAiError"));
+  }
   Operation& plain(int status, const std::string& description, const std::string& type = "") {
     Json answer = {{"description", description}};
     if (!type.empty()) answer["content"] = {{type, {{"schema", {{"type", "string"}}}}}};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/system_memory.h"
 #include "http/multipart.h"
 #include "http/responses.h"
 #include "server/file_answer.h"
@@ -219,8 +220,10 @@ void VoiceRoutes::create(http::Call&& call) {
   const auto shared = std::make_shared<http::Call>(std::move(call));
   answer_later(changes_, shared->reply, [this, shared, boundary] {
     try {
-      const std::vector<http::FormPart> form = http::parse_form(shared->request.body, *boundary);
-      const AddedVoice added = uploads_.load()->add(voice_of(form), shared->request.gone);
+      std::string& body = shared->request.body;
+      NewVoice given = voice_of(http::parse_form(body, *boundary));
+      given.release = [&body] { release_memory(body); };
+      const AddedVoice added = uploads_.load()->add(given, shared->request.gone);
       const CatalogVoice& voice = added.voice;
       http::Response response = http::json_response(200, Json{{"object", "audio.voice"},
                                                               {"id", voice.id},

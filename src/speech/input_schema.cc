@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/sampler_parameters.h"
 #include "engine/speech_parameters.h"
 
 namespace echo {
@@ -52,6 +53,17 @@ Json speech_input_schema() {
     }
     parameters[std::string(info.name)] = std::move(schema);
   }
+  Json presets = Json::array();
+  for (const SamplerPreset& preset : sampler_presets()) presets.push_back(preset.name);
+  const Json number = {{"type", "integer"}, {"minimum", 1}};
+  parameters["preset"] = {{"enum", std::move(presets)},
+                          {"description", "Acts before the other parameters."}};
+  parameters["output_format"] = {{"enum", {"ogg", "wav", "flac", "mp3", "aac"}},
+                                 {"default", "ogg"}};
+  parameters["sample_rate"] = number;
+  parameters["sample_rate"]["description"] = "Of the file, in Hz.";
+  parameters["bitrate"] = number;
+  parameters["bitrate"]["description"] = "Of ogg, mp3 and aac, in bits a second.";
   return {{"type", "object"},
           {"properties",
            {{"text", {{"type", "string"}, {"minLength", 1}, {"description", "What to say."}}},
@@ -67,6 +79,22 @@ Json speech_input_schema() {
             {"subtitles",
              {{"enum", {"srt", "vtt"}},
               {"description", "Subtitles of that kind come with the result."}}},
+            {"stream",
+             {{"type", "boolean"},
+              {"default", false},
+              {"description", "The audio comes in pieces while it is made."}}},
+            {"stream_field",
+             {{"type", "string"},
+              {"default", "audio"},
+              {"description", "Where the audio stands in a piece."}}},
+            {"aggregate",
+             {{"type", "boolean"},
+              {"default", false},
+              {"description", "The output of a streamed job is the list of its pieces."}}},
+            {"openai_route",
+             {{"type", "string"},
+              {"description", "A request of OpenAI's API instead: \"/v1/audio/speech\"."}}},
+            {"openai_input", {{"type", "object"}, {"description", "The body of that request."}}},
             {"action", {{"enum", {"health_check"}}}}}}};
 }
 

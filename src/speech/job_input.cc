@@ -120,7 +120,10 @@ void set_preset(SpeechParameters& parameters, const Json& value) {
   std::string names;
   for (const SamplerPreset& preset : sampler_presets()) {
     names += (names.empty() ? "" : ", ") + std::string(preset.name);
-    if (value == std::string(preset.name)) return apply_preset(preset.name, parameters);
+    if (value != std::string(preset.name)) continue;
+    apply_preset(preset.name, parameters);
+    parameters.speaker_scale_chosen = true;
+    return;
   }
   refuse("preset", value, "one of " + names);
 }

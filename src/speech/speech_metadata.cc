@@ -29,9 +29,16 @@ std::string_view codec_name(AudioFormat format) {
 
 Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,
                      const SpeechSource& source, std::span<const std::string> secrets) {
+  const auto presentable = [&](const std::vector<std::string>& warnings) {
+    Json list = Json::array();
+    for (const std::string& warning : warnings) list.push_back(public_text(warning, secrets));
+    return list;
+  };
   Json chunks = Json::array();
   for (const SpokenChunk& chunk : speech.chunks) {
-    chunks.push_back({{"text_chars", chunk.text_chars},
+    chunks.push_back({{"index", chunks.size()},
+                      {"text", chunk.text},
+                      {"text_chars", chunk.text_chars},
                       {"seed", chunk.seed},
                       {"attempts", chunk.attempts},
                       {"duration", rounded_seconds(chunk.seconds)},
@@ -41,13 +48,11 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
                       {"frames", chunk.window_frames},
                       {"block_sizes", chunk.blocks},
                       {"prefix_frames", chunk.prefix_frames},
+                      {"new_frames", chunk.new_frames},
                       {"joined", chunk.joined},
                       {"faults", chunk.reasons},
-                      {"retakes", chunk.retake_reasons}});
-  }
-  Json warnings = Json::array();
-  for (const std::string& warning : speech.warnings) {
-    warnings.push_back(public_text(warning, secrets));
+                      {"retakes", chunk.retake_reasons},
+                      {"warnings", presentable(chunk.warnings)}});
   }
   // Formats without a bit rate to choose have one all the same.
   const long bitrate =
@@ -61,6 +66,7 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
           {"seed", input.parameters.seed},
           {"profile", profile_name(input.parameters.profile)},
           {"continuity", continuity_name(input.parameters.continuity)},
+          {"strands", speech.strands},
           {"solver", parameter_text(input.parameters, "solver")},
           {"steps", Json::parse(parameter_text(input.parameters, "num_steps"))},
           {"cfg_interval", input.parameters.cfg_interval},
@@ -70,7 +76,7 @@ Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const J
           {"model", source.model},
           {"chunks", std::move(chunks)},
           {"voice_cache", voice_cache_of(report)},
-          {"warnings", std::move(warnings)},
+          {"warnings", presentable(speech.warnings)},
           {"timings", timings_of(report)}};
 }
 

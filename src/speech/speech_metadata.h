@@ -16,10 +16,10 @@ struct SpeechSource {
   std::string device;  // "cpu"
 };
 
-// {"sample_rate", "codec", "bitrate", "duration", "seed", "profile", "continuity", "solver",
-// "steps", "cfg_interval", "evaluations", "rerolls", "device", "model", "chunks", "voice_cache",
-// "warnings", "timings"}. The warnings of `speech` are made presentable: `secrets` are hidden in
-// them.
+// {"sample_rate", "codec", "bitrate", "duration", "seed", "profile", "continuity", "strands",
+// "solver", "steps", "cfg_interval", "evaluations", "rerolls", "device", "model", "chunks",
+// "voice_cache", "warnings", "timings"}. The warnings of `speech` are made presentable: `secrets`
+// are hidden in them.
 Json speech_metadata(const JobInput& input, const SpeechSummary& speech, const JobReport& report,
                      const SpeechSource& source, std::span<const std::string> secrets = {});
 

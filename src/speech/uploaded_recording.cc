@@ -23,12 +23,6 @@ constexpr double kLeastSound = 1;            // seconds
 constexpr uint64_t kSampleBytes = 2;         // FLAC takes no more than its samples do,
 constexpr uint64_t kHeaderBytes = 64 << 10;  // but for what says how they are written
 
-DecodeOptions interrupted_by(const std::stop_token& stop) {
-  DecodeOptions options;
-  options.interrupted = [&stop] { return stop.stop_requested(); };
-  return options;
-}
-
 std::string length_text(double seconds) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f s", seconds);
@@ -149,14 +143,14 @@ class Length final : public AudioSink {
 
 UploadedRecording examine_recording(std::string_view bytes, const std::stop_token& stop) {
   Examination examination(bytes);
-  const AudioFacts facts = decode_audio_bytes(bytes, kName, examination, interrupted_by(stop));
+  const AudioFacts facts = decode_audio_bytes(bytes, kName, examination, {.stop = stop});
   return examination.finish(facts);
 }
 
-void convert_recording(std::string_view bytes, const UploadedRecording& recording, int descriptor,
+void convert_recording(int from, const UploadedRecording& recording, int to,
                        const std::stop_token& stop) {
-  Conversion conversion(descriptor, recording.gain);
-  decode_audio_bytes(bytes, kName, conversion, interrupted_by(stop));
+  Conversion conversion(to, recording.gain);
+  decode_audio_file(from, kName, conversion, {.stop = stop});
   conversion.finish();
 }
 

@@ -23,9 +23,9 @@ struct UploadedRecording {
 // requested.
 UploadedRecording examine_recording(std::string_view bytes, const std::stop_token& stop);
 
-// Writes the recording as FLAC at kModelRate into a descriptor as AudioEncoder wants it. Throws
-// kUnavailable when the system takes no more; kCancelled.
-void convert_recording(std::string_view bytes, const UploadedRecording& recording, int descriptor,
+// Writes the recording as FLAC at kModelRate from one file into another, as AudioEncoder wants it.
+// Both are open. Throws kUnavailable when the system takes no more; kCancelled.
+void convert_recording(int from, const UploadedRecording& recording, int to,
                        const std::stop_token& stop);
 
 // Seconds of sound in a file, as far as a voice is made of it. Errors as decode_audio_bytes().

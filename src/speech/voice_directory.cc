@@ -241,8 +241,8 @@ uint64_t VoiceDirectory::bytes_hashed() const {
 // One pass over the tree.
 class VoiceDirectory::Walk {
  public:
-  Walk(const VoiceDirectory& voices, bool with_durations, const std::function<bool()>& interrupted)
-      : voices_(voices), with_durations_(with_durations), interrupted_(interrupted) {}
+  Walk(const VoiceDirectory& voices, bool with_durations, std::stop_token stop)
+      : voices_(voices), with_durations_(with_durations), stop_(std::move(stop)) {}
 
   std::vector<VoiceEntry> run() {
     // There may be uploads where there is nothing else yet.
@@ -282,7 +282,7 @@ class VoiceDirectory::Walk {
       throw_unavailable(std::string("voices: out of ") + std::strerror(errno));
     }
     while (const dirent* item = ::readdir(folder.get())) {
-      if (interrupted_ && interrupted_()) {
+      if (stop_.stop_requested()) {
         throw Error(ErrorCode::kCancelled, "voices: listing was cancelled");
       }
       if (item->d_name[0] == '.' || entries_.size() >= kMaxEntries) continue;
@@ -326,7 +326,7 @@ class VoiceDirectory::Walk {
     bytes.reserve(entry.size);
     read_all(file, entry.name, [&](std::string_view piece) { bytes += piece; });
     DecodeOptions options;
-    options.interrupted = interrupted_;
+    options.stop = stop_;
     Voice voice = load_voice_bytes(bytes, "voice " + in_quotes(entry.name, 128), options);
     entry.seconds = static_cast<double>(voice.samples.size()) / kModelRate;
     entry.warnings = std::move(voice.warnings);
@@ -334,15 +334,14 @@ class VoiceDirectory::Walk {
 
   const VoiceDirectory& voices_;
   const bool with_durations_;
-  const std::function<bool()>& interrupted_;
+  const std::stop_token stop_;
   int root_ = -1;
   std::string_view root_name_;  // what names below it begin with
   std::vector<VoiceEntry> entries_;
 };
 
-std::vector<VoiceEntry> VoiceDirectory::list(bool with_durations,
-                                             const std::function<bool()>& interrupted) const {
-  return Walk(*this, with_durations, interrupted).run();
+std::vector<VoiceEntry> VoiceDirectory::list(bool with_durations, std::stop_token stop) const {
+  return Walk(*this, with_durations, std::move(stop)).run();
 }
 
 }  // namespace echo

@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,8 +84,7 @@ class VoiceDirectory {
   // All voices below the directory, by name; hidden files and linked directories are left out.
   // Durations need every file to be decoded. Throws kNotFound when there is no directory,
   // kUnavailable when it cannot be read, kCancelled.
-  std::vector<VoiceEntry> list(bool with_durations,
-                               const std::function<bool()>& interrupted = {}) const;
+  std::vector<VoiceEntry> list(bool with_durations, std::stop_token stop = {}) const;
 
   // Bytes that were read in order to know hashes. A file that did not change is not read again.
   uint64_t bytes_hashed() const;

@@ -56,7 +56,7 @@ VoiceReference VoiceLibrary::find(const std::string& name, std::shared_ptr<Voice
 std::vector<float> VoiceLibrary::load(const VoiceFile& file, std::stop_token stop) {
   try {
     DecodeOptions options;
-    options.interrupted = [&stop] { return stop.stop_requested(); };
+    options.stop = std::move(stop);
     Voice voice = load_voice_bytes(file.read(), "voice " + in_quotes(file.name(), 128), options);
     const std::scoped_lock lock(mutex_);
     if (warnings_.size() >= kMaxWarnings) warnings_.clear();

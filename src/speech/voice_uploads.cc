@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/file_io.h"
+#include "base/spool_file.h"
 #include "base/utf8.h"
 #include "speech/public_text.h"
 #include "speech/unicode_name.h"
@@ -46,6 +47,15 @@ void check_stored(int error) {
     throw VoiceUploadError(Reason::kFull, "The disk is full.");
   }
   throw_unavailable(std::string("voices: cannot be stored (") + std::strerror(error) + ")");
+}
+
+void write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    check_stored(count < 0 ? errno : 0);
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
 }
 
 void store(const fs::path& path, std::string_view bytes) {
@@ -119,6 +129,7 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
     throw VoiceUploadError(Reason::kText, "text: expected at most " + std::to_string(kLongestText) +
                                               " characters of UTF-8");
   }
+  const std::string text(voice.text);
   const UploadedRecording recording = examined(voice.audio, stop);
   std::error_code ignored;
   fs::create_directories(directory_.uploads(), ignored);
@@ -127,9 +138,13 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
   AtomicFile stored;
   check_stored(stored.create(path, kOwnerOnly));
   if (recording.converted) {
-    check_disk(recording.converted_bytes);
+    check_disk(voice.audio.size() + recording.converted_bytes);
+    // The encoder alone takes 7 MB: what it reads lies on the disk meanwhile.
+    const SpoolFile given(directory_.uploads());
+    write_all(given.descriptor(), voice.audio);
+    if (voice.release) voice.release();
     try {
-      convert_recording(voice.audio, recording, stored.descriptor(), stop);
+      convert_recording(given.descriptor(), recording, stored.descriptor(), stop);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kUnavailable) check_disk(0);
       throw;
@@ -160,7 +175,7 @@ AddedVoice VoiceUploads::add(const NewVoice& voice, std::stop_token stop) {
   }
   check_stored(stored.commit(Durability::kDurable));
   if (old && old->file != file) fs::remove(path_of(old->file), ignored);
-  if (!voice.text.empty()) store(text_path(path), voice.text);
+  if (!text.empty()) store(text_path(path), text);
 
   AddedVoice added;
   added.warnings = recording.warnings;

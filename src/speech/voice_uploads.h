@@ -41,6 +41,9 @@ struct NewVoice {
   std::string_view audio;  // a file; its content says of which kind
   std::string_view text;   // what is said in it; may be empty
   bool overwrite = false;  // a voice of that name is replaced
+  // Frees what the texts above and the recording lie in, as soon as they are not needed any more.
+  // Called once at most; may be null.
+  std::function<void()> release = {};
 };
 
 struct AddedVoice {

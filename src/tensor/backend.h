@@ -1,5 +1,5 @@
-// What a device must be able to do. Models never see this: they are written in tensor/ops.h, which
-// checks shapes and allocates; a backend only computes.
+// What a device must be able to do. Models call tensor/ops.h, which checks shapes and allocates; a
+// backend only computes. One thread at a time; throws kUnavailable without memory, else kInternal.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,7 @@ class PackedWeights {
   DType dtype_;
 };
 
-// A sequence is one sequence among several whose rows are stacked in one tensor.
+// One of several sequences whose rows are stacked in one tensor.
 struct Sequence {
   int64_t rows = 0;
   int64_t first_position = 0;  // of the rotary embedding
@@ -107,10 +107,10 @@ class RepeatedWork {
  public:
   using Work = std::function<Tensor(std::span<const Tensor> inputs)>;
   virtual ~RepeatedWork() = default;
-  // work(inputs). The work asks the backend for operations and memory, moves nothing between host
-  // and device, and returns memory of its own. With an equal key and inputs of equal shapes it must
-  // ask for the same operations on the same memory but for the inputs': a backend may then repeat
-  // what it recorded instead of calling it.
+  // Returns work(inputs). The work asks the backend for operations and memory, copies nothing from
+  // or to the host, and returns memory of its own. With an equal key and inputs of equal shapes it
+  // must ask for the same operations on the same memory but for the inputs': a backend may then
+  // repeat what it recorded instead of calling it.
   virtual Tensor run(const WorkKey& key, std::span<const Tensor> inputs, const Work& work) = 0;
 };
 
@@ -118,25 +118,25 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // "cpu", "cuda"
-  // The device as found, in one line, for reports.
+  // Returns the device as found, in one line, for reports.
   virtual std::string description() const { return name(); }
   virtual MemoryUse memory() const { return {}; }  // any thread may ask
-  // Marks the present moment, on the device's own clock; does not wait for the device.
+  // Returns a mark of this moment on the device's own clock; does not wait for the device.
   virtual std::shared_ptr<TimeMark> mark();
-  // Returns when the device has come to a mark of this backend's.
+  // Waits until the device has come to a mark that this backend made.
   virtual void wait(const TimeMark& mark) const;
-  // Waits until the device has come to both. Marks are of this backend's mark().
+  // Waits until the device has come to both marks, and returns the time between them.
   virtual double seconds_between(const TimeMark& begin, const TimeMark& end) const;
-  // Bytes of the device's memory that this process may take in all; 0 where that is not known.
+  // Returns how many bytes of the device's memory the process may take in all; 0: not known.
   virtual uint64_t memory_limit() const { return 0; }
-  // The precision that matrices of the wanted type are multiplied in here: bfloat16 becomes
-  // float32 where the device has no fast bfloat16.
+  // Returns the precision in which matrices of the wanted type are multiplied here: float32 for
+  // bfloat16 where the device has no fast bfloat16.
   virtual DType compute_dtype(DType wanted) const = 0;
-  // Whether pack() keeps matrices in this type, which is narrower than what they are multiplied by:
-  // kInt8 with a scale for each output, kFloat8. Inputs are then bfloat16; a backend may quantize
-  // each row of them likewise.
+  // Returns whether pack() can keep matrices in this type of 8 bits: kInt8 with a scale for each
+  // output, kFloat8. Inputs are then bfloat16; a backend may quantize each row of them likewise.
+  // The default keeps none.
   virtual bool packs(DType quantized) const { return false; }
-  // How many trajectories gain from advancing together.
+  // Returns how many trajectories gain from advancing together.
   virtual int64_t batch_width() const = 0;
 
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;
@@ -145,24 +145,24 @@ class Backend {
   virtual void copy(const Tensor& from, const Tensor& to) = 0;      // converts between float types
   virtual void fill_zero(const Tensor& x) = 0;
 
-  // The default's calls the work.
+  // Returns what runs a model's passes; that of the default calls the work each time.
   virtual std::unique_ptr<RepeatedWork> make_repeated_work();
 
-  // The layout, as BlockedLayout::text(), in which pack() keeps a matrix and can use a stored copy
-  // of it in place; empty when it cannot.
+  // Returns the layout, as BlockedLayout::text(), in which pack() keeps a matrix and can use a
+  // stored copy of it in place; empty when it cannot.
   virtual std::string packed_layout(int64_t out, int64_t in, DType precision) const { return {}; }
-  // The stored form of a matrix that has such a layout.
+  // Returns the stored form of a matrix that has such a layout.
   virtual std::span<const std::byte> packed_bytes(const PackedWeights& weights) const { return {}; }
 
-  // `weights` is read during the call only, unless it has a layout. precision: float32, bfloat16,
-  // or what packs() affirms, for matrices only.
+  // Returns weights that linear() and conv1d() take. Reads `weights` during the call only, unless
+  // it has a layout. precision: float32, bfloat16, or, for matrices, what packs() affirms.
   virtual std::shared_ptr<PackedWeights> pack(const HostWeights& weights, int64_t stride,
                                               int64_t dilation, DType precision) = 0;
-  // Whether one wide product of matrices kept in this type is faster here than several of the same
-  // input; they should then be packed together.
+  // Returns whether one wide matmul of matrices kept in this type is faster here than several of
+  // the same input; they should then be packed together.
   virtual bool stacks_matrices(DType precision) const { return false; }
-  // One matrix of the parts' outputs, one part behind the other. Parts have the same `in`, one tap,
-  // no layout, and types of their own. Only where stacks_matrices(precision).
+  // Returns one matrix of the parts' outputs, one part behind the other. Parts have the same `in`,
+  // one tap, no layout, and types of their own. Only where stacks_matrices(precision).
   virtual std::shared_ptr<PackedWeights> pack_stacked(std::span<const HostWeights> parts,
                                                       DType precision);
   // out = x w^T + bias (+ out). bias may be empty.

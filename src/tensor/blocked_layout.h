@@ -1,4 +1,4 @@
-// Where the elements of a matrix lie when it is stored in blocks, as fast products want it.
+// Where the elements of a matrix lie when it is stored in blocks, as fast matmuls want it.
 #pragma once
 
 #include <cstddef>

@@ -157,12 +157,16 @@ class AbbreviationReader {
     const bool joined = after == U'&' || next_word == U"and" || next_word == U"or";
     const std::u32string_view word = std::u32string_view(text_).substr(at, end - at);
     if (word == U"St." || word == U"Dr.") return street_or_name(at, end, known, name_follows);
+    if (word == U"Ste." && is_digit(after)) return U"Suite";
     if (known.kind == U"name") {
       const bool address = known.reading.substr(0, 3) == U"Mis" || word == U"Ms.";
       return name_follows || (joined && address) ? std::optional(known.reading) : std::nullopt;
     }
     if (known.kind == U"number" && word != U"c.") {
-      return is_digit(after) ? std::optional(known.reading) : std::nullopt;
+      // "ch. IV"; a single letter may be a word.
+      const bool roman = next_word.size() > 1 &&
+                         next_word.find_first_not_of(U"IVXLC") == std::u32string_view::npos;
+      return is_digit(after) || roman ? std::optional(known.reading) : std::nullopt;
     }
     if (known.kind == U"date") {
       const bool dash =
@@ -218,10 +222,14 @@ class AbbreviationReader {
     return end - at;
   }
 
-  // "winds NE", "the SE corner", "20 km/h NW", and no "Omaha, NE" and no company's SE.
+  // "winds NE", "the SE corner", "20 km/h NW", "Park Ave. NW", and no "Omaha, NE" and no company's
+  // SE.
   bool is_direction(size_t at) const {
     const std::u32string_view before = word_before(at);
-    if (before == U"Wind" || before == U"Winds") return true;
+    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.", U"Avenue", U"St.", U"Street",
+                                  U"Rd.",    U"Road",  U"Dr.",  U"Drive",  U"Ln.", U"Lane",
+                                  U"Blvd.",  U"Boulevard"};
+    if (leads.count(before)) return true;
     return !before.empty() && std::all_of(before.begin(), before.end(), is_lower);
   }
 

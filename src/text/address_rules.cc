@@ -129,6 +129,9 @@ class AddressReader {
 
   std::optional<Spoken> read_at(size_t at) const {
     const char32_t c = text_[at];
+    if (c == U'/') {
+      if (const size_t end = pronunciation_end(at)) return Spoken{end, U""};
+    }
     if (c == U'@') return read_handle(at);
     if (c == U'#') return read_hash(at);
     if (c == U'/' || c == U'~' || c == U'.') return read_path(at);
@@ -150,6 +153,19 @@ class AddressReader {
     }
     if (const auto file = read_file(at, whole)) return file;
     return read_bare_host(at, whole);
+  }
+
+  // /ˈwɔːtə/ says how the word before it is spoken: where it ends, 0 where it is none.
+  size_t pronunciation_end(size_t at) const {
+    constexpr size_t kLongest = 40;
+    bool phonetic = false;
+    for (size_t end = at + 1; end < text_.size() && end - at < kLongest; ++end) {
+      const char32_t c = text_[end];
+      if (c == U'/') return phonetic ? end + 1 : 0;
+      if (is_mark(c) || c == U'\n') return 0;
+      phonetic = phonetic || (c >= 0x250 && c <= 0x2FF);
+    }
+    return 0;
   }
 
   std::optional<Spoken> read_in_angles(size_t at) const {

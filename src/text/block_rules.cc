@@ -317,6 +317,15 @@ class BlockReader {
     }
   }
 
+  // A cell that is one word with a point, which ends at `end`.
+  bool is_short_form(size_t end) const {
+    if (end <= draft_.replaced_until() + 1 || text_[end - 1] != U'.') return false;
+    size_t begin = end - 1;
+    while (begin > draft_.replaced_until() && is_letter(text_[begin - 1])) --begin;
+    return begin < end - 1 && end - begin <= 6 &&
+           (begin == draft_.replaced_until() || is_one_of(text_[begin - 1], U"| "));
+  }
+
   // Cells become a sentence, with a comma between them.
   void read_cells(const Line& line) {
     bool said = false;
@@ -331,6 +340,8 @@ class BlockReader {
       size_t begin = at;
       while (begin > line.text_begin && text_[begin - 1] == U' ') --begin;
       begin = std::max(begin, draft_.replaced_until());
+      // "Dep." of a column's head: with a comma behind it the point would be the stronger.
+      if (end < line.text_end && is_short_form(begin)) --begin;
       put(begin, end, said && end < line.text_end ? U", " : U"", Rule::kMarkup);
       at = end;
     }

@@ -49,19 +49,24 @@ class CapitalReader {
   }
 
  private:
-  // Marks end sentences here, since what is shouted is a matter of a line.
+  // Marks end sentences here, since what is shouted is a matter of a line. Lines without a word of
+  // capitals have nothing to read.
   std::vector<TextRange> sentences() const {
-    std::u32string plain = text_;
-    for (char32_t& c : plain) {
-      if (is_mark(c)) c = U'\n';
-    }
+    const std::u32string_view text = text_;
     std::vector<TextRange> result;
     size_t begin = 0;
-    for (size_t at = 0; at <= plain.size(); ++at) {
-      if (at < plain.size() && plain[at] != U'\n') continue;
-      for (TextRange range : find_sentences(std::u32string_view(plain).substr(begin, at - begin))) {
-        result.push_back({range.begin + begin, range.end + begin});
+    bool capitals = false;  // two of them together, in the line
+    for (size_t at = 0; at <= text.size(); ++at) {
+      if (at < text.size() && text[at] != U'\n' && !is_mark(text[at])) {
+        capitals = capitals || (is_upper(text[at]) && at > begin && is_upper(text[at - 1]));
+        continue;
       }
+      if (capitals) {
+        for (const TextRange& range : find_sentences(text.substr(begin, at - begin))) {
+          result.push_back({range.begin + begin, range.end + begin});
+        }
+      }
+      capitals = false;
       begin = at + 1;
     }
     return result;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/text_options.h"
 
 namespace echo {
 namespace {

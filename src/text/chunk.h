@@ -8,7 +8,6 @@
 
 namespace echo {
 
-inline constexpr double kCharsPerSecond = 12;  // how fast the model speaks, roughly
 inline constexpr size_t kShortestTail = 24;    // a shorter last chunk joins the one before it
 
 // Pieces of at most max_chars code points, with white space runs made single spaces. Cuts after the

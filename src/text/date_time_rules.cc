@@ -165,7 +165,9 @@ std::optional<Reading> read_short_date(const NumberText& text, size_t at) {
   if (!whole) return std::nullopt;
   auto year = field(text, second->end + 1, 4, 4);
   if (!year && separator == U'/') year = field(text, second->end + 1, 2, 2);
-  if (!year || !text.ends_at(year->end) || text.at(year->end) == separator) return std::nullopt;
+  if (!year || !text.ends_at(year->end)) return std::nullopt;
+  const bool stop = separator == U'.' && !is_digit(text.at(year->end + 1));
+  if (text.at(year->end) == separator && !stop) return std::nullopt;
   if (year->digits.size() == 2) year->digits.insert(0, year->value < 50 ? U"20" : U"19");
   // With points the day comes first wherever points are written.
   const bool day_first = separator == U'.' || text.date_order == DateOrder::kDayFirst;
@@ -188,6 +190,13 @@ std::optional<Reading> read_time(const NumberText& text, size_t at) {
     const auto last = next > 0 ? read_one_time(text, next) : std::nullopt;
     if (!last || first->value > 12) return std::nullopt;
     return Reading{last->end, cardinal_words(first->digits) + U" to " + last->words};
+  }
+  // A pace: 4:57/mile
+  for (const std::u32string_view way : {U"/mile", U"/mi", U"/km", U"/lap"}) {
+    if (text.text.substr(reading->end, way.size()) != way) continue;
+    if (const auto per = read_per(text, reading->end)) {
+      return Reading{per->end, reading->words + per->words};
+    }
   }
   const size_t next = range_dash_end(text, reading->end);
   if (next > 0) {

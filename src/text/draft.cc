@@ -124,12 +124,12 @@ void Draft::commit() {
 std::u32string Draft::written() const {
   std::u32string result;
   result.reserve(text_.size());
-  for (const char32_t c : text_) {
-    if (is_mark(c)) {
-      result += written_mark(c);
-    } else {
-      result.push_back(c);
-    }
+  for (size_t at = 0; at < text_.size();) {
+    size_t end = at;
+    while (end < text_.size() && !is_mark(text_[end])) ++end;
+    result.append(text_, at, end - at);
+    if (end < text_.size()) result += written_mark(text_[end]);
+    at = end + 1;
   }
   return result;
 }

@@ -28,9 +28,12 @@ bool is_footnote(std::u32string_view inside) {
   if (inside.empty() || inside.size() > 20) return false;
   if (inside[0] == U'^') return true;
   if (inside == U"citation needed" || inside == U"edit") return true;
-  return inside.size() <= 7 && std::all_of(inside.begin(), inside.end(), [](char32_t c) {
-           return is_digit(c) || is_one_of(c, U",- \u2013");
-         });
+  // [2, p. 4]
+  const bool page = is_digit(inside[0]) && inside.find(U"p.") != inside.npos;
+  if (inside.size() > (page ? 14U : 7U)) return false;
+  return std::all_of(inside.begin(), inside.end(), [page](char32_t c) {
+    return is_digit(c) || is_one_of(c, U",- \u2013") || (page && is_one_of(c, U"p."));
+  });
 }
 
 // [text](target), ![picture](target), [text][reference], [[page|text]], [1]

@@ -1,5 +1,7 @@
 #include "text/front_end.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "text/rules.h"
 
@@ -70,8 +72,8 @@ void Warnings::add(const std::string& sentence) {
 void run_front_end(Draft& draft, const TextOptions& options, std::vector<std::string>& warnings) {
   const size_t before = draft.size();
   Warnings told(warnings);
+  std::u32string read = draft.written();
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    const std::u32string read = draft.written();
     if (pass > 0) write_marks(draft);
     run_once(draft, options, told);
     if (draft.size() > kMaxGrowth * before + kFreeGrowth) {
@@ -80,7 +82,9 @@ void run_front_end(Draft& draft, const TextOptions& options, std::vector<std::st
                     std::to_string(kMaxGrowth * before + kFreeGrowth) +
                     ", expected a text that is read as at most four times its length");
     }
-    if (draft.written() == read) break;
+    std::u32string written = draft.written();
+    if (written == read) break;
+    read = std::move(written);
   }
   check_pauses(draft);
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "text/characters.h"
@@ -24,6 +25,17 @@ const std::map<std::u32string, Unit, std::less<>>& units() {
     return all;
   }();
   return map;
+}
+
+// Which lengths units have that begin with a character like this, a bit each: few of a number's
+// followers need be looked up.
+unsigned unit_lengths(char32_t first) {
+  static const auto lengths = [] {
+    std::array<unsigned, 256> all{};
+    for (const auto& unit : units()) all[unit.first[0] & 255] |= 1U << unit.first.size();
+    return all;
+  }();
+  return lengths[first & 255];
 }
 
 // The word after one space at `at`; empty where there is none.
@@ -148,6 +160,17 @@ std::u32string slashed_words(const NumberText& text, size_t begin, const Fractio
   return first + U" over " + second;
 }
 
+// 4.6/5, 8.5/10
+std::optional<Reading> read_rating(const NumberText& text, size_t at) {
+  const auto mark = parse_literal(text, at);
+  if (!mark || mark->decimals.empty() || text.at(mark->end) != U'/') return std::nullopt;
+  const auto best = parse_literal(text, mark->end + 1);
+  const int value = best ? best->small_value() : -1;
+  const bool usual = value == 5 || value == 10 || value == 100;
+  if (!usual || !text.ends_at(best->end) || text.at(best->end) == U'/') return std::nullopt;
+  return Reading{best->end, quantity_words(*mark) + U" out of " + quantity_words(*best)};
+}
+
 // Whether the " at `at` stands for inches: no quotation is open that it could close.
 bool is_inch_sign(const NumberText& text, size_t at) {
   constexpr size_t kReach = 300;
@@ -178,8 +201,10 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
   const bool hyphen = text.at(at) == U'-';
   const size_t begin = at + (space || hyphen ? 1 : 0);
   if (is_digit(text.at(begin)) || text.at(begin) == U' ') return std::nullopt;
+  const unsigned lengths = unit_lengths(text.at(begin));
   for (size_t size = std::min(kLongestUnit, text.text.size() - std::min(begin, text.text.size()));
        size > 0; --size) {
+    if ((lengths >> size & 1) == 0) continue;
     const std::u32string_view name = text.text.substr(begin, size);
     const auto found = units().find(name);
     if (found == units().end() || !text.ends_at(begin + size)) continue;
@@ -241,6 +266,7 @@ std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
       }
     }
   }
+  if (const auto rating = read_rating(text, at)) return rating;
   const auto fraction = parse_fraction(text, at);
   if (!fraction) return std::nullopt;
   const bool written = is_digit(text.at(at));
@@ -263,6 +289,11 @@ std::optional<Reading> read_range(const NumberText& text, size_t at) {
   if (!last || text.at(last->end) == U'-' || text.at(last->end) == U'\u2013') return std::nullopt;
   const bool zeros = first->whole.size() > 1 && first->whole[0] == U'0';
   if (zeros) return std::nullopt;
+  // No range ends with a zero in front: an invoice, 2024-0315.
+  if (last->is_integer() && last->whole.size() > 2 && last->whole[0] == U'0') {
+    if (!first->is_integer() || percent || !text.ends_at(last->end)) return std::nullopt;
+    return Reading{last->end, digit_words(first->whole) + U", " + digit_words(last->whole)};
+  }
   Reading reading{last->end, {}};
   const int from = first->small_value(), to = last->small_value();
   // With spaces a dash may be one between dates: "1815 – 27 November".
@@ -272,6 +303,12 @@ std::optional<Reading> read_range(const NumberText& text, size_t at) {
                      ((to >= 1100 && to < 2100) || (last->whole.size() == 2 && to > from % 100));
   reading.words = (years ? year_words(first->whole) : quantity_words(*first)) + U" to " +
                   (years ? year_or_quantity(*last) : quantity_words(*last));
+  // 1-1½
+  const auto part = is_digit(text.at(last->end)) ? std::nullopt : parse_fraction(text, last->end);
+  if (part && !years) {
+    reading.end = part->end;
+    reading.words += U" and " + fraction_words(*part);
+  }
   add_unit(text, reading, true);
   return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
 }
@@ -295,6 +332,12 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at) {
     if (most >= 0 && most < 12 && text.at(inches->end) == U'"') {
       return Reading{inches->end + 1,
                      quantity_words(*number) + U" foot " + quantity_words(*inches)};
+    }
+    // 30'48": so many inches are a time.
+    if (most >= 12 && most < 60 && text.at(inches->end) == U'"') {
+      return Reading{inches->end + 1, quantity_words(*number) +
+                                          (number->is_one() ? U" minute " : U" minutes ") +
+                                          quantity_words(*inches) + U" seconds"};
     }
   }
   Reading reading{number->end, styled_number(text, *number)};

@@ -14,7 +14,7 @@ struct Currency {
   std::u32string_view part, parts;  // hundredths; empty: there are none
 };
 
-constexpr std::array<Currency, 14> kCurrencies = {{
+constexpr std::array<Currency, 22> kCurrencies = {{
     {U"US$", U"US dollar", U"US dollars", U"cent", U"cents"},
     {U"CA$", U"Canadian dollar", U"Canadian dollars", U"cent", U"cents"},
     {U"AU$", U"Australian dollar", U"Australian dollars", U"cent", U"cents"},
@@ -29,10 +29,19 @@ constexpr std::array<Currency, 14> kCurrencies = {{
     {U"\u20A9", U"won", U"won", U"", U""},
     {U"\u20BD", U"ruble", U"rubles", U"kopeck", U"kopecks"},
     {U"\u20BA", U"lira", U"lira", U"kurus", U"kurus"},
+    {U"EUR", U"euro", U"euros", U"cent", U"cents"},
+    {U"USD", U"US dollar", U"US dollars", U"cent", U"cents"},
+    {U"GBP", U"British pound", U"British pounds", U"penny", U"pence"},
+    {U"CHF", U"Swiss franc", U"Swiss francs", U"", U""},
+    {U"CAD", U"Canadian dollar", U"Canadian dollars", U"cent", U"cents"},
+    {U"AUD", U"Australian dollar", U"Australian dollars", U"cent", U"cents"},
+    {U"JPY", U"yen", U"yen", U"", U""},
+    {U"INR", U"rupee", U"rupees", U"paisa", U"paise"},
 }};
 
 const Currency* currency_at(const NumberText& text, size_t at) {
   for (const Currency& currency : kCurrencies) {
+    if (text.at(at) != currency.sign[0]) continue;
     if (text.text.substr(at, currency.sign.size()) == currency.sign) return &currency;
   }
   return nullptr;
@@ -45,11 +54,13 @@ struct Scale {
 };
 
 std::optional<Scale> scale_at(const NumberText& text, size_t at) {
-  constexpr std::array<std::pair<std::u32string_view, std::u32string_view>, 14> kScales = {{
+  constexpr std::array<std::pair<std::u32string_view, std::u32string_view>, 16> kScales = {{
       {U"thousand", U"thousand"},
       {U"million", U"million"},
       {U"billion", U"billion"},
       {U"trillion", U"trillion"},
+      {U"lakh", U"lakh"},
+      {U"crore", U"crore"},
       {U"bn", U"billion"},
       {U"Bn", U"billion"},
       {U"mn", U"million"},
@@ -64,6 +75,7 @@ std::optional<Scale> scale_at(const NumberText& text, size_t at) {
   for (const auto& [sign, word] : kScales) {
     // A single letter belongs to the number only without a space.
     const size_t begin = text.at(at) == U' ' && sign.size() > 1 ? at + 1 : at;
+    if (text.at(begin) != sign[0]) continue;
     if (text.text.substr(begin, sign.size()) == sign && text.ends_at(begin + sign.size())) {
       return Scale{begin + sign.size(), std::u32string(word)};
     }
@@ -120,8 +132,10 @@ std::optional<Reading> read_leading(const NumberText& text, size_t at, const Cur
   if (!number) return std::nullopt;
   if (currency.sign.back() != U'$') read_european(text, *number);
   const auto scale = scale_at(text, number->end);
-  const size_t end = scale ? scale->end : number->end;
+  size_t end = scale ? scale->end : number->end;
   if (!text.ends_at(end)) return std::nullopt;
+  // "CHF 12.-"
+  if (!scale && text.at(end) == U'.' && is_one_of(text.at(end + 1), U"-\u2013\u2014")) end += 2;
   Reading reading{end, scaled_words(*number, scale, currency)};
   if (size_t next = range_dash_end(text, end)) {
     if (const Currency* again = currency_at(text, next)) next += again->sign.size();
@@ -141,6 +155,14 @@ std::optional<Reading> read_leading(const NumberText& text, size_t at, const Cur
 }
 
 }  // namespace
+
+bool is_currency_code(const NumberText& text, size_t at) {
+  if (!is_upper(text.at(at)) || !is_upper(text.at(at + 1)) || !is_upper(text.at(at + 2))) {
+    return false;
+  }
+  const size_t amount = text.at(at + 3) == U' ' ? at + 4 : at + 3;
+  return is_digit(text.at(amount)) && currency_at(text, at) != nullptr;
+}
 
 std::optional<Reading> read_money(const NumberText& text, size_t at) {
   if (const Currency* currency = currency_at(text, at)) return read_leading(text, at, *currency);

@@ -81,7 +81,11 @@ std::optional<Reading> read_international(const NumberText& text, size_t at) {
 std::optional<Reading> read_version(const NumberText& text, size_t at) {
   const bool letter = text.at(at) == U'v';
   const Groups groups = parse_groups(text, at + (letter ? 1 : 0), U".");
-  if (groups.digits.size() < (letter ? 1 : 3) || !text.ends_at(groups.end)) return std::nullopt;
+  if (groups.digits.empty() || !text.ends_at(groups.end)) return std::nullopt;
+  // 3.11.x
+  const bool any = text.at(groups.end) == U'.' && text.at(groups.end + 1) == U'x' &&
+                   text.ends_at(groups.end + 2);
+  if (groups.digits.size() < (letter || any ? 1 : 3)) return std::nullopt;
   const bool address = !letter && groups.digits.size() == 4 &&
                        std::all_of(groups.digits.begin(), groups.digits.end(), [](const auto& d) {
                          return d.size() <= 3 && (d.size() < 3 || d <= U"255");
@@ -89,19 +93,45 @@ std::optional<Reading> read_version(const NumberText& text, size_t at) {
   // 1.234.567 is a number.
   const bool grouped = std::all_of(groups.digits.begin() + 1, groups.digits.end(),
                                    [](const auto& digits) { return digits.size() == 3; });
-  if (!letter && !address && grouped) return std::nullopt;
+  if (!letter && !address && !any && grouped) return std::nullopt;
   std::u32string words = letter ? U"version " : U"";
   for (size_t i = 0; i < groups.digits.size(); ++i) {
     if (i > 0) words += address ? U" dot " : U" point ";
     words += address ? digit_words(groups.digits[i]) : cardinal_words(groups.digits[i]);
   }
   size_t end = groups.end;
+  if (any) return Reading{end + 2, words + U" point x"};
   if (address && text.at(end) == U':' && is_digit(text.at(end + 1))) {
     const Groups port = parse_groups(text, end + 1, U"");
     words += U" port " + digit_words(port.digits[0]);
     end = port.end;
   }
+  // v3.0.0-rc.1
+  for (const auto& [sign, word] : {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"},
+                                   {U"-beta", U" beta"}}) {
+    const std::u32string_view stage = sign;
+    if (address || text.text.substr(end, stage.size()) != stage) continue;
+    size_t number = end + stage.size();
+    if (text.at(number) == U'.' && is_digit(text.at(number + 1))) ++number;
+    const Groups count = parse_groups(text, number, U"");
+    const size_t last = count.digits.empty() ? number : count.end;
+    if (!text.ends_at(last)) continue;
+    words += word;
+    if (!count.digits.empty()) words += U" " + cardinal_words(count.digits[0]);
+    end = last;
+  }
   return Reading{end, words};
+}
+
+// 3f2a9c1: the short name of a commit.
+std::optional<Reading> read_hash(const NumberText& text, size_t at) {
+  size_t end = at, letters = 0;
+  while (is_digit(text.at(end)) || is_one_of(text.at(end), U"abcdef")) {
+    letters += is_digit(text.at(end)) ? 0 : 1;
+    ++end;
+  }
+  if (end - at < 7 || end - at > 12 || letters < 2 || !text.ends_at(end)) return std::nullopt;
+  return Reading{end, letters_and_digits(text.text.substr(at, end - at))};
 }
 
 std::optional<Reading> read_hexadecimal(const NumberText& text, size_t at) {
@@ -270,7 +300,11 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at) {
     const bool book =
         separator == U"-" && groups.digits.size() >= 4 && (digits == 10 || digits == 13);
     const bool card = separator != U"." && has_sizes(groups, {4, 4, 4, 4});
-    if (phone || short_phone || postal || book || card)
+    // 020 7946 0958: with a zero in front, as in most of Europe.
+    const bool national = separator != U"." && groups.digits[0][0] == U'0' &&
+                          groups.digits[0].size() >= 3 && groups.digits.size() <= 4 &&
+                          digits >= 9 && digits <= 12;
+    if (national || phone || short_phone || postal || book || card)
       return Reading{groups.end, phone_words(groups.digits, false)};
   }
   return std::nullopt;
@@ -278,6 +312,7 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at) {
 
 std::optional<Reading> read_technical(const NumberText& text, size_t at) {
   if (const auto hexadecimal = read_hexadecimal(text, at)) return hexadecimal;
+  if (const auto hash = read_hash(text, at)) return hash;
   if (const auto version = read_version(text, at)) return version;
   // 3:1, 16:9
   const auto first = parse_literal(text, at);

@@ -52,6 +52,8 @@ size_t range_dash_end(const NumberText& text, size_t at);
 std::optional<Reading> read_time(const NumberText& text, size_t at);
 std::optional<Reading> read_date(const NumberText& text, size_t at);
 std::optional<Reading> read_money(const NumberText& text, size_t at);
+// "EUR 15": whether a currency's code and an amount stand at `at`.
+bool is_currency_code(const NumberText& text, size_t at);
 std::optional<Reading> read_phone(const NumberText& text, size_t at);
 // Versions, IP addresses, 0xFF.
 std::optional<Reading> read_technical(const NumberText& text, size_t at);

@@ -59,7 +59,8 @@ class NumberReader {
     const char32_t before = at > 0 ? text_.at(at - 1) : U' ';
     if (is_ascii_letter(c)) {
       const bool price = is_currency_sign(next) || is_currency_sign(text_.at(at + 2));
-      if (!price && !(c == U'v' && is_digit(next))) return false;
+      const bool code = is_upper(c) && is_currency_code(text_, at);
+      if (!price && !code && !(c == U'v' && is_digit(next))) return false;
       return !is_word_character(before) && !is_one_of(before, U"_@\\");
     }
     if (is_digit(c)) return !is_word_character(before) || is_one_of(before, kVulgar);
@@ -94,9 +95,18 @@ class NumberReader {
     const char32_t before = text_.at(at - 1), last = text_.at(at - 2);
     // Behind a word and a hyphen a number is a part of a name, COVID-19, and so it is behind a
     // slash.
-    if (is_one_of(before, U"-/") && is_letter(last)) return true;
+    if (is_one_of(before, U"-/") && is_letter(last)) return !names_part_of_time(at);
     // A part of something longer that was not understood.
     return is_one_of(before, U"-/:.,") && is_digit(last);
+  }
+
+  // "mid-1800s"
+  bool names_part_of_time(size_t at) const {
+    for (const std::u32string_view part : {U"mid-", U"late-", U"early-", U"pre-", U"post-"}) {
+      if (at < part.size() || text_.text.substr(at - part.size(), part.size()) != part) continue;
+      return at == part.size() || !is_word_character(text_.at(at - part.size() - 1));
+    }
+    return false;
   }
 
   std::optional<Reading> read_signed(size_t at) const {

@@ -67,6 +67,13 @@ class ParenthesisReader {
     return at == 0 || is_mark(text_[at - 1]) || is_one_of(text_[at - 1], U".?!\n");
   }
 
+  // '"Yes!" (He nods.)'
+  bool follows_quoted_sentence(size_t at) const {
+    size_t end = at;
+    while (end > 0 && text_[end - 1] == U' ') --end;
+    return end < at && end > 1 && text_[end - 1] == U'"' && is_one_of(text_[end - 2], U".?!");
+  }
+
   // Returns the last character that was dealt with.
   size_t open(size_t at) {
     const size_t partner = partner_[at];
@@ -104,10 +111,12 @@ class ParenthesisReader {
       replace(at, at + 1, U"");
       return at;
     }
+    const bool starts =
+        at_sentence_start(at) || (follows_quoted_sentence(at) && is_upper(draft_.at(at + 1)));
     replace(at, at + 1,
-            at_sentence_start(at) || is_blank_to_fill(at) ? U""
-            : joined                                      ? U" "
-                                                          : U", ");
+            starts || is_blank_to_fill(at) ? U""
+            : joined                       ? U" "
+                                           : U", ");
     return at;
   }
 
@@ -146,7 +155,7 @@ class ParenthesisReader {
       return;
     }
     size_t after = at + 1;
-    while (draft_.at(after) == U' ') ++after;
+    while (is_white_space(draft_.at(after))) ++after;  // a table's rule leaves a line's end
     const bool last = after >= text_.size() || is_break(text_[after]);
     const bool blank = is_blank_to_fill(partner);
     replace(at, at + 1, last || blank ? U"" : is_sentence(partner, at, after) ? U"." : U",");

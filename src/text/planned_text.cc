@@ -46,6 +46,9 @@ void check_options(const TextOptions& options) {
   if (!std::isfinite(options.target_seconds) || options.target_seconds <= 0) {
     throw_invalid("target_duration_seconds: expected a number above 0");
   }
+  if (!std::isfinite(options.chars_per_second) || options.chars_per_second <= 0) {
+    throw_invalid("chars_per_second: expected a number above 0");
+  }
   if (!(options.paragraph_pause >= 0 && options.paragraph_pause <= kLongestParagraphPause)) {
     throw_invalid("paragraph_pause: found " + std::to_string(options.paragraph_pause) +
                   ", expected a number from 0 to 3");
@@ -116,7 +119,7 @@ class Planner {
   void add_section(const Section& section) {
     if (options_.splitter == Splitter::kPublished) return add_published(section);
     ChunkLimits limits;
-    limits.weight = std::floor(kCharsPerSecond * options_.target_seconds);
+    limits.weight = std::floor(options_.chars_per_second * options_.target_seconds);
     if (options_.max_chars > 0) {
       limits.weight = std::min(limits.weight, static_cast<double>(options_.max_chars));
     }
@@ -170,7 +173,7 @@ class Planner {
     chunk.model_text = normalize_text(
         options_.processing ? "[S" + std::to_string(speaker) + "] " + chunk.text : chunk.text);
     chunk.end = packed.end;
-    chunk.estimated_seconds = spoken_weight(text) / kCharsPerSecond;
+    chunk.estimated_seconds = spoken_weight(text) / options_.chars_per_second;
     const auto [first, last] =
         draft_.source_range(section.places[begin], section.places[packed.range.end - 1] + 1);
     chunk.source_begin = first;
@@ -241,7 +244,7 @@ PlannedText plan_published(std::string_view text, const TextOptions& options) {
   for (TextChunk& piece : plan_chunks(text, {options.max_chars, options.target_seconds})) {
     PlannedChunk chunk;
     chunk.speaker = 0;
-    chunk.estimated_seconds = spoken_weight(decode_utf8(piece.text)) / kCharsPerSecond;
+    chunk.estimated_seconds = spoken_weight(decode_utf8(piece.text)) / options.chars_per_second;
     chunk.end = ChunkEnd::kSentence;
     chunk.text = std::move(piece.text);
     chunk.model_text = std::move(piece.normalised);

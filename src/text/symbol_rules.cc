@@ -36,6 +36,10 @@ constexpr Sign kSigns[] = {
     {U"\u03C0", U"pi"},
     {U"\u03BC", U"micro"},
     {U"\u2030", U"per mille"},
+    {U"\u2318", U"Command"},
+    {U"\u21E7", U"Shift"},
+    {U"\u2325", U"Option"},
+    {U"\u2303", U"Control"},
 };
 
 constexpr std::u32string_view kOrPairs[] = {
@@ -43,7 +47,8 @@ constexpr std::u32string_view kOrPairs[] = {
     U"s/he",   U"yes/no", U"true/false", U"either/or", U"he/they", U"she/they"};
 
 // Nothing is said for these.
-constexpr std::u32string_view kSilent = U"\u00AE\u2122\u2190\u2191\u2193\u2120\u00A8\u00AF\u00B8";
+constexpr std::u32string_view kSilent =
+    U"\u00AE\u2122\u2190\u2191\u2193\u2120\u00A8\u00AF\u00B8\u21B5\u23CE";
 
 class SymbolReader {
  public:
@@ -112,6 +117,9 @@ class SymbolReader {
     }
     if (text_[at] < 0x80 || is_mark(text_[at])) return at;
     if (is_one_of(text_[at], kSilent)) return put(at, at + 1, U"");
+    if (is_superscript(text_[at])) {
+      if (const size_t end = read_superscript(at)) return end;
+    }
     for (const Sign& sign : kSigns) {
       if (text_[at] != sign.sign[0]) continue;
       // Greek is a script of its own.
@@ -122,6 +130,26 @@ class SymbolReader {
       return between(at, at + 1, sign.words);
     }
     return at;
+  }
+
+  static bool is_superscript(char32_t c) {
+    return is_one_of(c, U"\u00B9\u00B2\u00B3") || (c >= 0x2070 && c <= 0x2079);
+  }
+
+  // 10⁶ is a power, but for those with words of their own; behind a word or a quote it is a note.
+  size_t read_superscript(size_t at) {
+    size_t end = at;
+    std::u32string digits;
+    while (end < text_.size() && is_superscript(text_[end])) {
+      const char32_t c = text_[end++];
+      digits += c == 0xB9 ? U'1' : c < 0x100 ? c - 0x80 : c - 0x2040;
+    }
+    const char32_t base = before(at);
+    const bool word = is_letter(base) && at > 1 && is_letter(text_[at - 2]);
+    const bool power = is_word_character(base) || base == U')';
+    if (digits == U"2" || digits == U"3") return power ? 0 : put(at, end, U"");
+    if (!power || word) return put(at, end, U"");
+    return between(at, end, U"to the power of " + digits);
   }
 
   size_t put(size_t begin, size_t end, std::u32string_view by) {
@@ -175,6 +203,19 @@ class SymbolReader {
     return between(begin, end, (letter ? U"is " : U"") + std::u32string(words));
   }
 
+  // "BP > one hundred forty": whether a number in words follows a space at `at`.
+  bool says_number(size_t at) const {
+    if (draft_.at(at) != U' ') return false;
+    size_t end = at + 1;
+    while (end < text_.size() && is_ascii_letter(text_[end]) && end - at < 12) ++end;
+    static const WordSet numbers = {
+        U"one",      U"two",      U"three",     U"four",     U"five",     U"six",      U"seven",
+        U"eight",    U"nine",     U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
+        U"fifteen",  U"sixteen",  U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
+        U"forty",    U"fifty",    U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
+    return numbers.count(std::u32string_view(text_).substr(at + 1, end - at - 1)) > 0;
+  }
+
   // >= <= != and <10, and > between the names of a menu.
   size_t read_comparison(size_t at) {
     const char32_t c = text_[at];
@@ -185,6 +226,9 @@ class SymbolReader {
     const bool leads = before(at) == 0 || is_mark(before(at)) || is_one_of(before(at), U" (");
     if (c != U'!' && leads && is_digit(draft_.at(at + 1))) {
       return put(at, at + 1, c == U'<' ? U"less than " : U"more than ");
+    }
+    if (c != U'!' && before(at) == U' ' && is_letter(left(at)) && says_number(at + 1)) {
+      return put(at, at + 1, c == U'<' ? U"is less than" : U"is more than");
     }
     if (c != U'>' || before(at) != U' ' || draft_.at(at + 1) != U' ') return at;
     size_t end = at;
@@ -203,8 +247,20 @@ class SymbolReader {
     const bool compared = is_one_of(before(at), U"<>!+-*/");
     if (compared) return end;
     const bool letters = is_word_character(before(at)) && is_word_character(draft_.at(end));
+    // "(x - 2) = 0", "3! = 6", "7, = 7"
+    const bool spaced = before(at) == U' ' && draft_.at(end) == U' ' &&
+                        is_one_of(left(at), U"!),%'") && is_word_character(right(end));
+    if (spaced) return put(at, end, U"equals");
     if (is_operator(at, end - at) || letters) return between(at, end, U"equals");
     return end;
+  }
+
+  // "8 tablets/24 hours"
+  bool is_time(size_t at) const {
+    while (is_digit(draft_.at(at))) ++at;
+    const std::u32string_view rest = std::u32string_view(text_).substr(std::min(at, text_.size()));
+    return rest.starts_with(U" hour") || rest.starts_with(U" minute") ||
+           rest.starts_with(U" day") || rest.starts_with(U" week");
   }
 
   size_t read_slash(size_t at) {
@@ -213,6 +269,7 @@ class SymbolReader {
     const bool variable =
         is_ascii_letter(l) && is_digit(r) && (at < 2 || !is_word_character(text_[at - 2]));
     if (variable) return between(at, at + 1, U"over");
+    if (is_letter(l) && is_digit(r) && is_time(at + 1)) return between(at, at + 1, U"per");
     if (!is_letter(l) || !is_letter(r)) return at;
     size_t begin = at, end = at + 1;
     while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 20)
@@ -255,6 +312,12 @@ class SymbolReader {
     return names.count(word) > 0;
   }
 
+  // "noon–1 p m", "2019–present"
+  static bool is_moment(std::u32string_view word) {
+    static const WordSet moments = {U"noon", U"midnight", U"now", U"today", U"present"};
+    return moments.count(word) > 0;
+  }
+
   size_t read_hyphens(size_t at) {
     size_t end = at;
     while (end < text_.size() && text_[end] == U'-') ++end;
@@ -293,7 +356,9 @@ class SymbolReader {
       const std::u32string_view all = text_;
       const bool to = (is_digit(before(at)) && is_digit(draft_.at(end))) ||
                       (is_day_or_month(all.substr(begin, at - begin)) &&
-                       is_day_or_month(all.substr(end, last - end)));
+                       is_day_or_month(all.substr(end, last - end))) ||
+                      is_moment(all.substr(begin, at - begin)) ||
+                      is_moment(all.substr(end, last - end));
       return put(at, end, to ? U" to " : U"-");
     }
     return read_dash_run(at, end);
@@ -304,7 +369,8 @@ class SymbolReader {
     size_t begin = at;
     while (begin > draft_.replaced_until() && text_[begin - 1] == U' ') --begin;
     const char32_t l = before(begin), r = right(end);
-    if (r == 0 || is_mark(r) || (r == U'"' && draft_.at(end) == U'"')) {
+    const bool closes = r == U'"' || (r == U'\'' && !is_word_character(draft_.at(end + 1)));
+    if (r == 0 || is_mark(r) || (closes && draft_.at(end) == r)) {
       return put(begin, end, is_word_character(l) ? U"-" : U"");
     }
     const bool opens = l == U'"' && (begin < 2 || is_white_space(text_[begin - 2]));

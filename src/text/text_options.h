@@ -27,6 +27,7 @@ enum class DateOrder { kMonthFirst, kDayFirst };
 
 inline constexpr size_t kNaturalMaxChars = 240;
 inline constexpr double kNaturalChunkSeconds = 20;
+inline constexpr double kCharsPerSecond = 12;  // how fast the model speaks, roughly
 
 struct TextOptions {
   // The whole front end: off, the text goes to the splitter as it is.
@@ -34,6 +35,7 @@ struct TextOptions {
   Splitter splitter = Splitter::kSentences;
   size_t max_chars = kNaturalMaxChars;  // code points of a chunk; 0: one chunk
   double target_seconds = kNaturalChunkSeconds;
+  double chars_per_second = kCharsPerSecond;  // of the speaker; the published splitter has its own
   size_t first_max_chars =
       0;  // of the first chunk, where it should be ready early; 0: as the others
   // Every sentence is a chunk of its own, however short; joined() makes longer ones of them.

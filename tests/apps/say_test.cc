@@ -1,4 +1,5 @@
 // The program as a user meets it: its results, and its answers to mistakes.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audio/decode.h"
+#include "base/file_io.h"
 #include "support/paths.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
@@ -16,6 +18,9 @@ namespace echo {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 // One tiny model and one voice for all tests.
 class Say : public ::testing::Test {
@@ -34,7 +39,11 @@ class Say : public ::testing::Test {
   static std::string file(const std::string& name) { return (*folder_ / name).string(); }
 
   // `say` with the tiny model and a short window.
-  static ProcessResult run(std::vector<std::string> arguments, const ProcessOptions& options = {}) {
+  static ProcessResult run(const std::vector<std::string>& arguments,
+                           const ProcessOptions& options = {}) {
+    return run_command(command(arguments), options);
+  }
+  static std::vector<std::string> command(const std::vector<std::string>& arguments) {
     std::vector<std::string> all = {program_path(), "say", "--model", model()};
     if (std::find(arguments.begin(), arguments.end(), "--num_steps") == arguments.end()) {
       all.insert(all.end(), {"--num_steps", "2"});
@@ -43,10 +52,19 @@ class Say : public ::testing::Test {
       all.insert(all.end(), {"--sequence_length", "32"});
     }
     all.insert(all.end(), arguments.begin(), arguments.end());
+    return all;
+  }
+  static ProcessResult run_command(const std::vector<std::string>& words,
+                                   const ProcessOptions& options = {}) {
     // The model speaks noise: a judge would have every chunk spoken anew.
     ProcessOptions with = options;
     with.environment.emplace_back("ECHO_PROFILE=published");
-    return run_process(all, with);
+    return run_process(words, with);
+  }
+  // Something is heard after two steps, and all of it after a thousand more.
+  static std::vector<std::string> first_block_and_long_rest(const std::string& format) {
+    return {"Hello there.",      "-o",  "-",           "--device=cpu", "--format=" + format,
+            "--sequence_length", "640", "--num_steps", "2,1000",       "--block_sizes=32,608"};
   }
 
   // A mistake is answered by one line that holds `expected`, a code, and no file.
@@ -252,6 +270,43 @@ TEST_F(Say, StopsAtAnInterruptAndLeavesNoFile) {
   EXPECT_EQ(result.exit_code, 130) << result.err;
   EXPECT_NE(result.err.find("interrupted"), std::string::npos) << result.err;
   EXPECT_TRUE(leftovers().empty());
+}
+
+// The last line of progress, which a run to its end always writes.
+constexpr const char* kAllSteps = "100 %";
+
+TEST_F(Say, EndsInAStepWhenItsReaderHasHeardEnough) {
+  EXPECT_THAT(run({"Hello.", "-o", "-"}).err, HasSubstr(kAllSteps)) << "what is looked for below";
+  std::vector<std::string> words = {
+      "/bin/sh",
+      "-c",
+      R"(code=$1 said=$2; shift 2; { "$@" 2> "$said"; echo $? > "$code"; } | head -c 100000 | wc -c)",
+      "sh",
+      file("code"),
+      file("said")};
+  const std::vector<std::string> say = command(first_block_and_long_rest("wav"));
+  words.insert(words.end(), say.begin(), say.end());
+  const ProcessResult pipeline = run_command(words);
+  EXPECT_EQ(std::stoi(pipeline.out), 100000) << pipeline.err;
+  const std::string said = read_file(file("said"));
+  EXPECT_EQ(read_file(file("code")), "0\n") << said;
+  EXPECT_THAT(said, Not(HasSubstr(kAllSteps))) << "it went on without a reader";
+  EXPECT_THAT(said, Not(HasSubstr("echo-tts: "))) << "a closed player is nothing to complain of";
+}
+
+TEST_F(Say, AnInterruptEndsWhatHasBeenHeardProperly) {
+  ProcessOptions options;
+  options.interrupt_after = 1;
+  const ProcessResult result = run(first_block_and_long_rest("ogg"), options);
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("interrupted"));
+  EXPECT_THAT(result.err, Not(HasSubstr(kAllSteps)));
+  const size_t page = result.out.rfind("OggS");
+  ASSERT_LT(page, result.out.size() - 6);
+  EXPECT_TRUE(result.out[page + 5] & 4) << "the last page ends the stream";
+  const DecodedAudio audio = decode_audio_bytes(result.out, "what was heard");
+  EXPECT_THAT(audio.warnings, IsEmpty());
+  EXPECT_GT(audio.samples.size(), static_cast<size_t>(audio.sample_rate));
 }
 
 TEST(Program, ExplainsWrongUse) {

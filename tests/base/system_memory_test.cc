@@ -54,5 +54,17 @@ TEST_F(SystemMemoryTest, OldControlGroupsAreUnderstood) {
   EXPECT_EQ(memory().available, 400'000u);
 }
 
+TEST(ReleaseMemory, TheStringIsEmptyAndItsNeighboursStay) {
+  std::string before(3 << 20, 'a'), large(5 << 20, 'b'), after(3 << 20, 'c'), little = "d";
+  release_memory(large);
+  release_memory(little);
+  EXPECT_EQ(large, "");
+  EXPECT_EQ(little, "");
+  EXPECT_EQ(before, std::string(3 << 20, 'a'));
+  EXPECT_EQ(after, std::string(3 << 20, 'c'));
+  large.assign(5 << 20, 'e');
+  EXPECT_EQ(large, std::string(5 << 20, 'e'));
+}
+
 }  // namespace
 }  // namespace echo

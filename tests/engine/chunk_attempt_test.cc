@@ -5,16 +5,17 @@
 
 #include <numeric>
 
-#include "engine/engine_fixture.h"
+#include "engine/models_fixture.h"
 #include "engine/schedule.h"
-#include "models/pca_state.h"
 #include "text/tokens.h"
 
 namespace echo {
 namespace {
 
-class ChunkAttemptTest : public ::testing::Test {
+class ChunkAttemptTest : public ModelsFixture<> {
  protected:
+  ChunkAttemptTest() : ModelsFixture(test_backend()) {}
+
   // Sampled and decoded to its end; `samples` become what it gave.
   std::unique_ptr<ChunkAttempt> made(uint64_t seed, std::vector<float>& samples,
                                      std::optional<Codec::Decoder> decoder = {}) {
@@ -75,19 +76,6 @@ class ChunkAttemptTest : public ::testing::Test {
     copy(rows.row_range(first + count, rest), kept.row_range(first, rest));
     return kept;
   }
-
-  std::unique_ptr<Backend> backend_ = test_backend();
-  const ModelFiles files_ = tiny_files();
-  const LayerContext context_{*backend_, DType::kFloat32};
-  const EchoDit dit_{context_, Weights::open(files_.dit), true};
-  DitSession session_{dit_};
-  ModulationCache modulations_{dit_, false};
-  const Codec codec_{context_, Weights::open(files_.codec),
-                     read_pca_state(Weights::open(files_.pca))};
-  VoiceCache voices_{1 << 20};
-  const VoiceStore store_{"", "", 80, {}};
-  const SpeechModels models_{*backend_,       session_, codec_, voices_, store_,
-                             NoiseKind::kCpu, {},       0,      nullptr};
 };
 
 TEST_F(ChunkAttemptTest, LeavesRowsOutAsIfTheyHadNeverBeen) {

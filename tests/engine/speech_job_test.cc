@@ -5,8 +5,7 @@
 
 #include <span>
 
-#include "engine/engine_fixture.h"
-#include "models/pca_state.h"
+#include "engine/models_fixture.h"
 #include "tensor/forwarding_backend.h"
 #include "text/chunk.h"
 
@@ -30,8 +29,10 @@ class FadingBackend : public ForwardingBackend {
   float gain = 1;
 };
 
-class SpeechJobTest : public ::testing::Test {
+class SpeechJobTest : public ModelsFixture<FadingBackend> {
  protected:
+  SpeechJobTest() : ModelsFixture(std::make_unique<FadingBackend>()) {}
+
   static constexpr int64_t kFrames = 60;
 
   // A text in one strand, its chunks as loud as the gains say.
@@ -53,7 +54,7 @@ class SpeechJobTest : public ::testing::Test {
     prepared.submitted = std::chrono::steady_clock::now();
     const auto pipe = std::make_shared<SpeechPipe>();
     pipe->start();
-    SpeechJob job(models_, {std::move(prepared), pipe}, [] { return false; });
+    SpeechJob job(models_, {std::move(prepared), pipe}, {});
     for (size_t started = 0; !job.finished();) {
       if (job.can_start_chunk()) {
         job.start_chunk();
@@ -68,19 +69,6 @@ class SpeechJobTest : public ::testing::Test {
     }
     return job.take_summary();
   }
-
-  const std::unique_ptr<FadingBackend> backend_ = std::make_unique<FadingBackend>();
-  const ModelFiles files_ = tiny_files();
-  const LayerContext context_{*backend_, DType::kFloat32};
-  const EchoDit dit_{context_, Weights::open(files_.dit), true};
-  DitSession session_{dit_};
-  ModulationCache modulations_{dit_, false};
-  const Codec codec_{context_, Weights::open(files_.codec),
-                     read_pca_state(Weights::open(files_.pca))};
-  VoiceCache voices_{1 << 20};
-  const VoiceStore store_{"", "", 80, 0};
-  const SpeechModels models_{*backend_,       session_, codec_, voices_, store_,
-                             NoiseKind::kCpu, {},       0,      nullptr};
 };
 
 TEST_F(SpeechJobTest, AVoiceThatWandersOffInTwoChunksRunningBeginsANewStrand) {

@@ -147,6 +147,8 @@ TEST(SpeechParameters, NullGivesTheDefaultBack) {
       set_parameter(parameters, info.name, "0.75");
     } else if (info.name == "cfg_interval") {
       set_parameter(parameters, info.name, "2");
+    } else if (info.name == "chars_per_second") {
+      set_parameter(parameters, info.name, "10");
     } else {
       set_parameter(parameters, info.name, "1");
     }

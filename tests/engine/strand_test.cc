@@ -190,6 +190,17 @@ TEST_F(StrandSpeech, ChunksOfAParagraphContinueAndParagraphsBegin) {
   EXPECT_EQ(joined.at(0), "first");
   EXPECT_EQ(std::count(joined.begin(), joined.end(), "first"), 2);
   EXPECT_EQ(joined.at(1), "continued");
+  EXPECT_EQ(result.strands, 2);
+  EXPECT_EQ(engine().speak(request(Continuity::kText)).strands, 1);
+  EXPECT_EQ(engine().speak(request(Continuity::kNone)).strands, 0);
+  // What a chunk hears are the new frames of those before it, from the last on.
+  for (size_t i = 1; i < result.chunks.size(); ++i) {
+    int64_t heard = 0;
+    for (size_t k = i; k > 0 && heard < result.chunks[i].prefix_frames; --k) {
+      heard += result.chunks[k - 1].new_frames;
+    }
+    EXPECT_EQ(heard, result.chunks[i].prefix_frames) << i;
+  }
 }
 
 TEST_F(StrandSpeech, IsOneRunOfTheDecoderWhateverTheDelivery) {
@@ -209,6 +220,40 @@ TEST_F(StrandSpeech, IsOneRunOfTheDecoderWhateverTheDelivery) {
   EXPECT_TRUE(std::equal(result.samples.begin(),
                          result.samples.begin() + static_cast<ptrdiff_t>(same),
                          first.samples.begin()));
+}
+
+TEST_F(StrandSpeech, HaveAScaleOfTheirOwnUnlessOneIsAskedFor) {
+  const auto spoken = [](const char* scale) {
+    SpeechRequest request = StrandSpeech::request(Continuity::kText);
+    request.voice = voice_of_samples(std::vector<float>(4 * kModelRate, 0.1F));
+    if (scale) set_parameter(request.parameters, "cfg_scale_speaker", scale);
+    return engine().speak(request).samples;
+  };
+  EXPECT_EQ(spoken(nullptr), spoken("5"));
+  EXPECT_EQ(spoken("null"), spoken("5"));
+  EXPECT_NE(spoken("8"), spoken("5"));
+}
+
+// What the judge is told of the pace: as the request says at the beginning of each strand.
+TEST_F(StrandSpeech, BeginAtThePaceThatTheRequestKnows) {
+  const auto paces = [](Continuity continuity, const char* pace) {
+    SpeechRequest request = StrandSpeech::request(continuity);
+    if (pace) set_parameter(request.parameters, "chars_per_second", pace);
+    std::vector<double> heard;
+    request.judge = [&heard](const ChunkTake& take) {
+      if (!take.goes_on_from) heard.push_back(take.chars_per_second);
+      return ChunkVerdict();
+    };
+    engine().speak(request);
+    return heard;
+  };
+  for (const Continuity continuity : {Continuity::kNone, Continuity::kParagraph}) {
+    const std::vector<double> usual = paces(continuity, nullptr), slow = paces(continuity, "8");
+    ASSERT_GE(usual.size(), 2u);
+    ASSERT_GE(slow.size(), 2u);
+    for (const double pace : usual) EXPECT_NEAR(pace, 12, 0.01);
+    for (const double pace : slow) EXPECT_NEAR(pace, 8, 1e-9);
+  }
 }
 
 TEST_F(StrandSpeech, GivesTheSameTwice) {

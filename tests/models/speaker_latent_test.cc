@@ -25,7 +25,9 @@ TEST(SpeakerLatent, CutsToWholeFramesThenPatches) {
 
 TEST(SpeakerLatent, StopsWhenCancelled) {
   const std::vector<float> audio(4 * 2048);
-  const CodecHooks hooks{.cancelled = [] { return true; }, .probe = {}};
+  std::stop_source stop;
+  stop.request_stop();
+  const CodecHooks hooks{.stop = stop.get_token(), .probe = {}};
   try {
     speaker_latent(tiny_speaker_codec(), audio, {}, hooks);
     FAIL() << "nothing was thrown";

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <condition_variable>
-#include <latch>
 #include <mutex>
 #include <semaphore>
 #include <thread>
@@ -699,35 +698,6 @@ TEST_F(OpenAiHeld, SilentEventsAreKeptAlive) {
   RawClient client(server_->port());
   client.send(raw_request({{"input", "Hello there."}, {"stream_format", "sse"}}));
   EXPECT_THAT(client.read_until(": keep-alive\n\n"), StartsWith("HTTP/1.1 200"));
-}
-
-TEST_F(OpenAiApi, OfFortyListenersHalfLeaveAndNothingIsLeftBehind) {
-  ServerOptions options;
-  options.work.slots = 4;
-  serve(options);
-  std::latch begin(40);
-  std::vector<std::thread> clients;
-  std::atomic<int> complete{0};
-  for (int i = 0; i < 40; ++i) {
-    clients.emplace_back([&, i] {
-      RawClient client(server_->port());
-      begin.arrive_and_wait();
-      client.send(raw_request({{"input", "Hello there. " + std::string(400, 'x')},
-                               {"response_format", i % 4 < 2 ? "mp3" : "pcm"}}));
-      // Some leave before the head, some in the middle.
-      if (i % 2 == 0) {
-        if (i % 4 == 0) client.read_until("\r\n\r\n");
-        return;
-      }
-      const std::string text = client.read_until("0\r\n\r\n");
-      if (text.starts_with("HTTP/1.1 200") && text.ends_with("0\r\n\r\n")) ++complete;
-    });
-  }
-  for (std::thread& client : clients) client.join();
-  EXPECT_EQ(complete, 20);
-  EXPECT_TRUE(server_->api().work().wait_idle(std::chrono::minutes(1)));
-  const WorkQueue::Counts counts = server_->api().work().counts();
-  EXPECT_EQ(counts.waiting + counts.running, 0U);
 }
 
 TEST_F(OpenAiApi, ReportsAndCountsEveryRequest) {

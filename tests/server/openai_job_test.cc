@@ -10,9 +10,7 @@
 #include "audio/encode.h"
 #include "base/digest.h"
 #include "server/openai_events.h"
-#include "support/fake_speech.h"
-#include "support/kept_log.h"
-#include "support/temp_dir.h"
+#include "speech/live_speech_jobs.h"
 
 namespace echo::server {
 namespace {
@@ -20,21 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class KeptPieces final : public JobContext {
- public:
-  void progress(const Json&) override {}
-  void stream(const Json& piece) override { pieces += piece.get<std::string>(); }
-  std::stop_token stop_token() const override { return stop.get_token(); }
-  void sign_of_life() override {}
-  std::chrono::steady_clock::time_point deadline() const override {
-    return std::chrono::steady_clock::time_point::max();
-  }
-
-  std::stop_source stop;
-  std::string pieces;
-};
-
-class OpenAiJobTest : public ::testing::Test {
+class OpenAiJobTest : public LiveSpeechJobs {
  protected:
   // As the platform shows it.
   JobOutcome run(const Json& input) {
@@ -52,13 +36,13 @@ class OpenAiJobTest : public ::testing::Test {
     return output_of({{"openai_route", "/v1/audio/speech"}, {"openai_input", std::move(body)}});
   }
 
-  TempDir dir_;
-  KeptPieces context_;  // before the fake, whose threads may still ask it
-  FakeSpeech fake_;
-  VoiceDirectory voices_{dir_.path().string()};
-  VoiceLibrary library_{voices_};
-  Logger logger_{{}, std::make_shared<KeptLog>()};
-  LiveSpeech speech_{{.speak = std::ref(fake_), .voices = library_, .logger = logger_}};
+  // The events of a streamed answer, one after the other.
+  std::string events() const {
+    std::string all;
+    for (const Json& piece : context_.pieces) all += piece.get<std::string>();
+    return all;
+  }
+
   OpenAiJobOptions options_;
 };
 
@@ -138,12 +122,12 @@ TEST_F(OpenAiJobTest, ListsAreTheOutput) {
 
 TEST_F(OpenAiJobTest, EventsAreThePieces) {
   EXPECT_EQ(speak({{"stream_format", "sse"}, {"response_format", "wav"}}), nullptr);
-  EXPECT_THAT(context_.pieces, StartsWith("event: speech.audio.delta\n"));
-  EXPECT_THAT(context_.pieces, HasSubstr("event: speech.audio.done\n"));
+  EXPECT_THAT(events(), StartsWith("event: speech.audio.delta\n"));
+  EXPECT_THAT(events(), HasSubstr("event: speech.audio.done\n"));
   context_.pieces.clear();
   fake_.at_end = [](std::vector<float>& samples) { samples.clear(); };
   EXPECT_EQ(speak({{"stream_format", "sse"}}), nullptr);
-  EXPECT_THAT(context_.pieces, StartsWith("event: speech.audio.error\n"));
+  EXPECT_THAT(events(), StartsWith("event: speech.audio.error\n"));
 }
 
 }  // namespace

@@ -55,7 +55,10 @@ TEST_F(SpeechServiceTest, MetadataTellsEverything) {
   EXPECT_EQ(metadata["model"], "tiny@1");
   EXPECT_EQ(metadata["voice_cache"], nullptr);
   EXPECT_EQ(metadata["chunks"].size(), 1u);
-  EXPECT_EQ(metadata["chunks"][0]["text_chars"], 13);
+  const Json& chunk = metadata["chunks"][0];
+  EXPECT_EQ(chunk["index"], 0);
+  EXPECT_EQ(chunk["text"], "Hello, world.");
+  EXPECT_EQ(chunk["text_chars"], 13);
   EXPECT_EQ(metadata["chunks"][0]["seed"], 77);
   EXPECT_NEAR(metadata["chunks"][0]["duration"].get<double>(), 13.0 / 12, 1e-3);
   EXPECT_THAT(

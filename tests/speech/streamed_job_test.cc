@@ -8,10 +8,9 @@
 
 #include "audio/decode.h"
 #include "audio/encode.h"
+#include "speech/live_speech_jobs.h"
 #include "support/base64_bytes.h"
 #include "support/fake_clock.h"
-#include "support/fake_speech.h"
-#include "support/temp_dir.h"
 
 namespace echo {
 namespace {
@@ -82,25 +81,7 @@ TEST_F(Pieces, NoneIsLargerThanItMayBe) {
 
 // ---- a job of them
 
-class KeptContext final : public JobContext {
- public:
-  void progress(const Json&) override {}
-  void stream(const Json& piece) override {
-    pieces.push_back(piece);
-    if (on_piece) on_piece();
-  }
-  std::stop_token stop_token() const override { return stop.get_token(); }
-  void sign_of_life() override {}
-  std::chrono::steady_clock::time_point deadline() const override {
-    return std::chrono::steady_clock::time_point::max();
-  }
-
-  std::function<void()> on_piece;
-  std::stop_source stop;
-  std::vector<Json> pieces;
-};
-
-class StreamedJob : public testing::Test {
+class StreamedJob : public LiveSpeechJobs {
  protected:
   JobOutcome run(const std::string& text, Json parameters = Json::object(),
                  Json fields = Json::object()) {
@@ -124,13 +105,7 @@ class StreamedJob : public testing::Test {
     }
     return bytes;
   }
-  TempDir dir_;
-  KeptContext context_;  // before the fake, whose threads may still ask it
-  FakeSpeech fake_;
-  VoiceDirectory voices_{dir_.path().string()};
-  VoiceLibrary library_{voices_};
-  Logger logger_{{}, std::make_shared<KeptLog>()};
-  LiveSpeech speech_{{.speak = std::ref(fake_), .voices = library_, .logger = logger_}};
+
   StreamedJobOptions options_;
 };
 

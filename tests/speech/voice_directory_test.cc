@@ -405,8 +405,10 @@ TEST_F(VoiceDirectoryTest, FindsEqualNamesInOtherForms) {
 
 TEST_F(VoiceDirectoryTest, ListingCanBeCancelled) {
   put(file("a.wav"), wav(0.1));
+  std::stop_source stop;
+  stop.request_stop();
   try {
-    voices_.list(true, [] { return true; });
+    voices_.list(true, stop.get_token());
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kCancelled);

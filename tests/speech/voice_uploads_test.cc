@@ -230,6 +230,23 @@ TEST_F(VoiceUploadsTest, RefusesWhatClaimsToBeMoreThanAnHour) {
   EXPECT_THAT(uploads.add({"a", claims, "", false}).warnings, ElementsAre(HasSubstr("it is cut")));
 }
 
+TEST_F(VoiceUploadsTest, WhatWasSentMayGoBeforeItIsConverted) {
+  std::string body = recording(AudioFormat::kAac), name = "anna", text = "Hello there.";
+  int released = 0;
+  VoiceUploads uploads = make();
+  const AddedVoice added = uploads.add({name, body, text, false, [&] {
+                                          ++released;
+                                          for (std::string* gone : {&body, &name, &text}) {
+                                            std::fill(gone->begin(), gone->end(), '?');
+                                          }
+                                        }});
+  EXPECT_EQ(released, 1);
+  EXPECT_EQ(added.voice.file, "uploads/anna.flac");
+  const VoiceDetails details = uploads.details(added.voice);
+  EXPECT_NEAR(*details.seconds, 2, 0.08);
+  EXPECT_EQ(details.text, "Hello there.");
+}
+
 TEST_F(VoiceUploadsTest, ANameIsTakenWhateverItsCase) {
   std::ofstream(root_ / "voices/women/Ben.wav", std::ios::binary) << wav_;
   std::vector<std::string> forgotten;

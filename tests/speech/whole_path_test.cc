@@ -93,7 +93,16 @@ TEST_F(WholePathTest, ALinkGivesPlayableAudioOfTheStatedDuration) {
   EXPECT_EQ(metadata["device"], "cpu");
   EXPECT_EQ(metadata["voice_cache"], "miss");
   EXPECT_GE(metadata["chunks"].size(), 2u);
-  EXPECT_EQ(metadata["chunks"][0]["seed"], 7);
+  EXPECT_EQ(metadata["strands"], 0) << "without continuity there is none";
+  for (size_t i = 0; i < metadata["chunks"].size(); ++i) {
+    const Json& chunk = metadata["chunks"][i];
+    EXPECT_EQ(chunk["index"], i);
+    EXPECT_EQ(chunk["seed"], 7 + 1000 * i);
+    EXPECT_EQ(chunk["text_chars"], chunk["text"].get<std::string>().size());
+    EXPECT_NEAR(chunk["duration"], chunk["new_frames"].get<double>() * 2048 / 44100, 1e-3);
+    EXPECT_LE(chunk["new_frames"], chunk["frames"]);
+    EXPECT_TRUE(chunk["warnings"].is_array());
+  }
   EXPECT_GT(metadata["timings"]["diffusion"], 0.0);
   EXPECT_GT(metadata["timings"]["voice"], 0.0);
   ASSERT_FALSE(progress.empty());

@@ -102,6 +102,7 @@ class FakeSpeech {
       const size_t chars = count_code_points(chunk.text);
       std::vector<float> samples = tone(chars * kModelRate / 12);
       SpokenChunk spoken;
+      spoken.text = chunk.text;
       spoken.text_chars = static_cast<int64_t>(chars);
       spoken.seed = request.parameters.seed;
       spoken.seconds = static_cast<double>(samples.size()) / kModelRate;

@@ -65,7 +65,7 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
 
   ProcessResult result;
   const auto end = std::chrono::steady_clock::now() + options.timeout;
-  bool interrupted = options.interrupt_at.empty();
+  bool interrupted = options.interrupt_at.empty() && options.interrupt_after == 0;
   pollfd polls[2] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}};
   while (polls[0].fd >= 0 || polls[1].fd >= 0) {
     if (std::chrono::steady_clock::now() > end) {
@@ -76,7 +76,10 @@ ProcessResult run_process(const std::vector<std::string>& arguments,
     poll(polls, 2, 100);
     if (polls[0].revents && !read_some(polls[0].fd, result.out)) polls[0].fd = -1;
     if (polls[1].revents && !read_some(polls[1].fd, result.err)) polls[1].fd = -1;
-    if (!interrupted && result.err.find(options.interrupt_at) != std::string::npos) {
+    const bool said =
+        !options.interrupt_at.empty() && result.err.find(options.interrupt_at) != std::string::npos;
+    if (!interrupted &&
+        (said || (options.interrupt_after > 0 && result.out.size() >= options.interrupt_after))) {
       kill(child, SIGINT);
       interrupted = true;
     }

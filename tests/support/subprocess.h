@@ -18,6 +18,7 @@ struct ProcessOptions {
   std::vector<std::string> environment;  // NAME=value, beside the caller's own
   // SIGINT is sent as soon as this text stands on standard error.
   std::string interrupt_at;
+  size_t interrupt_after = 0;         // or as soon as standard output has given so many bytes
   std::chrono::seconds timeout{600};  // then it is killed
 };
 

@@ -1,0 +1,188 @@
+// The examples of the documents and of the API's description: what they send is taken as it stands
+// there, and what they show as an answer is one.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "base/file_io.h"
+#include "server/job_body.h"
+#include "server/openai_job.h"
+#include "server/openapi.h"
+#include "server/speech_order.h"
+#include "speech/input_schema.h"
+#include "speech/job_input.h"
+#include "speech/service_fixture.h"
+#include "speech/streamed_job.h"
+#include "support/paths.h"
+
+namespace echo::server {
+namespace {
+
+using ::testing::IsEmpty;
+
+struct DocumentExample {
+  std::string where;  // file and line
+  std::string path;   // of the route that it is sent to; empty: none is named
+  std::string json;
+  bool request = false;
+};
+
+std::vector<std::string> documents() {
+  std::vector<std::string> files = {source_path("/README.md")};
+  for (const auto& entry : std::filesystem::directory_iterator(source_path("/docs"))) {
+    if (entry.path().extension() == ".md") files.push_back(entry.path());
+  }
+  return files;
+}
+
+// The route of a command line: "curl -s localhost:8000/runsync -d ...".
+std::string path_of(const std::string& line) {
+  for (const std::string host : {"localhost:8000", "$ECHO_URL"}) {
+    const size_t at = line.find(host + "/");
+    if (at == std::string::npos) continue;
+    const size_t begin = at + host.size();
+    return line.substr(begin, line.find_first_of("?\" ", begin) - begin);
+  }
+  return "";
+}
+
+// Blocks that are said to be JSON, what command lines send or speak, and jobs within a sentence.
+std::vector<DocumentExample> examples_of(const std::string& file) {
+  std::istringstream text(read_file(file));
+  const std::string name = std::filesystem::path(file).filename();
+  std::vector<DocumentExample> found;
+  bool in_block = false;
+  std::string line;
+  for (int number = 1; std::getline(text, line); ++number) {
+    const std::string where = name + ":" + std::to_string(number);
+    if (line.starts_with("```")) {
+      in_block = !in_block && line == "```json";
+      if (in_block) found.push_back({where, "", "", false});
+      continue;
+    }
+    if (in_block) found.back().json += line + "\n";
+    for (const std::string option : {" -d '", " --test_input '", "`{\"input\": {"}) {
+      const size_t at = line.find(option);
+      if (at == std::string::npos) continue;
+      const bool in_sentence = option.starts_with('`');
+      const size_t begin = at + (in_sentence ? 1 : option.size());
+      const size_t end = line.find(in_sentence ? '`' : '\'', begin);
+      found.push_back({where, path_of(line), line.substr(begin, end - begin), true});
+    }
+  }
+  return found;
+}
+
+Json described() {
+  ApiDescription description;
+  description.input_schema = speech_input_schema();
+  description.endpoint_id = "ep1";
+  return openapi_document(description);
+}
+
+// Every name is described in that schema.
+void expect_described(const Json& object, const Json& schema) {
+  for (const auto& [name, value] : object.items()) {
+    ASSERT_TRUE(schema.at("properties").contains(name)) << name;
+    if (value.is_object() && schema["properties"][name].contains("properties")) {
+      expect_described(value, schema["properties"][name]);
+    }
+  }
+}
+
+// The parser of the route takes it, and nothing in it is unknown or not described.
+void expect_taken(const std::string& path, const std::string& body) {
+  if (path.ends_with("/audio/speech") || path.ends_with("/audio/preview")) {
+    const SpeechOrder order = parse_speech_order(body, {});
+    expect_described(Json::parse(body), described()["components"]["schemas"]["SpeechOrder"]);
+    EXPECT_THAT(order.ignored, IsEmpty());
+    EXPECT_THAT(order.warnings, IsEmpty());
+    return;
+  }
+  const CheckedBody job = path.ends_with("/realtime") ? realtime_body(body)
+                          : path.starts_with("/v2/")  ? hosted_body(body)
+                                                      : development_body(body);
+  ASSERT_FALSE(job.refusal) << job.refusal->body;
+  Json document = job.document;
+  document["id"] = "job-1";  // as the server does
+  Json& input = document["input"];
+  expect_described(input, speech_input_schema());
+  if (is_openai_job(Job(document))) {
+    return expect_taken(input.at("openai_route"), input.at("openai_input").dump());
+  }
+  if (asks_for_pieces(Job(document))) input.erase("stream");
+  EXPECT_THAT(parse_job_input(input).warnings, IsEmpty());
+}
+
+// Every field of the example is one of the real thing. An object without a name for its members,
+// and a list without members, show nothing.
+void expect_fields(const Json& example, const Json& real, const std::string& where) {
+  if (example.is_array() && !example.empty() && real.is_array() && !real.empty()) {
+    return expect_fields(example[0], real[0], where + "[0]");
+  }
+  if (!example.is_object()) return;
+  for (const auto& [name, value] : example.items()) {
+    ASSERT_TRUE(real.contains(name)) << where << "." << name << " is not in " << real.dump();
+    EXPECT_EQ(value.is_number(), real[name].is_number()) << where << "." << name;
+    expect_fields(value, real[name], where + "." + name);
+  }
+}
+
+class DocumentExamples : public ServiceFixture {};
+
+TEST_F(DocumentExamples, RequestsAreTakenAsTheyStand) {
+  size_t requests = 0;
+  for (const std::string& file : documents()) {
+    for (const DocumentExample& example : examples_of(file)) {
+      SCOPED_TRACE(example.where + ": " + example.json);
+      const Json json = Json::parse(example.json, nullptr, /*allow_exceptions=*/false);
+      ASSERT_FALSE(json.is_discarded());
+      if (!example.request && !json.contains("input")) continue;
+      ASSERT_NO_THROW(expect_taken(example.path, example.json));
+      ++requests;
+    }
+  }
+  EXPECT_GE(requests, 12U) << "the documents are read";
+}
+
+TEST_F(DocumentExamples, AnswersHaveTheFieldsOfRealOnes) {
+  write_file(root_ / "voices" / "anna.wav",
+             encode_audio(FakeSpeech::tone(2 * kModelRate), {AudioFormat::kWav, 0, 0}));
+  std::optional<Json> answer;
+  size_t answers = 0;
+  for (const DocumentExample& example : examples_of(source_path("/README.md"))) {
+    if (example.request) continue;
+    SCOPED_TRACE(example.where);
+    const Json json = Json::parse(example.json);
+    if (json.contains("input")) {
+      answer = run(json);
+    } else {
+      // The job above it gives this.
+      ASSERT_TRUE(answer);
+      expect_fields(json, *answer, "");
+      ++answers;
+    }
+  }
+  EXPECT_GE(answers, 1U);
+}
+
+TEST_F(DocumentExamples, TheDescriptionsAreTakenToo) {
+  const Json api = described();
+  size_t taken = 0;
+  for (const auto& [path, operations] : api.at("paths").items()) {
+    for (const auto& [method, operation] : operations.items()) {
+      SCOPED_TRACE(method + " " + path);
+      const Json content =
+          operation.value(Json::json_pointer("/requestBody/content/application~1json"), Json());
+      if (content.is_null()) continue;
+      ASSERT_TRUE(content.contains("example"));
+      ASSERT_NO_THROW(expect_taken(path, content["example"].dump()));
+      ++taken;
+    }
+  }
+  EXPECT_GE(taken, 5U);
+}
+
+}  // namespace
+}  // namespace echo::server
