@@ -107,7 +107,7 @@ void SpeechJob::encode_voice() {
 }
 
 std::optional<size_t> SpeechJob::next_to_start() const {
-  if (pipe_->full()) return {};
+  if (pipe_->full() || decoding_lags()) return {};
   for (size_t i = next_out_; i < chunks_.size(); ++i) {
     const Chunk& chunk = chunks_[i];
     if (!chunk.attempt) return i;
@@ -116,6 +116,17 @@ std::optional<size_t> SpeechJob::next_to_start() const {
     if (prepared_.delivery == SpeechDelivery::kInOrder && chunk.attempt->trajectory()) return {};
   }
   return {};
+}
+
+bool SpeechJob::decoding_lags() const {
+  const int64_t width =
+      models_.batch_width > 0 ? models_.batch_width : models_.backend.batch_width();
+  const int64_t waiting = std::count_if(
+      chunks_.begin() + static_cast<std::ptrdiff_t>(next_out_), chunks_.end(),
+      [](const Chunk& chunk) {
+        return chunk.attempt && chunk.attempt->sampled() && !chunk.attempt->decoded();
+      });
+  return waiting >= 2 * width;
 }
 
 void SpeechJob::start_chunk() {

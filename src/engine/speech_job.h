@@ -81,6 +81,8 @@ class SpeechJob {
   };
 
   std::optional<size_t> next_to_start() const;
+  // So much is sampled and waits to be decoded, and takes memory meanwhile, that no more is sampled.
+  bool decoding_lags() const;
   bool in_strands() const { return prepared_.parameters.continuity != Continuity::kNone; }
   // Whether the chunk after this one goes on in the same strand.
   bool strand_goes_on(size_t index) const;

@@ -1,4 +1,4 @@
-// What becomes of a strand whose sound changes.
+// What becomes of a strand whose sound changes, and of chunks that wait.
 #include "engine/speech_job.h"
 
 #include <gtest/gtest.h>
@@ -35,41 +35,66 @@ class SpeechJobTest : public ModelsFixture<FadingBackend> {
 
   static constexpr int64_t kFrames = 60;
 
-  // A text in one strand, its chunks as loud as the gains say.
-  SpeechSummary spoken(const std::vector<float>& gains) {
+  static PreparedSpeech prepared_chunks(size_t count, Continuity continuity) {
     PreparedSpeech prepared;
-    for (size_t i = 0; i < gains.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       PlannedChunk chunk;
       chunk.text = "This is one of its chunks.";
       chunk.model_text = "[S1] " + chunk.text;
       chunk.estimated_seconds = static_cast<double>(chunk.text.size()) / kCharsPerSecond;
-      chunk.end = i + 1 < gains.size() ? ChunkEnd::kSentence : ChunkEnd::kText;
+      chunk.end = i + 1 < count ? ChunkEnd::kSentence : ChunkEnd::kText;
       prepared.chunks.push_back(chunk);
     }
-    prepared.parameters.continuity = Continuity::kText;
+    prepared.parameters.continuity = continuity;
     prepared.parameters.max_chars_per_chunk = 30;
     prepared.parameters.num_steps = 1;
     prepared.parameters.cfg_scale_text = prepared.parameters.cfg_scale_speaker = 0;
     prepared.parameters.sequence_length = kFrames;
     prepared.submitted = std::chrono::steady_clock::now();
+    return prepared;
+  }
+
+  void sample(SpeechJob& job) {
+    for (Trajectory* trajectory : job.running()) {
+      Trajectory* const batch[] = {trajectory};
+      job.apply(*trajectory, velocities(session_, modulations_, batch), 0);
+    }
+  }
+
+  // A text in one strand, its chunks as loud as the gains say.
+  SpeechSummary spoken(const std::vector<float>& gains) {
     const auto pipe = std::make_shared<SpeechPipe>();
     pipe->start();
-    SpeechJob job(models_, {std::move(prepared), pipe}, {});
+    SpeechJob job(models_, {prepared_chunks(gains.size(), Continuity::kText), pipe}, {});
     for (size_t started = 0; !job.finished();) {
       if (job.can_start_chunk()) {
         job.start_chunk();
         backend_->gain = gains.at(started++);
       }
-      for (Trajectory* trajectory : job.running()) {
-        Trajectory* const batch[] = {trajectory};
-        job.apply(*trajectory, velocities(session_, modulations_, batch), 0);
-      }
+      sample(job);
       while (job.decode_piece()) {
       }
     }
     return job.take_summary();
   }
 };
+
+// However quickly it is sampled: what waits to be decoded takes memory.
+TEST_F(SpeechJobTest, SamplingDoesNotRunAwayFromDecoding) {
+  const auto pipe = std::make_shared<SpeechPipe>();
+  pipe->start();
+  SpeechJob job(models_, {prepared_chunks(9, Continuity::kNone), pipe}, {});
+  for (int decoded = 0; decoded < 9; ++decoded) {
+    int waiting = decoded == 0 ? 0 : 1;
+    for (; job.can_start_chunk(); ++waiting) {
+      job.start_chunk();
+      sample(job);
+    }
+    EXPECT_EQ(waiting, decoded < 8 ? 2 : 1) << decoded;
+    ASSERT_TRUE(job.decode_piece()) << "a chunk is one piece";
+  }
+  EXPECT_TRUE(job.finished());
+}
 
 TEST_F(SpeechJobTest, AVoiceThatWandersOffInTwoChunksRunningBeginsANewStrand) {
   constexpr float kFar = 0.4F;  // 8 dB
