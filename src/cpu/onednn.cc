@@ -256,7 +256,7 @@ class OneDnnWeights : public PackedWeights {
   // Rows of a call that are computed at a time: enough to be worth starting the threads. oneDNN
   // makes code for nearly each row of a convolution: for 131,072 rows with one output 147 MB and
   // 1.5 s before the first call, for 256 rows 0.3 MB and 2 ms. A row's value is the same in any
-  // block.
+  // block, but that few rows of many channels may be summed in another order.
   int64_t block_rows(int64_t rows) const {
     if (!convolution_) return rows;
     constexpr int64_t kOperationsPerThread = 8'000'000;

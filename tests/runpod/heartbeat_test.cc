@@ -11,6 +11,7 @@
 namespace echo::runpod {
 namespace {
 
+using std::chrono::seconds;
 using Route = PlatformRoute;
 
 std::vector<PlatformRequest> pings(const FakePlatform& platform) {
@@ -50,28 +51,28 @@ class Beat : public testing::Test {
 };
 
 TEST_F(Beat, M29_TheRateIsFixedHoweverSlowTheAnswersAre) {
-  options_.ping_interval = milliseconds(300);
+  options_.ping_interval = seconds(30);
   platform_.on(Route::kPing, [&](const auto&) {
-    clock_.advance(milliseconds(40));
+    clock_.advance(seconds(4));
     return std::optional(PlatformAnswer::json({}));
   });
   const auto pauses = pauses_until(6);
   ASSERT_GE(pauses.size(), 5u);
-  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(pauses[i], milliseconds(260)) << i;
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(pauses[i], seconds(26)) << i;
 }
 
 TEST_F(Beat, M29_BeatsThatWereMissedAreNotMadeUpFor) {
-  options_.ping_interval = milliseconds(300);
+  options_.ping_interval = seconds(30);
   std::atomic<int> answers{0};
   platform_.on(Route::kPing, [&](const auto&) {
-    clock_.advance(milliseconds(++answers == 2 ? 1'000 : 0));
+    clock_.advance(seconds(++answers == 2 ? 100 : 0));
     return std::optional(PlatformAnswer::json({}));
   });
   const auto pauses = pauses_until(4);
   ASSERT_GE(pauses.size(), 3u);
-  EXPECT_EQ(pauses[0], milliseconds(300));
-  EXPECT_EQ(pauses[1], milliseconds(200)) << "to the next beat of the old rate";
-  EXPECT_EQ(pauses[2], milliseconds(300));
+  EXPECT_EQ(pauses[0], seconds(30));
+  EXPECT_EQ(pauses[1], seconds(20)) << "to the next beat of the old rate";
+  EXPECT_EQ(pauses[2], seconds(30));
 }
 
 TEST_F(Beat, M32_FailuresAreRetriedWithinBoundsAndNeverEndTheBeat) {
@@ -80,26 +81,26 @@ TEST_F(Beat, M32_FailuresAreRetriedWithinBoundsAndNeverEndTheBeat) {
     failures.push_back(PlatformAnswer::with_status(code));
   }
   platform_.script(Route::kPing, failures);
-  options_.ping_interval = milliseconds(400);
+  options_.ping_interval = seconds(40);
   EXPECT_EQ(WorkerTiming{}.ping_retry_step, milliseconds(2'000));
   auto pauses = pauses_until(10);
   ASSERT_GE(pauses.size(), 9u);
   pauses.resize(9);
   // Two beats, each a first try and three retries, after 0, 1 and 2 steps; then one that works.
   EXPECT_THAT(pauses, testing::ElementsAre(milliseconds(0), milliseconds(20), milliseconds(40),
-                                           milliseconds(340), milliseconds(0), milliseconds(20),
-                                           milliseconds(40), milliseconds(340), milliseconds(400)));
+                                           milliseconds(39'940), milliseconds(0), milliseconds(20),
+                                           milliseconds(40), milliseconds(39'940), seconds(40)));
 }
 
 TEST_F(Beat, M32_OtherAnswersAreAccepted) {
   platform_.script(Route::kPing,
                    {PlatformAnswer::with_status(401), PlatformAnswer::with_status(404),
                     PlatformAnswer::with_status(204)});
-  options_.ping_interval = milliseconds(60);
+  options_.ping_interval = seconds(60);
   auto pauses = pauses_until(4);
   ASSERT_GE(pauses.size(), 3u);
   pauses.resize(3);
-  EXPECT_THAT(pauses, testing::Each(milliseconds(60)));
+  EXPECT_THAT(pauses, testing::Each(seconds(60)));
 }
 
 TEST(Heartbeat, M29_PingsComeWhileAJobKeepsEveryCoreBusy) {

@@ -8,6 +8,8 @@
 #include "base/file_io.h"
 #include "server/job_body.h"
 #include "server/openai_job.h"
+#include "server/openai_lists.h"
+#include "server/openai_speech.h"
 #include "server/openapi.h"
 #include "server/speech_order.h"
 #include "speech/input_schema.h"
@@ -182,6 +184,55 @@ TEST_F(DocumentExamples, TheDescriptionsAreTakenToo) {
     }
   }
   EXPECT_GE(taken, 5U);
+}
+
+// A value is of the schema's type and has what it requires and nothing that it does not describe.
+void expect_as_described(const Json& value, const Json& schema, const std::string& where) {
+  const std::string type = schema.at("type");
+  const bool fits = type == "object"    ? value.is_object()
+                    : type == "array"   ? value.is_array()
+                    : type == "string"  ? value.is_string()
+                    : type == "boolean" ? value.is_boolean()
+                    : type == "integer" ? value.is_number_integer()
+                                        : value.is_number();
+  ASSERT_TRUE(fits) << where << ": " << value.dump() << " is no " << type;
+  if (value.is_array()) {
+    for (const Json& item : value) expect_as_described(item, schema.at("items"), where + "[]");
+  }
+  if (!value.is_object()) return;
+  for (const Json& name : schema.at("required")) EXPECT_TRUE(value.contains(name)) << name;
+  for (const auto& [name, member] : value.items()) {
+    ASSERT_TRUE(schema.at("properties").contains(name)) << where << "." << name;
+    expect_as_described(member, schema["properties"][name], where + "." + name);
+  }
+}
+
+TEST_F(DocumentExamples, AnswersToOpenAisClientsAreAsDescribed) {
+  const Json api = described();
+  const auto schema = [&](const std::string& path, const std::string& method) {
+    return api.at("paths").at(path).at(method).at(
+        Json::json_pointer("/responses/200/content/application~1json/schema"));
+  };
+  const SpeechOrderOptions options;
+  const std::string name = listed_models(options).front();
+  expect_as_described(models_json(options), schema("/v1/models", "get"), "models");
+  expect_as_described(audio_models_json(options), schema("/v1/audio/models", "get"), "models");
+  expect_as_described(model_json(name, options), schema("/v1/models/{model}", "get"), "model");
+  const CatalogVoice anna{.id = "anna", .file = "anna.wav", .bytes = 5, .created_at = 7};
+  for (const std::vector<CatalogVoice>& voices : {std::vector{anna}, {}}) {
+    expect_as_described(voices_json(voices), schema("/v1/audio/voices", "get"), "voices");
+  }
+  const Json voice = schema("/v1/audio/voices/{voice}", "get").at("oneOf");
+  expect_as_described(voice_json(anna), voice.at(0), "voice");
+  expect_as_described(voices_json({anna}), voice.at(1), "voices");
+  expect_as_described(voice_json(anna), schema("/v1/audio/voices", "post"), "voice");
+  const Json preview =
+      preview_of(parse_speech_order(R"({"input": "It costs $5 at 10:30.", "odd": 1})", {},
+                                    parameters_of(Profile::kNatural)));
+  for (const char* list : {"chunks", "changes", "ignored"}) {
+    EXPECT_FALSE(preview.at(list).empty()) << list;
+  }
+  expect_as_described(preview, schema("/v1/audio/preview", "post"), "preview");
 }
 
 }  // namespace
