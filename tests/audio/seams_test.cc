@@ -8,8 +8,10 @@
 #include <set>
 #include <string>
 
+#include "audio/resample.h"
 #include "audio/voice.h"
 #include "audio/voice_features.h"
+#include "support/paths.h"
 
 namespace echo {
 namespace {
@@ -84,7 +86,7 @@ TEST(Seams, OfTheSameSoundShowNothing) { expect_smooth(seam_with({})); }
 TEST(Seams, FindASemitone) {
   const Seam seam = seam_with({.voice = {.pitch = 120 * std::pow(2, 1 / 12.0)}});
   EXPECT_NEAR(*seam.pitch_semitones, 1, 0.1);
-  expect_smooth(seam, {"pitch"});
+  expect_smooth(seam, {"pitch", "timbre"});  // a hum's few harmonics lie elsewhere then
 }
 
 TEST(Seams, FoldOctaves) { EXPECT_LT(*seam_with({.voice = {.pitch = 240}}).pitch_semitones, 0.1); }
@@ -110,10 +112,65 @@ TEST(Seams, FindAClick) {
 TEST(Seams, FindAnotherRoom) {
   const Seam seam = seam_with({.floor = 1e-3F});
   EXPECT_NEAR(*seam.floor_db, 20, 1);
-  expect_smooth(seam, {"floor"});
+  expect_smooth(seam, {"floor", "click"});  // a hiss has sharper bends than a hum
 }
 
 TEST(Seams, FindAnotherVoice) { EXPECT_GT(*seam_with({.voice = {.harmonics = 3}}).timbre, 10); }
+
+// The same with a second of somebody's speech, said again and changed.
+class SpokenSeams : public ::testing::Test {
+ protected:
+  SpokenSeams() {
+    const Samples all = load_voice(source_path("/models/echo-small/voices/rms.flac")).samples;
+    second_.assign(all.begin() + kModelRate, all.begin() + 2 * kModelRate);
+  }
+
+  // `after`: a second and more.
+  Seam seam(const Samples& after, double pause = 0.4, float click = 0) const {
+    Samples samples = second_;
+    rest(samples, pause / 2);
+    samples.back() += click;
+    rest(samples, pause / 2);
+    samples.insert(samples.end(), after.begin(), after.end());
+    const SeamPlace place{1, 1 + pause};
+    return measure_seams(samples, kModelRate, std::span(&place, 1)).at(0);
+  }
+
+  Samples second_;
+};
+
+TEST_F(SpokenSeams, OfTheSameSpeechShowNothing) {
+  const Seam same = seam(second_);
+  EXPECT_NEAR(*same.pitch_semitones, 0, 0.01);
+  EXPECT_NEAR(*same.level_db, 0, 0.05);
+  EXPECT_NEAR(*same.timbre, 0, 0.05);
+  expect_smooth(same);
+}
+
+TEST_F(SpokenSeams, FindASemitone) {
+  const Samples higher =
+      resample(second_, static_cast<int>(kModelRate * std::pow(2, 1 / 12.0)), kModelRate);
+  const Seam changed = seam(higher);
+  EXPECT_NEAR(*changed.pitch_semitones, 1, 0.2);
+  expect_smooth(changed, {"pitch", "timbre"});  // the formants are a semitone higher, too
+}
+
+TEST_F(SpokenSeams, FindThreeDecibels) {
+  Samples louder = second_;
+  for (float& sample : louder) sample *= std::pow(10.0F, 3 / 20.0F);
+  const Seam changed = seam(louder);
+  EXPECT_NEAR(*changed.level_db, 3, 0.2);
+  expect_smooth(changed, {"level"});
+}
+
+TEST_F(SpokenSeams, FindALongerPauseAndAClick) {
+  const Seam longer = seam(second_, 0.8);
+  EXPECT_NEAR(longer.pause_seconds, 0.8, 1e-6);
+  expect_smooth(longer, {"pause"});
+  const Seam clicked = seam(second_, 0.4, 0.1F);
+  EXPECT_GT(clicked.click, 1);
+  expect_smooth(clicked, {"click"});
+}
 
 TEST(Seams, FindPausesOfAnyRecording) {
   Samples samples;

@@ -44,16 +44,16 @@ class FadingBackend : public ForwardingBackend {
   mutable int64_t decoded_samples = 0;
 };
 
-constexpr int64_t kMaxPrefix = 320, kMinFrames = 96;
+constexpr int64_t kLongestPrefix = 320, kShortestWindow = 96;
 
 // Frames that a chunk of so many characters needs.
-int64_t needed(size_t chars, double rate) {
+int64_t frames_needed(size_t chars, double rate) {
   return 4 * static_cast<int64_t>(
                  std::ceil((1.25 * static_cast<double>(chars) / rate + 24) / 4));
 }
 
 // One chunk of a strand that has been spoken.
-struct Said {
+struct SpokenRows {
   std::string text;
   int speaker;
   std::vector<float> rows;  // that are kept of it
@@ -61,30 +61,31 @@ struct Said {
 };
 
 // What a chunk should hear of those before it, and the window it should have.
-struct Expected {
+struct ExpectedContinuation {
   std::vector<float> prefix;
   std::string model_text;
   int64_t prefix_frames = 0, window = 0;
 };
 
-Expected expected_of(const std::vector<Said>& said, const PlannedChunk& next, double rate) {
-  const int64_t need = needed(next.text.size(), rate);
+ExpectedContinuation continuation_of(const std::vector<SpokenRows>& said, const PlannedChunk& next,
+                                     double rate) {
+  const int64_t need = frames_needed(next.text.size(), rate);
   size_t first = said.size();
   int64_t frames = 0;
   size_t tokens = 1 + next.model_text.size(), chars = next.text.size();
   for (size_t i = said.size(); i > 0 && said.size() - i < 3; --i) {
-    const Said& one = said[i - 1];
+    const SpokenRows& one = said[i - 1];
     frames += one.frames();
     tokens += one.text.size() + 6;
     chars += one.text.size();
     const bool alone = i == said.size();
-    if (frames + need > kMaxFrames || tokens > 768 || (!alone && frames > kMaxPrefix) ||
+    if (frames + need > kMaxFrames || tokens > 768 || (!alone && frames > kLongestPrefix) ||
         static_cast<double>(chars) > 0.95 * kMaxFrames * rate) {
       break;
     }
     first = i - 1;
   }
-  Expected expected;
+  ExpectedContinuation expected;
   int speaker = 0;
   const auto add = [&](const std::string& text, int by) {
     if (speaker != 0) expected.model_text += ' ';
@@ -98,7 +99,7 @@ Expected expected_of(const std::vector<Said>& said, const PlannedChunk& next, do
     add(said[i].text, said[i].speaker);
   }
   add(next.text, next.speaker);
-  expected.window = std::min(kMaxFrames - expected.prefix_frames, std::max(kMinFrames, need));
+  expected.window = std::min(kMaxFrames - expected.prefix_frames, std::max(kShortestWindow, need));
   return expected;
 }
 
@@ -283,7 +284,7 @@ TEST_F(SpeechJobTest, AStrandGivesTheModelWhatItsPlanSays) {
     const Told told = spoken_as_told(std::move(prepared), ends);
     ASSERT_EQ(told.blocks.size(), ends.size());
     ASSERT_EQ(told.summary.chunks.size(), texts.size());
-    std::vector<Said> said;
+    std::vector<SpokenRows> said;
     std::vector<double> rates;
     double rate = 0.557;
     std::vector<float> kept;
@@ -292,7 +293,7 @@ TEST_F(SpeechJobTest, AStrandGivesTheModelWhatItsPlanSays) {
       SCOPED_TRACE(take);
       const Block& block = told.blocks[take];
       const size_t index = chunk_of(take);
-      const Expected expected = expected_of(said, texts[index], rate);
+      const ExpectedContinuation expected = continuation_of(said, texts[index], rate);
       EXPECT_EQ(block.heard, expected.prefix);
       EXPECT_EQ(block.start_pos, expected.prefix_frames);
       EXPECT_EQ(block.frames, expected.window);
@@ -316,7 +317,7 @@ TEST_F(SpeechJobTest, AStrandGivesTheModelWhatItsPlanSays) {
       const bool ends_text = index + 1 == texts.size();
       EXPECT_EQ(chunk.new_frames, ends_text ? ends[take]
                                             : std::min(patches(last + 1 + 1), patches(ends[take])));
-      Said one{texts[index].text, texts[index].speaker, block.rows};
+      SpokenRows one{texts[index].text, texts[index].speaker, block.rows};
       one.rows.resize(static_cast<size_t>(80 * chunk.new_frames));
       kept.insert(kept.end(), one.rows.begin(), one.rows.end());
       said.push_back(std::move(one));
@@ -332,6 +333,31 @@ TEST_F(SpeechJobTest, AStrandGivesTheModelWhatItsPlanSays) {
     EXPECT_EQ(told.samples, codec_.decode(from_host(*backend_, kept, rows, 80)));
     if (heard.empty()) heard = told.samples;
     EXPECT_EQ(told.samples, heard) << "whoever listens";
+  }
+}
+
+// What lasts less than any word is no speech, whatever the judge calls it.
+TEST_F(SpeechJobTest, ATakeOfHardlyAnySpeechHearsLess) {
+  for (const bool hardly : {true, false}) {
+    PreparedSpeech prepared = prepared_clauses();
+    const std::string second = prepared.chunks[1].text;
+    prepared.parameters.max_rerolls = 2;
+    prepared.judge = [second](const ChunkTake& take) {
+      ChunkVerdict verdict;
+      if (take.text == second && take.attempt == 0) {
+        verdict = {ChunkVerdict::Action::kRetake, 20, {"short"}, {"it is short"}};
+      }
+      return verdict;
+    };
+    backend_->decoded_samples = 0;
+    backend_->silences.clear();
+    // Two frames of the second chunk's first take are heard: 0.09 s.
+    if (hardly) backend_->silences = {{60, 100}, {102, 130}};
+    const Told told = spoken_as_told(std::move(prepared), {60, 70, 70, 60, 60, 60, 60});
+    EXPECT_EQ(told.blocks.at(1).start_pos, 60);
+    EXPECT_EQ(told.blocks.at(2).start_pos, hardly ? 0 : 60);
+    EXPECT_EQ(told.summary.chunks.at(1).attempts, 2);
+    EXPECT_EQ(std::string(told.summary.chunks.at(1).joined), hardly ? "fresh" : "continued");
   }
 }
 
