@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "audio/silence.h"
+#include "audio/speech_level.h"
 #include "base/error.h"
 #include "base/kind_error.h"
 #include "base/utf8.h"
@@ -19,6 +20,7 @@ namespace {
 
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
+constexpr double kShortestSpeech = 0.15;  // seconds: less is none
 constexpr double kSentencePause = 0.35;  // where the text's plan leaves it to the join
 
 // Adds the time until its end to a stage.
@@ -303,6 +305,7 @@ void SpeechJob::judge(Chunk& chunk) {
   const bool worse = chunk.best && chunk.best->verdict.score <= verdict.score;
   if (again) {
     note_retake(chunk, verdict);
+    chunk.hardly_spoke = find_speech(chunk.samples, kModelRate).seconds() < kShortestSpeech;
     // With nothing left to hear less of, only a shorter text comes to an end.
     const bool endless = chunk.retake_reasons.back() == "no_end" && in_strands() &&
                          chunk.heard == 0 && chunk.parts.size() > 1;

@@ -73,6 +73,7 @@ class SpeechJob {
     // In a strand: what it is made of, and how many chunks before it the attempt hears.
     std::vector<PlannedChunk> parts = {};
     size_t most_heard = SIZE_MAX, heard = 0;
+    bool hardly_spoke = false;  // the last take that was not kept: less than any word lasts
     std::vector<int64_t> blocks;  // in which it is sampled
     int64_t prefix_frames = 0;
     const char* joined = "first";

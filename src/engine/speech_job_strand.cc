@@ -41,7 +41,8 @@ std::string SpeechJob::continue_strand(Chunk& chunk, Conditions& conditions,
   // A take that came to nothing, or to no end, may do better with less before it; the last one has
   // nothing before it.
   const std::string last = chunk.retake_reasons.empty() ? "" : chunk.retake_reasons.back();
-  if (chunk.heard > 0 && (last == "empty" || last == "no_end")) chunk.most_heard = chunk.heard - 1;
+  const bool too_much = last == "empty" || last == "no_end" || chunk.hardly_spoke;
+  if (chunk.heard > 0 && too_much) chunk.most_heard = chunk.heard - 1;
   const bool last_try = chunk.attempts > 0 && chunk.attempts == prepared_.parameters.max_rerolls;
   if (last_try) chunk.most_heard = 0;
   const Strand::Continuation continuation =

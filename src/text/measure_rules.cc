@@ -182,6 +182,40 @@ bool is_inch_sign(const NumberText& text, size_t at) {
   return !open;
 }
 
+struct Amount {
+  size_t end = 0;
+  std::u32string words;
+  bool several = false;  // more than one of what is counted
+};
+
+// 1½, 1 1/2, ½
+std::optional<Amount> parse_broken_amount(const NumberText& text, size_t at) {
+  if (!is_digit(text.at(at))) {
+    const auto part = parse_fraction(text, at);
+    if (!part) return std::nullopt;
+    return Amount{part->end, fraction_words(*part), false};
+  }
+  const auto whole = parse_literal(text, at);
+  if (!whole || whole->small_value() < 0 || whole->grouped) return std::nullopt;
+  const bool space = text.at(whole->end) == U' ';
+  const size_t behind = whole->end + (space ? 1 : 0);
+  const auto part = parse_fraction(text, behind);
+  const bool vulgar = part && !is_digit(text.at(behind));
+  if (!part || (!space && !vulgar) || value(part->top) >= value(part->bottom) ||
+      !is_cooking_denominator(value(part->bottom))) {
+    return std::nullopt;
+  }
+  return Amount{part->end, cardinal_words(whole->whole) + U" and " + fraction_words(*part), true};
+}
+
+// The same, and 2.
+std::optional<Amount> parse_amount(const NumberText& text, size_t at) {
+  if (auto broken = parse_broken_amount(text, at)) return broken;
+  const auto whole = parse_literal(text, at);
+  if (!whole) return std::nullopt;
+  return Amount{whole->end, quantity_words(*whole), !whole->is_one()};
+}
+
 // The unit behind a reading joins it.
 void add_unit(const NumberText& text, Reading& reading, bool several) {
   if (const auto unit = read_unit(text, reading.end, several)) {
@@ -251,19 +285,21 @@ std::optional<Reading> read_per(const NumberText& text, size_t at) {
 }
 
 std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
-  // 1 1/2 and 1½
-  if (is_digit(text.at(at))) {
-    const auto whole = parse_literal(text, at);
-    if (whole && whole->small_value() >= 0 && !whole->grouped) {
-      const bool space = text.at(whole->end) == U' ';
-      const auto part = parse_fraction(text, whole->end + (space ? 1 : 0));
-      const bool vulgar = part && !is_digit(text.at(whole->end + (space ? 1 : 0)));
-      if (part && (space || vulgar) && value(part->top) < value(part->bottom) &&
-          is_cooking_denominator(value(part->bottom))) {
-        Reading reading{part->end, cardinal_words(whole->whole) + U" and " + fraction_words(*part)};
-        add_unit(text, reading, true);
-        return reading;
-      }
+  if (const auto amount = parse_broken_amount(text, at)) {
+    Reading reading{amount->end, amount->words};
+    bool several = amount->several;
+    // 1½–2, ½–¾
+    const size_t next = range_dash_end(text, amount->end);
+    const auto last = next > 0 ? parse_amount(text, next) : std::nullopt;
+    const bool range = last && (text.ends_at(last->end) || read_unit(text, last->end, true));
+    if (range) {
+      reading = {last->end, amount->words + U" to " + last->words};
+      several = last->several;
+    }
+    // ½ alone is read below.
+    if (range || is_digit(text.at(at))) {
+      add_unit(text, reading, several);
+      return reading;
     }
   }
   if (const auto rating = read_rating(text, at)) return rating;

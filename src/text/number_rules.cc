@@ -271,7 +271,9 @@ size_t range_dash_end(const NumberText& text, size_t at) {
   // "10 - 5" is arithmetic.
   if (space && (!dash || text.at(end) != U' ')) return 0;
   if (space) ++end;
-  return is_digit(text.at(end)) || is_one_of(text.at(end), U"$\u20AC\u00A3") ? end : 0;
+  const char32_t first = text.at(end);
+  const bool begins = is_digit(first) || is_one_of(first, U"$\u20AC\u00A3");
+  return begins || is_one_of(first, kVulgar) ? end : 0;
 }
 
 void read_numbers(Draft& draft, const TextOptions& options) { NumberReader(draft, options).read(); }

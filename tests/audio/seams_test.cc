@@ -5,9 +5,13 @@
 
 #include <cmath>
 #include <random>
+#include <set>
+#include <string>
 
+#include "audio/resample.h"
 #include "audio/voice.h"
 #include "audio/voice_features.h"
+#include "support/paths.h"
 
 namespace echo {
 namespace {
@@ -54,25 +58,35 @@ Seam seam_with(const Change& change) {
   return measure_seams(samples, kModelRate, std::span(&place, 1)).at(0);
 }
 
-void expect_smooth(const Seam& seam) {
-  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
-  EXPECT_NEAR(*seam.level_db, 0, 0.2);
-  EXPECT_NEAR(*seam.floor_db, 0, 1);
-  EXPECT_LT(seam.click, 1);
-  EXPECT_LT(*seam.timbre, 2);
+// Everything that is measured shows nothing, but what is named.
+void expect_smooth(const Seam& seam, const std::set<std::string>& but = {}) {
+  const auto unchanged = [&](const char* name) { return but.count(name) == 0; };
+  if (unchanged("pause")) {
+    EXPECT_NEAR(seam.pause_seconds, 0.4, 1e-6);
+  }
+  if (unchanged("pitch")) {
+    EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
+  }
+  if (unchanged("level")) {
+    EXPECT_NEAR(*seam.level_db, 0, 0.3);
+  }
+  if (unchanged("floor")) {
+    EXPECT_NEAR(*seam.floor_db, 0, 1);
+  }
+  if (unchanged("click")) {
+    EXPECT_LT(seam.click, 1);
+  }
+  if (unchanged("timbre")) {
+    EXPECT_LT(*seam.timbre, 2);
+  }
 }
 
-TEST(Seams, OfTheSameSoundShowNothing) {
-  const Seam seam = seam_with({});
-  expect_smooth(seam);
-  EXPECT_NEAR(seam.pause_seconds, 0.4, 1e-6);
-}
+TEST(Seams, OfTheSameSoundShowNothing) { expect_smooth(seam_with({})); }
 
 TEST(Seams, FindASemitone) {
   const Seam seam = seam_with({.voice = {.pitch = 120 * std::pow(2, 1 / 12.0)}});
   EXPECT_NEAR(*seam.pitch_semitones, 1, 0.1);
-  EXPECT_NEAR(*seam.level_db, 0, 0.3);
-  EXPECT_LT(seam.click, 1);
+  expect_smooth(seam, {"pitch", "timbre"});  // a hum's few harmonics lie elsewhere then
 }
 
 TEST(Seams, FoldOctaves) { EXPECT_LT(*seam_with({.voice = {.pitch = 240}}).pitch_semitones, 0.1); }
@@ -80,26 +94,83 @@ TEST(Seams, FoldOctaves) { EXPECT_LT(*seam_with({.voice = {.pitch = 240}}).pitch
 TEST(Seams, FindThreeDecibels) {
   const Seam seam = seam_with({.voice = {.gain = 0.1 * std::pow(10, 3 / 20.0)}});
   EXPECT_NEAR(*seam.level_db, 3, 0.2);
-  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
-  EXPECT_LT(*seam.timbre, 2);
+  expect_smooth(seam, {"level"});
 }
 
 TEST(Seams, FindALongerPauseAndNothingElse) {
   const Seam seam = seam_with({.pause = 0.8});
   EXPECT_NEAR(seam.pause_seconds, 0.8, 1e-6);
-  expect_smooth(seam);
+  expect_smooth(seam, {"pause"});
 }
 
 TEST(Seams, FindAClick) {
-  const Seam seam = seam_with({.click = 0.1F});
+  const Seam seam = seam_with({.click = 0.1F});  // -20 dB of full scale
   EXPECT_GT(seam.click, 1);
-  EXPECT_NEAR(*seam.pitch_semitones, 0, 0.1);
-  EXPECT_NEAR(*seam.level_db, 0, 0.2);
+  expect_smooth(seam, {"click"});
 }
 
-TEST(Seams, FindAnotherRoom) { EXPECT_NEAR(*seam_with({.floor = 1e-3F}).floor_db, 20, 1); }
+TEST(Seams, FindAnotherRoom) {
+  const Seam seam = seam_with({.floor = 1e-3F});
+  EXPECT_NEAR(*seam.floor_db, 20, 1);
+  expect_smooth(seam, {"floor", "click"});  // a hiss has sharper bends than a hum
+}
 
 TEST(Seams, FindAnotherVoice) { EXPECT_GT(*seam_with({.voice = {.harmonics = 3}}).timbre, 10); }
+
+// The same with a second of somebody's speech, said again and changed.
+class SpokenSeams : public ::testing::Test {
+ protected:
+  SpokenSeams() {
+    const Samples all = load_voice(source_path("/models/echo-small/voices/rms.flac")).samples;
+    second_.assign(all.begin() + kModelRate, all.begin() + 2 * kModelRate);
+  }
+
+  // `after`: a second and more.
+  Seam seam(const Samples& after, double pause = 0.4, float click = 0) const {
+    Samples samples = second_;
+    rest(samples, pause / 2);
+    samples.back() += click;
+    rest(samples, pause / 2);
+    samples.insert(samples.end(), after.begin(), after.end());
+    const SeamPlace place{1, 1 + pause};
+    return measure_seams(samples, kModelRate, std::span(&place, 1)).at(0);
+  }
+
+  Samples second_;
+};
+
+TEST_F(SpokenSeams, OfTheSameSpeechShowNothing) {
+  const Seam same = seam(second_);
+  EXPECT_NEAR(*same.pitch_semitones, 0, 0.01);
+  EXPECT_NEAR(*same.level_db, 0, 0.05);
+  EXPECT_NEAR(*same.timbre, 0, 0.05);
+  expect_smooth(same);
+}
+
+TEST_F(SpokenSeams, FindASemitone) {
+  const Samples higher =
+      resample(second_, static_cast<int>(kModelRate * std::pow(2, 1 / 12.0)), kModelRate);
+  const Seam changed = seam(higher);
+  EXPECT_NEAR(*changed.pitch_semitones, 1, 0.2);
+  expect_smooth(changed, {"pitch", "timbre"});  // the formants are a semitone higher, too
+}
+
+TEST_F(SpokenSeams, FindThreeDecibels) {
+  Samples louder = second_;
+  for (float& sample : louder) sample *= std::pow(10.0F, 3 / 20.0F);
+  const Seam changed = seam(louder);
+  EXPECT_NEAR(*changed.level_db, 3, 0.2);
+  expect_smooth(changed, {"level"});
+}
+
+TEST_F(SpokenSeams, FindALongerPauseAndAClick) {
+  const Seam longer = seam(second_, 0.8);
+  EXPECT_NEAR(longer.pause_seconds, 0.8, 1e-6);
+  expect_smooth(longer, {"pause"});
+  const Seam clicked = seam(second_, 0.4, 0.1F);
+  EXPECT_GT(clicked.click, 1);
+  expect_smooth(clicked, {"click"});
+}
 
 TEST(Seams, FindPausesOfAnyRecording) {
   Samples samples;

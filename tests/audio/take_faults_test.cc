@@ -60,7 +60,8 @@ TEST(TakeFaults, AGoodTakeHasNone) {
 TEST(TakeFaults, Empty) {
   EXPECT_EQ(reasons({}), Reasons{"empty"});
   EXPECT_EQ(reasons(room(3)), Reasons{"empty"});
-  EXPECT_EQ(reasons(room(1) + voice(0.02) + room(1)), Reasons{"empty"}) << "a click";
+  EXPECT_EQ(reasons(room(0.5) + voice(0.02) + room(1)), Reasons{"empty"}) << "a click";
+  EXPECT_EQ(reasons(room(0.5) + voice(0.04) + room(1)), Reasons{});
   EXPECT_EQ(find_take_faults(room(3), kModelRate, {}).at(0).score, 100);
 }
 
@@ -68,7 +69,9 @@ TEST(TakeFaults, Short) {
   const TakeExpectation expectation{.speech_seconds = 4};
   EXPECT_EQ(reasons(voice(1.45), expectation), Reasons{});
   EXPECT_EQ(reasons(voice(1.35), expectation), Reasons{"short"});
-  EXPECT_EQ(reasons(voice(0.1), {.speech_seconds = 0.2}), Reasons{"short"}) << "no word is shorter";
+  EXPECT_EQ(reasons(voice(0.14), {.speech_seconds = 0.2}), Reasons{"short"})
+      << "no word is shorter";
+  EXPECT_EQ(reasons(voice(0.16), {.speech_seconds = 0.2}), Reasons{});
   EXPECT_EQ(reasons(voice(0.1)), Reasons{}) << "nobody knows how long it should be";
 }
 

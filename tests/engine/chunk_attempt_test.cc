@@ -39,15 +39,17 @@ class ChunkAttemptTest : public ModelsFixture<> {
   }
 
   // An attempt that grows from `window`, by a sampler that is told what to give: speech of `end`
-  // frames, and silence after it. `blocks` become the frames of each block.
-  std::unique_ptr<ChunkAttempt> scripted(int64_t window, int64_t end,
-                                         std::vector<int64_t>& blocks) {
+  // frames, and silence after it. `blocks` become the frames of each block. It hears `heard` frames
+  // before it.
+  std::unique_ptr<ChunkAttempt> scripted(int64_t window, int64_t end, std::vector<int64_t>& blocks,
+                                         int64_t heard = 0) {
     SamplerParameters parameters;
     parameters.num_steps = 1;
     parameters.cfg_scale_text = parameters.cfg_scale_speaker = 0;
     parameters.sequence_length = window;
     Conditions conditions;
     conditions.text = std::make_shared<KeyValueCache>(dit_.encode_text(tokenize("[S1] Hello.")));
+    if (heard > 0) conditions.continuation = zeros(*backend_, heard, 80, DType::kFloat32);
     auto attempt =
         std::make_unique<ChunkAttempt>(models_, parameters, 1, std::move(conditions), true);
     const float step = time_schedule(1)[1] - time_schedule(1)[0];
@@ -115,6 +117,18 @@ TEST_F(ChunkAttemptTest, GrowsUntilTheSpeechEndsAndNoFurther) {
   const auto endless = scripted(96, 1000, blocks);
   EXPECT_FALSE(endless->ended());
   EXPECT_EQ(endless->frames(), kMaxFrames) << "the model can hear no further";
+}
+
+TEST_F(ChunkAttemptTest, GrowsAsFarAsWhatItHearsLeavesRoom) {
+  std::vector<int64_t> blocks;
+  const auto beside = scripted(200, 250, blocks, 280);
+  EXPECT_EQ(blocks, (std::vector<int64_t>{200, 96}));
+  EXPECT_TRUE(beside->ended());
+  EXPECT_EQ(beside->frames(), 250);
+  const auto endless = scripted(200, 1000, blocks, 280);
+  EXPECT_EQ(blocks, (std::vector<int64_t>{200, 96, 64}));
+  EXPECT_FALSE(endless->ended());
+  EXPECT_EQ(endless->frames(), kMaxFrames - 280);
 }
 
 TEST_F(ChunkAttemptTest, IsCutAtAnyPatchAndTheNextGoesOnFromThere) {

@@ -17,7 +17,7 @@ namespace {
 class TestBackend : public ForwardingBackend {
  public:
   TestBackend() : ForwardingBackend(test_backend()) {}
-  int64_t batch_width() const override { return 4; }
+  int64_t batch_width() const override { return width; }
 
   void attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                  const Sequences& sequences, std::span<const Sections> sections,
@@ -52,6 +52,7 @@ class TestBackend : public ForwardingBackend {
     reached = dynamic_cast<const NumberedMark&>(mark).number;
   }
 
+  int64_t width = 4;
   int64_t marks = 0, most_ahead = 0;
   mutable int64_t reached = 0;
   size_t most_sequences = 0;
@@ -329,6 +330,68 @@ TEST_F(SchedulerTest, AJudgeThatIsContentChangesNothing) {
   SpeechStream stream = added(std::move(request));
   run_all();
   EXPECT_EQ(stream.collect().samples, expected);
+}
+
+TEST_F(SchedulerTest, WithoutRetakesABadTakeIsWhatItIs) {
+  const std::vector<float> expected = alone(7, 6, 3);
+  Request request = task(7, 6, 3);
+  request.task.prepared.parameters.max_rerolls = 0;
+  request.task.prepared.judge = [](const ChunkTake&) {
+    return ChunkVerdict{ChunkVerdict::Action::kRetake, 100, {"empty"}, {"nobody speaks in it"}};
+  };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  const SpeechResult result = stream.collect();
+  EXPECT_EQ(result.samples, expected);
+  for (const SpokenChunk& chunk : result.chunks) {
+    EXPECT_EQ(chunk.attempts, 1);
+    EXPECT_EQ(chunk.reasons, std::vector<std::string>{"empty"});
+  }
+}
+
+TEST_F(SchedulerTest, AfterTwoBadTakesTheThirdIsDelivered) {
+  const std::vector<float> third = alone(9, 6);
+  Request request = task(7, 6);
+  request.task.prepared.parameters.max_rerolls = 2;
+  request.task.prepared.judge = [](const ChunkTake& take) {
+    ChunkVerdict verdict;
+    if (take.attempt < 2) verdict = {ChunkVerdict::Action::kRetake, 5, {"noise"}, {"it is noise"}};
+    return verdict;
+  };
+  SpeechStream stream = added(std::move(request));
+  run_all();
+  const SpeechResult result = stream.collect();
+  EXPECT_EQ(result.samples, third);
+  EXPECT_EQ(result.chunks.at(0).seed, 9u);
+  EXPECT_EQ(result.chunks.at(0).attempts, 3);
+  EXPECT_EQ(result.chunks.at(0).retake_reasons, (std::vector<std::string>{"noise", "noise"}));
+  EXPECT_TRUE(result.chunks.at(0).reasons.empty());
+  for (const std::string& warning : result.warnings) {
+    EXPECT_EQ(warning.find("it is noise"), std::string::npos) << warning;
+  }
+}
+
+// However many trajectories the device takes at once, and whoever listens.
+TEST_F(SchedulerTest, AStrandGivesTheSameOnAnyDevice) {
+  std::vector<float> expected;
+  for (const int64_t width : {1, 3}) {
+    for (const SpeechDelivery delivery : {SpeechDelivery::kWhole, SpeechDelivery::kInOrder}) {
+      for (const Continuity continuity : {Continuity::kText, Continuity::kParagraph}) {
+        backend_.width = width;
+        Request request = task(7, 8, 3);
+        request.task.prepared.delivery = delivery;
+        request.task.prepared.parameters.continuity = continuity;
+        request.task.prepared.parameters.max_chars_per_chunk = 5;  // each of the three by itself
+        SpeechStream stream = added(std::move(request));
+        run_all();
+        const SpeechResult result = stream.collect();
+        ASSERT_EQ(result.chunks.size(), 3u);
+        EXPECT_GT(result.chunks[2].prefix_frames, 0);
+        if (expected.empty()) expected = result.samples;
+        EXPECT_EQ(result.samples, expected);
+      }
+    }
+  }
 }
 
 TEST_F(SchedulerTest, OfAChunkInBlocksTheFirstIsJudgedBeforeItIsHeard) {

@@ -317,6 +317,16 @@ TEST_F(StrandSpeech, ATakeWithoutEndHearsLessAndIsThenDivided) {
   })) << "a part comes to an end that the whole did not";
 }
 
+TEST_F(StrandSpeech, ATakeWithoutEndIsToldOf) {
+  // The tiny model never comes to an end.
+  const SpeechResult result = engine().speak(request(Continuity::kText));
+  size_t told = 0;
+  for (const std::string& warning : result.warnings) {
+    told += warning.find("may be cut off") != std::string::npos ? 1 : 0;
+  }
+  EXPECT_EQ(told, result.chunks.size());
+}
+
 TEST_F(StrandSpeech, AnEmptyTakeHearsLess) {
   SpeechRequest request = StrandSpeech::request(Continuity::kText);
   request.parameters.max_rerolls = 2;
@@ -334,7 +344,8 @@ TEST_F(StrandSpeech, AnEmptyTakeHearsLess) {
 }
 
 TEST_F(StrandSpeech, TheThirdBadTakeBeginsAfresh) {
-  for (const char* reason : {"level_jump", "pitch_jump", "repeated", "silence_inside", "short"}) {
+  for (const char* reason :
+       {"level_jump", "pitch_jump", "repeated", "silence_inside", "short", "long"}) {
     SpeechRequest request = StrandSpeech::request(Continuity::kText);
     request.parameters.max_rerolls = 2;
     request.judge = judge_of(reason, [](const ChunkTake& take) { return take.goes_on_from; });

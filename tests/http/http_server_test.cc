@@ -410,7 +410,9 @@ TEST_F(HttpServerTest, AnIdleConnectionIsClosedWithoutAWord) {
     RawClient raw(server_->port());
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     status = raw.read_answer().status;
-    if (status == 200) EXPECT_EQ(raw.read_all(), "");
+    if (status == 200) {
+      EXPECT_EQ(raw.read_all(), "");
+    }
   }
   EXPECT_EQ(status, 200);
 }

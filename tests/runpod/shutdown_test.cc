@@ -316,7 +316,9 @@ TEST(Shutdown, AJobWithoutSignOfLifeEndsThePings) {
   ASSERT_TRUE(platform.wait_for_results(1));
   // A machine that let the job stand still for so long has shown what comes next already.
   const bool stood_still = longest_silence >= options.timing.watchdog / 2;
-  if (!stood_still) EXPECT_TRUE(worker.hard_exits().empty()) << "it showed signs of life";
+  if (!stood_still) {
+    EXPECT_TRUE(worker.hard_exits().empty()) << "it showed signs of life";
+  }
   platform.add_job("stuck", 1);
   ASSERT_TRUE(platform.wait([&] { return !worker.hard_exits().empty(); }));
   EXPECT_EQ(worker.hard_exits().at(0), 1);

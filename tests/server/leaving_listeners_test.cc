@@ -60,7 +60,9 @@ class LeavingListeners : public OpenAiApi {
     for (FakeSpeech& engine : engines) engine.wait();
     for (const Listener& listener : listeners) {
       EXPECT_EQ(listener.complete, !listener.leaves_after);
-      if (listener.leaves_after) EXPECT_LE(listener.steps, std::max(1, *listener.leaves_after));
+      if (listener.leaves_after) {
+        EXPECT_LE(listener.steps, std::max(1, *listener.leaves_after));
+      }
     }
     const WorkQueue::Counts counts = server_->api().work().counts();
     EXPECT_EQ(counts.waiting + counts.running, 0U);
@@ -114,7 +116,9 @@ TEST_F(LeavingListeners, EndTheirSpeechInAStepAndLeaveNothing) {
   round(3);
   const int64_t after = held_memory();
   RecordProperty("held_bytes", std::to_string(before) + ", " + std::to_string(after));
-  if (kMemoryCounts) EXPECT_LE(after, before + before / 20);
+  if (kMemoryCounts) {
+    EXPECT_LE(after, before + before / 20);
+  }
 }
 
 }  // namespace

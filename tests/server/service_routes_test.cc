@@ -542,8 +542,10 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
   report.first_audio_seconds = 1.5;
   report.audio_seconds = 4;
   report.chunks = 2;
+  report.rerolls = {"no_end", "empty", "no_end"};
   report.voice_cache = VoiceCacheUse::kHit;
   metrics.speech_finished(report);
+  report.rerolls.clear();
   report.kind = "storage_unavailable";
   report.voice_cache = VoiceCacheUse::kMiss;
   metrics.speech_finished(report);
@@ -554,6 +556,8 @@ TEST(MetricsTest, ASpeechJobTellsItsStages) {
   for (const char* line :
        {"echotts_audio_generated_seconds_total 8\n", "echotts_chunks_total{result=\"clean\"} 4\n",
         "echotts_voice_cache_hits_total 1\n", "echotts_voice_cache_misses_total 1\n",
+        "echotts_rerolls_total{reason=\"no_end\"} 2\n",
+        "echotts_rerolls_total{reason=\"empty\"} 1\n",
         "echotts_stage_duration_seconds_sum{stage=\"diffusion\"} 2\n",
         "echotts_stage_duration_seconds_sum{stage=\"speaker\"} 1\n",
         "echotts_stage_duration_seconds_count{stage=\"queue\"} 2\n",

@@ -6,7 +6,9 @@
 
 #include "audio/decode.h"
 #include "audio/encode.h"
+#include "speech/job_report.h"
 #include "speech/service_fixture.h"
+#include "speech/speech_metadata.h"
 
 namespace echo {
 namespace {
@@ -69,6 +71,35 @@ TEST_F(SpeechServiceTest, MetadataTellsEverything) {
   EXPECT_THAT(stages, ElementsAre("decode", "diffusion", "encode", "queue", "text", "total",
                                   "upload", "voice"));
   EXPECT_EQ(metadata["timings"]["diffusion"], 0.4);
+}
+
+TEST(SpeechMetadata, TellsTheTakesOfEveryChunk) {
+  SpeechSummary speech;
+  speech.sample_count = kModelRate;
+  speech.chunks.resize(2);
+  speech.chunks[0].attempts = 3;
+  speech.chunks[0].retake_reasons = {"no_end", "empty"};
+  speech.chunks[0].reasons = {"short"};
+  speech.chunks[0].joined = "fallback";
+  speech.chunks[1].attempts = 1;
+  speech.chunks[1].joined = "continued";
+  speech.chunks[1].prefix_frames = 280;
+  JobReport report;
+  fill_report({.speech = speech}, report);
+  EXPECT_THAT(report.rerolls, ElementsAre("no_end", "empty"));
+  EXPECT_EQ(report.kept_chunks, 1u);
+  const Json metadata = speech_metadata({}, speech, report, {});
+  EXPECT_EQ(metadata["rerolls"], 2);
+  const Json& first = metadata["chunks"][0];
+  EXPECT_EQ(first["attempts"], 3);
+  EXPECT_EQ(first["retakes"], Json::array({"no_end", "empty"}));
+  EXPECT_EQ(first["faults"], Json::array({"short"}));
+  EXPECT_EQ(first["joined"], "fallback");
+  const Json& second = metadata["chunks"][1];
+  EXPECT_EQ(second["attempts"], 1);
+  EXPECT_EQ(second["retakes"], Json::array());
+  EXPECT_EQ(second["joined"], "continued");
+  EXPECT_EQ(second["prefix_frames"], 280);
 }
 
 TEST_F(SpeechServiceTest, TimingsCountTheWaitBeforeAndTheWorkAfter) {

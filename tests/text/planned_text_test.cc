@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <random>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "support/golden.h"
 #include "text/chunk.h"
 #include "text/chunk_packing.h"
 #include "text/normalize.h"
@@ -73,6 +76,29 @@ TEST(PlannedText, PublishedIsThePublishedPipelineByteForByte) {
     EXPECT_EQ(plan.chunks.back().source_end <= bytes.size(), true);
     EXPECT_TRUE(plan.changes.empty());
   }
+}
+
+// Without the front end the model reads the recorded bytes.
+TEST(PlannedText, PublishedGivesTheRecordedTokens) {
+  int compared = 0;
+  const nlohmann::json recorded = golden("tiny").document("text");
+  for (const auto& entry : recorded.at("tokenizer_encode")) {
+    if (!entry.at("normalize").get<bool>()) continue;
+    const auto text = entry.at("text").get<std::string>();
+    std::optional<PlannedText> plan;
+    try {
+      plan = plan_text(text, published_text_options(0, 10));
+    } catch (const Error& error) {
+      // Nothing to speak, or more than the model reads.
+      ASSERT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      continue;
+    }
+    ASSERT_EQ(plan->chunks.size(), 1U);
+    EXPECT_EQ(tokenize(plan->chunks[0].model_text), entry.at("ids").get<std::vector<int32_t>>())
+        << text;
+    ++compared;
+  }
+  EXPECT_GE(compared, 10);
 }
 
 TEST(PlannedText, ChunksEndWithSentences) {

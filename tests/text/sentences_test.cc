@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "text/chunk.h"
 
@@ -53,20 +54,36 @@ std::vector<std::string> split_at_points(const std::string& text) {
   return sentences;
 }
 
+// Where parts of a text end, counted without its spaces.
+std::set<size_t> ends_of(const std::vector<std::string>& parts) {
+  std::set<size_t> ends;
+  size_t at = 0;
+  for (const std::string& part : parts) ends.insert(at += without_spaces(part).size());
+  return ends;
+}
+
 TEST(Sentences, AreThoseOfTheTable) {
   const auto cases = golden_cases();
   ASSERT_GE(cases.size(), 120U);
   size_t right = 0, right_at_points = 0;
+  std::vector<std::string> all;
   for (const auto& sentences : cases) {
     const std::string text = joined(sentences, " ");
     const auto found = split_sentences(text);
     EXPECT_EQ(joined(found, " | "), joined(sentences, " | "));
     right += found == sentences;
     right_at_points += split_at_points(text) == sentences;
+    all.insert(all.end(), sentences.begin(), sentences.end());
   }
   EXPECT_GE(static_cast<double>(right), 0.98 * static_cast<double>(cases.size()));
-  std::printf("sentences: %zu of %zu texts right; cut at every point %zu\n", right, cases.size(),
-              right_at_points);
+  const std::vector<std::string> chunks = chunk_text(joined(all, " "), 120);
+  const std::set<size_t> ends = ends_of(all);
+  size_t whole = 0;
+  for (const size_t end : ends_of(chunks)) whole += ends.count(end);
+  std::printf(
+      "sentences: %zu of %zu texts right; cut at every point %zu; %zu of %zu published chunks end "
+      "with a sentence\n",
+      right, cases.size(), right_at_points, whole, chunks.size());
 }
 
 TEST(Sentences, EndWithTheirLine) {
