@@ -21,7 +21,7 @@
 namespace echo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kPieces = 20;
 constexpr size_t kPieceSamples = kModelRate / 2;
@@ -39,7 +39,7 @@ class PacedEngine {
 
   // Seconds since the piece that is on its way was given out; nothing when none is.
   std::optional<double> heard() {
-    const Clock::time_point now = Clock::now();
+    const SteadyClock::time_point now = SteadyClock::now();
     {
       const std::scoped_lock lock(mutex_);
       if (!given_) return std::nullopt;
@@ -56,7 +56,7 @@ class PacedEngine {
       std::vector<float> samples = FakeSpeech::tone(kPieceSamples);
       {
         const std::scoped_lock lock(mutex_);
-        given_ = Clock::now();
+        given_ = SteadyClock::now();
       }
       pipe.push(std::move(samples));
       if (!come_.try_acquire_for(kPatience)) return pipe.fail_as_cancelled();
@@ -69,7 +69,7 @@ class PacedEngine {
   }
 
   std::mutex mutex_;
-  std::optional<Clock::time_point> given_;
+  std::optional<SteadyClock::time_point> given_;
   std::binary_semaphore come_{0};
   std::jthread thread_;
 };

@@ -26,7 +26,7 @@
 namespace echo {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kRate = 44100;
 constexpr double kLead = 0.06;  // seconds from the first bytes to their sound, as players have it
@@ -34,8 +34,8 @@ constexpr const char* kBody =
     R"({"response_format": "pcm", "input": "A listener hears the first words while the last ones are )"
     R"(still being made."})";  // half a minute of a tiny model's noise
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
 
 struct Figures {
@@ -159,7 +159,7 @@ void run(const std::string& given, int requests) {
       "pieces, 95 %% | speech in a second | interrupted | failures |\n"
       "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const int listeners : {1, 2, 4, 8, 16, 40}) {
-    const Clock::time_point begin = Clock::now();
+    const SteadyClock::time_point begin = SteadyClock::now();
     const Figures figures = load(port, listeners, requests);
     std::printf(
         "| %d | %.0f ms | %.0f ms | %.1f ms | %.1f ms | %.0f ms | %.1f s | %d of %d | %d |\n",
