@@ -113,10 +113,7 @@ SpeechParameters parameters_of(const SayOptions& options, const SpeechParameters
   // What depends on the profile, and then everything else, wherever they stand.
   const auto profile = options.parameters.find("profile");
   if (profile != options.parameters.end()) set_parameter(parameters, "profile", profile->second);
-  if (!options.preset.empty()) {
-    apply_preset(options.preset, parameters);
-    parameters.speaker_scale_chosen = true;
-  }
+  if (!options.preset.empty()) apply_preset(options.preset, parameters);
   for (const auto& [name, value] : options.parameters) {
     if (name != "profile") set_parameter(parameters, name, value);
   }

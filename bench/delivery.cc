@@ -40,14 +40,12 @@ class PacedEngine {
   // Seconds since the piece that is on its way was given out; nothing when none is.
   std::optional<double> heard() {
     const SteadyClock::time_point now = SteadyClock::now();
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!given_) return std::nullopt;
-      const double seconds = std::chrono::duration<double>(now - *given_).count();
-      given_.reset();
-      come_.release();
-      return seconds;
-    }
+    const std::scoped_lock lock(mutex_);
+    if (!given_) return std::nullopt;
+    const double seconds = std::chrono::duration<double>(now - *given_).count();
+    given_.reset();
+    come_.release();
+    return seconds;
   }
 
  private:

@@ -23,6 +23,7 @@ using SteadyClock = std::chrono::steady_clock;
 class RotatingFile {
  public:
   explicit RotatingFile(const LogFileOptions& options) : options_(options) {}
+
   // Nothing, or why the line could not be written.
   std::optional<std::string> append(std::string_view line) {
     if (!file_) {

@@ -30,6 +30,11 @@ void apply_profile(Profile profile, SpeechParameters& parameters) {
   }
 }
 
+void apply_preset(std::string_view name, SpeechParameters& parameters) {
+  apply_preset(name, static_cast<SamplerParameters&>(parameters));
+  parameters.speaker_scale_chosen = true;
+}
+
 void apply_force_speaker(SpeechParameters& parameters) {
   if (!parameters.force_speaker) return;
   if (!parameters.speaker_kv_scale) parameters.speaker_kv_scale = parameters.force_speaker;

@@ -60,6 +60,10 @@ SpeechParameters parameters_of(Profile profile);
 // Sets what depends on the profile, and leaves the rest.
 void apply_profile(Profile profile, SpeechParameters& parameters);
 
+// Sets what the preset says, as somebody's choice, and leaves the rest. Throws kInvalidArgument for
+// an unknown name.
+void apply_preset(std::string_view name, SpeechParameters& parameters);
+
 // What force_speaker stands for: speaker_kv_scale, speaker_kv_min_t and speaker_kv_max_layers,
 // where they are not set themselves.
 void apply_force_speaker(SpeechParameters& parameters);

@@ -56,6 +56,9 @@ Json speech_input_schema() {
   Json presets = Json::array();
   for (const SamplerPreset& preset : sampler_presets()) presets.push_back(preset.name);
   const Json number = {{"type", "integer"}, {"minimum", 1}};
+  const auto on_request = [](const char* description) {
+    return Json{{"type", "boolean"}, {"default", false}, {"description", description}};
+  };
   parameters["preset"] = {{"enum", std::move(presets)},
                           {"description", "Acts before the other parameters."}};
   parameters["output_format"] = {{"enum", {"ogg", "wav", "flac", "mp3", "aac"}},
@@ -79,18 +82,12 @@ Json speech_input_schema() {
             {"subtitles",
              {{"enum", {"srt", "vtt"}},
               {"description", "Subtitles of that kind come with the result."}}},
-            {"stream",
-             {{"type", "boolean"},
-              {"default", false},
-              {"description", "The audio comes in pieces while it is made."}}},
+            {"stream", on_request("The audio comes in pieces while it is made.")},
             {"stream_field",
              {{"type", "string"},
               {"default", "audio"},
               {"description", "Where the audio stands in a piece."}}},
-            {"aggregate",
-             {{"type", "boolean"},
-              {"default", false},
-              {"description", "The output of a streamed job is the list of its pieces."}}},
+            {"aggregate", on_request("The output of a streamed job is the list of its pieces.")},
             {"openai_route",
              {{"type", "string"},
               {"description", "A request of OpenAI's API instead: \"/v1/audio/speech\"."}}},

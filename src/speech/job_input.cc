@@ -121,9 +121,7 @@ void set_preset(SpeechParameters& parameters, const Json& value) {
   for (const SamplerPreset& preset : sampler_presets()) {
     names += (names.empty() ? "" : ", ") + std::string(preset.name);
     if (value != std::string(preset.name)) continue;
-    apply_preset(preset.name, parameters);
-    parameters.speaker_scale_chosen = true;
-    return;
+    return apply_preset(preset.name, parameters);
   }
   refuse("preset", value, "one of " + names);
 }

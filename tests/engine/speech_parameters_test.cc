@@ -295,6 +295,7 @@ TEST(Presets, AreTheSixPublishedOnesAndValid) {
     apply_preset(preset.name, parameters);
     validate(parameters);
     EXPECT_EQ(parameters.seed, 9u);
+    EXPECT_TRUE(parameters.speaker_scale_chosen);
   }
   SpeechParameters flat;
   apply_preset("Independent-High-CFG-Flat", flat);

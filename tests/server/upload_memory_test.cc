@@ -82,7 +82,7 @@ class UploadMemory : public OpenAiApi {
 
   void expect_held(const std::string& file, const std::string& framing, int64_t most) {
     const auto grown = upload("voice", file, framing);
-    if (!grown) GTEST_SKIP() << "memory cannot be counted here";
+    if (!grown) GTEST_SKIP() << kNoPeakMemory;
     RecordProperty("grown_bytes", std::to_string(*grown));
     EXPECT_LE(*grown, most);
     EXPECT_GE(*grown, static_cast<int64_t>(kFileBytes / 10 * 9)) << "it counts what is held";

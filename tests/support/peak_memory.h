@@ -18,6 +18,11 @@ inline constexpr bool kMemoryCounts = false;
 inline constexpr bool kMemoryCounts = true;
 #endif
 
+// What a test says that cannot count memory: where PeakMemory::grown() gives nothing.
+inline constexpr const char* kNoPeakMemory =
+    kMemoryCounts ? "/proc/self/clear_refs cannot be written, so memory's peak is not known"
+                  : "a sanitizer's own memory would be counted";
+
 // The number of bytes in a line of /proc/self/status; 0 without one.
 inline int64_t memory_field(const std::string& name) {
   std::ifstream status("/proc/self/status");
