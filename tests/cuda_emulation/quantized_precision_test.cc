@@ -11,14 +11,14 @@
 #include "models/echo_dit.h"
 #include "parity/golden_set.h"
 #include "support/golden.h"
+#include "support/shared_by_tests.h"
 #include "support/temp_dir.h"
 
 namespace echo::cuda {
 namespace {
 
 Backend& gpu() {
-  static const auto backend = make_cuda_backend({});
-  return *backend;
+  return shared_by_tests([] { return make_cuda_backend({}); });
 }
 
 // A forward pass of three sequences at t = 0.75.

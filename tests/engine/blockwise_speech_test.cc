@@ -10,6 +10,7 @@
 #include "engine/trajectory.h"
 #include "models/codec.h"
 #include "models/pca_state.h"
+#include "support/shared_by_tests.h"
 #include "text/plan.h"
 #include "text/tokens.h"
 
@@ -57,8 +58,7 @@ Samples spoken_whole(const SpeechRequest& request) {
 class BlockwiseSpeech : public ::testing::Test {
  protected:
   static Engine& engine() {
-    static const std::unique_ptr<Engine> engine = Engine::load(tiny_options());
-    return *engine;
+    return shared_by_tests([] { return Engine::load(tiny_options()); });
   }
 };
 

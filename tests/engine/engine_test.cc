@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"
+#include "support/shared_by_tests.h"
 #include "support/thrown_error.h"
 
 namespace echo {
@@ -36,8 +37,7 @@ struct Gate {
 class EngineTest : public ::testing::Test {
  protected:
   static Engine& engine() {
-    static const std::unique_ptr<Engine> engine = Engine::load(tiny_options());
-    return *engine;
+    return shared_by_tests([] { return Engine::load(tiny_options()); });
   }
 };
 

@@ -20,6 +20,7 @@
 #include "engine/sampler_parameters.h"
 #include "models/pca_state.h"
 #include "nn/weights.h"
+#include "support/shared_by_tests.h"
 #include "support/temp_dir.h"
 #include "text/tokens.h"
 
@@ -155,8 +156,7 @@ TEST(Strand, GivesWholeChunksBitForBitWithTheirWords) {
 class StrandSpeech : public ::testing::Test {
  protected:
   static Engine& engine() {
-    static const std::unique_ptr<Engine> engine = Engine::load(tiny_options());
-    return *engine;
+    return shared_by_tests([] { return Engine::load(tiny_options()); });
   }
   static SpeechRequest request(Continuity continuity) {
     SpeechRequest request;

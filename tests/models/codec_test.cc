@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "models/test_backend.h"
 #include "support/golden.h"
+#include "support/shared_by_tests.h"
 
 namespace echo {
 namespace {
@@ -22,8 +23,7 @@ Codec make_codec(DType precision = DType::kFloat32, const CodecTiles& tiles = {}
 }
 
 const Codec& tiny_codec() {
-  static const Codec codec = make_codec();
-  return codec;
+  return shared_by_tests([] { return std::make_unique<const Codec>(make_codec()); });
 }
 
 // The rows of one stage, the tiles put together.

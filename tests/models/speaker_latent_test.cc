@@ -1,17 +1,23 @@
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "base/error.h"
 #include "models/speaker_latent.h"
 #include "models/test_backend.h"
 #include "support/golden.h"
+#include "support/shared_by_tests.h"
 
 namespace echo {
 namespace {
 
 const Codec& tiny_speaker_codec() {
-  static const Codec codec({backend(), DType::kFloat32}, Weights(golden("tiny").file("dac")),
-                           read_pca_state(Weights(golden("tiny").file("pca_state"))));
-  return codec;
+  return shared_by_tests([] {
+    const GoldenSet& set = golden("tiny");
+    return std::make_unique<const Codec>(LayerContext{backend(), DType::kFloat32},
+                                         Weights(set.file("dac")),
+                                         read_pca_state(Weights(set.file("pca_state"))));
+  });
 }
 
 TEST(SpeakerLatent, CutsToWholeFramesThenPatches) {

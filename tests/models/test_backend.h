@@ -2,12 +2,12 @@
 #pragma once
 
 #include "cpu/cpu_backend.h"
+#include "support/shared_by_tests.h"
 
 namespace echo {
 
 inline Backend& backend() {
-  static const std::unique_ptr<Backend> instance = cpu::make_cpu_backend();
-  return *instance;
+  return shared_by_tests([] { return cpu::make_cpu_backend(); });
 }
 
 }  // namespace echo
