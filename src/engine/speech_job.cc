@@ -21,7 +21,7 @@ namespace {
 // As published: chunk i of a request with seed s is sampled with s + 1000 i.
 constexpr uint64_t kSeedStep = 1000;
 constexpr double kShortestSpeech = 0.15;  // seconds: less is none
-constexpr double kSentencePause = 0.35;  // where the text's plan leaves it to the join
+constexpr double kSentencePause = 0.35;   // where the text's plan leaves it to the join
 
 // Adds the time until its end to a stage.
 class Timer {
@@ -52,7 +52,8 @@ SpeechJob::SpeechJob(const SpeechModels& models, SpeechTask task, std::stop_toke
       prepared_(std::move(task.prepared)),
       pipe_(std::move(task.pipe)),
       chunks_(prepared_.chunks.size()),
-      recording_(prepared_.parameters, prepared_.leading_pause_seconds) {
+      recording_(prepared_.parameters, prepared_.leading_pause_seconds),
+      strand_(prepared_.parameters.chars_per_second, models.codec.samples_per_frame()) {
   hooks_.stop = std::move(stop);
   summary_.warnings = std::move(prepared_.warnings);
   summary_.timings.queue =
@@ -123,11 +124,11 @@ std::optional<size_t> SpeechJob::next_to_start() const {
 bool SpeechJob::decoding_lags() const {
   const int64_t width =
       models_.batch_width > 0 ? models_.batch_width : models_.backend.batch_width();
-  const int64_t waiting = std::count_if(
-      chunks_.begin() + static_cast<std::ptrdiff_t>(next_out_), chunks_.end(),
-      [](const Chunk& chunk) {
-        return chunk.attempt && chunk.attempt->sampled() && !chunk.attempt->decoded();
-      });
+  const int64_t waiting =
+      std::count_if(chunks_.begin() + static_cast<std::ptrdiff_t>(next_out_), chunks_.end(),
+                    [](const Chunk& chunk) {
+                      return chunk.attempt && chunk.attempt->sampled() && !chunk.attempt->decoded();
+                    });
   return waiting >= 2 * width;
 }
 
@@ -341,10 +342,8 @@ ChunkVerdict SpeechJob::ask_judge(const Chunk& chunk) const {
   take.ended = attempt.ended();
   take.samples = chunk.samples;
   if (voice_ && voice_->print) take.voice = &*voice_->print;
-  if (chunk.prefix_frames > 0) take.goes_on_from = drift_.last();
-  take.chars_per_second = in_strands()
-                              ? strand_.rate() / seconds_of(models_.codec.samples_per_frame())
-                              : pace_of(prepared_.parameters);
+  if (chunk.prefix_frames > 0) take.goes_on_from = strand_.last_sound();
+  take.chars_per_second = in_strands() ? strand_.chars_per_second() : pace_of(prepared_.parameters);
   take.complete = attempt.decoded();
   return prepared_.judge(take);
 }

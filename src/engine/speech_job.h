@@ -12,7 +12,7 @@
 #include "engine/recording.h"
 #include "engine/speech_pipe.h"
 #include "engine/speech_task.h"
-#include "engine/strand.h"
+#include "engine/strand_run.h"
 
 namespace echo {
 
@@ -73,7 +73,7 @@ class SpeechJob {
     // In a strand: what it is made of, and how many chunks before it the attempt hears.
     std::vector<PlannedChunk> parts = {};
     size_t most_heard = SIZE_MAX, heard = 0;
-    bool hardly_spoke = false;  // the last take that was not kept: less than any word lasts
+    bool hardly_spoke = false;    // the last take that was not kept: less than any word lasts
     std::vector<int64_t> blocks;  // in which it is sampled
     int64_t prefix_frames = 0;
     const char* joined = "first";
@@ -82,7 +82,8 @@ class SpeechJob {
   };
 
   std::optional<size_t> next_to_start() const;
-  // So much is sampled and waits to be decoded, and takes memory meanwhile, that no more is sampled.
+  // So much is sampled and waits to be decoded, and takes memory meanwhile, that no more is
+  // sampled.
   bool decoding_lags() const;
   bool in_strands() const { return prepared_.parameters.continuity != Continuity::kNone; }
   // Whether the chunk after this one goes on in the same strand.
@@ -91,8 +92,6 @@ class SpeechJob {
   // Returns the text.
   std::string continue_strand(Chunk& chunk, Conditions& conditions, SamplerParameters& parameters,
                               bool automatic);
-  // A new strand, at the pace that the request knows.
-  Strand new_strand() const;
   // Makes a chunk of as many of the parts that follow as there is room for.
   void form_chunk(size_t index);
   // Makes two of a chunk that does not come to an end.
@@ -102,8 +101,6 @@ class SpeechJob {
   std::vector<int64_t> blocks_of(const SamplerParameters& parameters) const;
   // Settles the pause before the chunk and where it ends, and what the next is given.
   void add_to_strand(Chunk& chunk);
-  void shorten_pause(Chunk& chunk);
-  void lengthen_pause(Chunk& chunk, double seconds) const;
   // Runs a piece of a chunk's work; an error names the chunk.
   static void in_chunk(const Chunk& chunk, const std::function<void()>& work);
   void report(const Chunk& chunk);
@@ -131,14 +128,8 @@ class SpeechJob {
   uint64_t given_samples_ = 0;
   std::optional<std::chrono::steady_clock::time_point> heard_since_;  // its first samples are out
   Recording recording_;
-  Strand strand_ = new_strand();
-  double strand_tail_seconds_ = 0;             // silence at the end of the strand so far
-  ChunkEnd strand_end_ = ChunkEnd::kSentence;  // of its last chunk
-  bool strand_paused_ = false;                 // a pause that was asked for follows it
-  Samples strand_last_;                        // its last samples
-  DriftWatch drift_;                           // of the strand
-  Tensor own_voice_;                           // without a voice: the first chunk's rows
-  bool reset_ = false;                         // the next strand begins for that
+  StrandRun strand_;
+  Tensor own_voice_;  // without a voice: the first chunk's rows
   SpeechSummary summary_;
 };
 
