@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -300,6 +301,7 @@ std::optional<PlatformRequest> FakePlatform::read_request(Connection& connection
   std::string& buffer = connection.pending;
   const auto read_more = [&] {
     char bytes[65536];
+    errno = 0;
     const ssize_t count = ::recv(connection.socket, bytes, sizeof bytes, 0);
     if (count > 0) buffer.append(bytes, static_cast<size_t>(count));
     return count > 0;
@@ -323,7 +325,10 @@ std::optional<PlatformRequest> FakePlatform::read_request(Connection& connection
 }
 
 void FakePlatform::serve(Connection& connection) {
+  std::vector<Json> last_handed_out;
+  uint64_t last_number = 0;
   while (auto request = read_request(connection)) {
+    last_handed_out.clear();
     {
       const std::lock_guard lock(mutex_);
       request->number = ++request_count_;
@@ -347,7 +352,18 @@ void FakePlatform::serve(Connection& connection) {
     if (!logging_) log_.erase(request->number);
     changed_.notify_all();
     if (!sent || answer.close_after) return;
+    last_handed_out = std::move(handed_out);
+    last_number = request->number;
   }
+  // The worker closed the connection before it had read what was sent: it has no job.
+  if (errno != ECONNRESET || last_handed_out.empty()) return;
+  const std::lock_guard lock(mutex_);
+  queue_.insert(queue_.begin(), last_handed_out.begin(), last_handed_out.end());
+  if (const auto logged = log_.find(last_number); logged != log_.end()) {
+    logged->second.abandoned = true;
+    logged->second.status = 0;
+  }
+  changed_.notify_all();
 }
 
 FakePlatform::Alter FakePlatform::alter_of(PlatformRoute route) const {
