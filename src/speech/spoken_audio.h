@@ -49,7 +49,7 @@ struct SpokenAudioSummary {
   uint64_t bytes = 0;
   double encode_seconds = 0;
   // From the beginning to the first samples, and to the first bytes that the sink has taken.
-  std::optional<double> first_audio_seconds, first_bytes_seconds;
+  std::optional<double> first_audio_seconds = {}, first_bytes_seconds = {};
   // The longest that whoever plays from the first samples on has to wait for more.
   double underrun_seconds = 0;
 };

@@ -27,9 +27,6 @@ const json kEndless = {{"text", "Hello there."},
 
 class CancelledJob : public testing::Test {
  protected:
-  static void SetUpTestSuite() { engine_ = Engine::load(tiny_options()); }
-  static void TearDownTestSuite() { engine_.reset(); }
-
   Handler handler() { return make_speech_handler(service_); }
 
   // The job was on its way, so many steps at least, then it left: one step may have begun before
@@ -37,7 +34,7 @@ class CancelledJob : public testing::Test {
   void expect_left_within_a_step(int least_steps = 2) {
     // The engine answers a request before it counts it out.
     const auto idle = [] {
-      const EngineStatus status = engine_->status();
+      const EngineStatus status = tiny_engine().status();
       return status.running == 0 && status.trajectories == 0;
     };
     const auto deadline = std::chrono::steady_clock::now() + 2min;
@@ -62,13 +59,12 @@ class CancelledJob : public testing::Test {
       ++steps_;
       tell(progress);
     };
-    SpeechStream stream = engine_->start(std::move(request), std::move(callbacks));
+    SpeechStream stream = tiny_engine().start(std::move(request), std::move(callbacks));
     cancelled_ = stream.cancelled();
     token->set_value(cancelled_);
     return stream;
   }
 
-  static inline std::unique_ptr<Engine> engine_;
   std::atomic<int> steps_{0};
   std::atomic<int> late_steps_{0};
   std::stop_token cancelled_;  // of the one request
@@ -146,8 +142,7 @@ TEST_F(CancelledJob, ByItsExecutionTimeout) {
       {{"id", "endless"}, {"input", kEndless}, {"policy", {{"executionTimeout", 2000}}}});
   ASSERT_TRUE(platform_.wait_for_results(1));
   expect_left_within_a_step(0);
-  EXPECT_EQ(platform_.result_of("endless")->at("error"),
-            "timed_out: the job ran longer than 2 s");
+  EXPECT_EQ(platform_.result_of("endless")->at("error"), "timed_out: the job ran longer than 2 s");
 }
 
 TEST_F(CancelledJob, ByTheEndOfTheDrain) {

@@ -102,12 +102,12 @@ TEST_F(Say, SpeaksWithAVoiceIntoAnOggFile) {
   const ProcessResult result =
       run({"Hello there.", "--voice", file("voice.wav"), "-o", output, "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const auto json = nlohmann::json::parse(result.out);
+  const auto told = nlohmann::json::parse(result.out);
   const DecodedAudio audio = decode_audio_file(output);
   EXPECT_EQ(audio.codec, "opus");
   EXPECT_NEAR(static_cast<double>(audio.samples.size()) / audio.sample_rate,
-              json.at("duration").get<double>(), 0.02);
-  EXPECT_EQ(json.at("chunks").size(), 1U);
+              told.at("duration").get<double>(), 0.02);
+  EXPECT_EQ(told.at("chunks").size(), 1U);
 }
 
 TEST_F(Say, WritesEveryFormatItsSuffixNames) {

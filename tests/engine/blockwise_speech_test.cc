@@ -10,13 +10,11 @@
 #include "engine/trajectory.h"
 #include "models/codec.h"
 #include "models/pca_state.h"
-#include "support/shared_by_tests.h"
 #include "text/plan.h"
 #include "text/tokens.h"
 
 namespace echo {
 namespace {
-
 
 SpeechRequest block_request(std::vector<int64_t> blocks, int64_t max_chars = 300) {
   SpeechRequest request = short_request(5);
@@ -57,9 +55,7 @@ Samples spoken_whole(const SpeechRequest& request) {
 
 class BlockwiseSpeech : public ::testing::Test {
  protected:
-  static Engine& engine() {
-    return shared_by_tests([] { return Engine::load(tiny_options()); });
-  }
+  static Engine& engine() { return tiny_engine(); }
 };
 
 TEST_F(BlockwiseSpeech, GivesABlocksSamplesBeforeTheNextBlockIsSampled) {

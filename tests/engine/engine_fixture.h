@@ -10,6 +10,7 @@
 #include "devices/devices.h"
 #include "engine/engine.h"
 #include "support/golden.h"
+#include "support/shared_by_tests.h"
 
 namespace echo {
 
@@ -40,6 +41,11 @@ inline EngineOptions tiny_options() {
   options.noise = NoiseKind::kCpu;
   options.speaker_chunk_frames = 32768 / 2048;
   return options;
+}
+
+// For the tests that do not need an engine of their own.
+inline Engine& tiny_engine() {
+  return shared_by_tests([] { return Engine::load(tiny_options()); });
 }
 
 inline VoiceReference recorded_voice(const std::string& name) {

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "engine/engine_fixture.h"
-#include "support/shared_by_tests.h"
 #include "support/thrown_error.h"
 
 namespace echo {
@@ -33,12 +32,9 @@ struct Gate {
   std::latch entered{1}, open{1};
 };
 
-// One engine for the tests that do not need their own.
 class EngineTest : public ::testing::Test {
  protected:
-  static Engine& engine() {
-    return shared_by_tests([] { return Engine::load(tiny_options()); });
-  }
+  static Engine& engine() { return tiny_engine(); }
 };
 
 TEST_F(EngineTest, SpeaksAndSaysHow) {

@@ -20,7 +20,6 @@
 #include "engine/sampler_parameters.h"
 #include "models/pca_state.h"
 #include "nn/weights.h"
-#include "support/shared_by_tests.h"
 #include "support/temp_dir.h"
 #include "text/tokens.h"
 
@@ -155,9 +154,7 @@ TEST(Strand, GivesWholeChunksBitForBitWithTheirWords) {
 
 class StrandSpeech : public ::testing::Test {
  protected:
-  static Engine& engine() {
-    return shared_by_tests([] { return Engine::load(tiny_options()); });
-  }
+  static Engine& engine() { return tiny_engine(); }
   static SpeechRequest request(Continuity continuity) {
     SpeechRequest request;
     request.text =

@@ -9,22 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
-#include "models/test_backend.h"
+#include "models/tiny_codec.h"
 #include "support/golden.h"
-#include "support/shared_by_tests.h"
 
 namespace echo {
 namespace {
-
-Codec make_codec(DType precision = DType::kFloat32, const CodecTiles& tiles = {}) {
-  const GoldenSet& set = golden("tiny");
-  return Codec({backend(), precision}, Weights(set.file("dac")),
-               read_pca_state(Weights(set.file("pca_state"))), tiles);
-}
-
-const Codec& tiny_codec() {
-  return shared_by_tests([] { return std::make_unique<const Codec>(make_codec()); });
-}
 
 // The rows of one stage, the tiles put together.
 std::vector<float> encoded_stage(const Codec& codec, std::span<const float> audio,
@@ -63,14 +52,15 @@ Tensor random_latent(int64_t frames, unsigned seed) {
 TEST(Codec, DecodeDoesNotDependOnTheTiles) {
   const Tensor latent = random_latent(13, 1);
   const std::vector<float> whole =
-      make_codec(DType::kFloat32, {.encode_frames = 16, .decode_frames = 13}).decode(latent);
+      make_tiny_codec(DType::kFloat32, {.encode_frames = 16, .decode_frames = 13}).decode(latent);
   EXPECT_EQ(whole.size(), 13u * 2048u);
   for (int64_t frames : {1, 5, 8}) {
-    const Codec codec = make_codec(DType::kFloat32, {.encode_frames = 16, .decode_frames = frames});
+    const Codec codec =
+        make_tiny_codec(DType::kFloat32, {.encode_frames = 16, .decode_frames = frames});
     EXPECT_LE(relative_l2(codec.decode(latent), whole), decode_limit()) << frames;
   }
   for (int64_t bytes : {1, 5000, 1 << 30}) {
-    const Codec codec = make_codec(DType::kFloat32, {.decode_cache_bytes = bytes});
+    const Codec codec = make_tiny_codec(DType::kFloat32, {.decode_cache_bytes = bytes});
     EXPECT_LE(relative_l2(codec.decode(latent), whole), decode_limit()) << bytes;
   }
 }
@@ -78,7 +68,7 @@ TEST(Codec, DecodeDoesNotDependOnTheTiles) {
 TEST(Codec, EncodeDoesNotDependOnTheTiles) {
   const std::vector<float> audio = golden("tiny").floats("autoencoder/enc.ragged.audio");
   const auto encode = [&](int64_t frames) {
-    const Codec codec = make_codec(DType::kFloat32, {.encode_frames = frames});
+    const Codec codec = make_tiny_codec(DType::kFloat32, {.encode_frames = frames});
     return encoded_stage(codec, audio, "encoder");
   };
   const std::vector<float> whole = encode(8);

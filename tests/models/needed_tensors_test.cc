@@ -21,7 +21,7 @@ namespace echo {
 namespace {
 
 // A copy of a checkpoint in memory, with the tensors that `needed` does not name behind the others
-// and out of reach.
+// and out of reach. Outlives the backend that packs from it, which has a thread of its own.
 class GuardedFile {
  public:
   GuardedFile(const SafetensorsFile& source,
@@ -85,7 +85,6 @@ class NeededTensors : public ::testing::Test {
  protected:
   TempDir dir_;
   ModelFiles files_ = write_random_checkpoint(dir_.path(), {});
-  std::unique_ptr<Backend> backend_ = cpu::make_cpu_backend({});
 };
 
 TEST_F(NeededTensors, TheBlockwisePartIsNotReadBeforeItIsUsed) {
@@ -96,7 +95,8 @@ TEST_F(NeededTensors, TheBlockwisePartIsNotReadBeforeItIsUsed) {
   });
   EXPECT_GT(guarded.forbidden(), 10u);
   EXPECT_TRUE(infer_echo_dit_config(guarded.weights()).blockwise);
-  const LayerContext context{*backend_, backend_->compute_dtype(DType::kBFloat16)};
+  const auto backend = cpu::make_cpu_backend({});
+  const LayerContext context{*backend, backend->compute_dtype(DType::kBFloat16)};
   const EchoDit dit(context, guarded.weights(), true);
   EXPECT_TRUE(dit.blockwise());
 }
@@ -108,7 +108,8 @@ TEST_F(NeededTensors, BuffersThatCanBeMadeAgainAreNotRead) {
   });
   EXPECT_EQ(guarded.forbidden(), 6u);
   infer_s1_dac_config(guarded.weights());
-  const Codec codec({*backend_, DType::kFloat32}, guarded.weights(),
+  const auto backend = cpu::make_cpu_backend({});
+  const Codec codec({*backend, DType::kFloat32}, guarded.weights(),
                     read_pca_state(Weights::open(files_.pca)));
   EXPECT_GT(codec.latent_size(), 0);
 }

@@ -37,9 +37,6 @@ class WholePathTest : public testing::Test {
         FakeSpeech::tone(3 * kModelRate + 100 * ++tests), {.format = AudioFormat::kWav});
   }
 
-  static void SetUpTestSuite() { engine_ = Engine::load(tiny_options()); }
-  static void TearDownTestSuite() { engine_.reset(); }
-
   static Json job(const std::string& id, uint64_t seed) {
     return {{"input",
              {{"text", "Hello there, this is a short test. It has two sentences."},
@@ -61,15 +58,14 @@ class WholePathTest : public testing::Test {
   }
 
   TempDir root_;
-  static inline std::unique_ptr<Engine> engine_;
   DirectoryStore store_{{.directory = root_ / "results", .base_url = kBaseUrl}};
   VoiceDirectory voice_directory_{(root_ / "voices").string()};
   VoiceLibrary voices_{voice_directory_};
   OutputDirectory output_{{.path = (root_ / "output").string()}};
   Logger logger_{{.level = LogLevel::kTrace}, std::make_shared<KeptLog>()};
-  SpeechService service_{{.limits = {}, .model = "tiny", .device = engine_->info().device},
+  SpeechService service_{{.limits = {}, .model = "tiny", .device = tiny_engine().info().device},
                          {[](SpeechRequest request, SpeechCallbacks callbacks) {
-                            return engine_->start(std::move(request), std::move(callbacks));
+                            return tiny_engine().start(std::move(request), std::move(callbacks));
                           },
                           voices_,
                           &store_,
@@ -171,7 +167,7 @@ TEST_F(WholePathTest, ACancelledJobLeavesTheEngineFree) {
   Json endless = job("endless", 0);
   endless["input"]["parameters"]["num_steps"] = 1000;
   EXPECT_THAT(document_of(service_.run(endless, context))["error"], StartsWith("cancelled: "));
-  EXPECT_EQ(engine_->status().waiting, 0u);
+  EXPECT_EQ(tiny_engine().status().waiting, 0u);
   EXPECT_EQ(document_of(service_.run(job("next", 0), {}))["status"], "completed");
 }
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -301,7 +300,6 @@ std::optional<PlatformRequest> FakePlatform::read_request(Connection& connection
   std::string& buffer = connection.pending;
   const auto read_more = [&] {
     char bytes[65536];
-    errno = 0;
     const ssize_t count = ::recv(connection.socket, bytes, sizeof bytes, 0);
     if (count > 0) buffer.append(bytes, static_cast<size_t>(count));
     return count > 0;
@@ -325,10 +323,7 @@ std::optional<PlatformRequest> FakePlatform::read_request(Connection& connection
 }
 
 void FakePlatform::serve(Connection& connection) {
-  std::vector<Json> last_handed_out;
-  uint64_t last_number = 0;
   while (auto request = read_request(connection)) {
-    last_handed_out.clear();
     {
       const std::lock_guard lock(mutex_);
       request->number = ++request_count_;
@@ -340,7 +335,11 @@ void FakePlatform::serve(Connection& connection) {
     if (const Alter alter = alter_of(request->route)) alter(*request, answer);
     // Before the first byte goes out: the worker may act on it at once.
     auto ended = SteadyClock::now();
-    const bool sent = send_answer(connection, answer, &ended);
+    const bool sent = send_answer(connection, answer, &ended, [&] {
+      // A test that sees what the worker did then finds the answer here.
+      const std::lock_guard lock(mutex_);
+      log_[request->number].status = answer.status;
+    });
     const std::lock_guard lock(mutex_);
     // A worker that did not get its jobs must find them in the queue again.
     if (!sent) queue_.insert(queue_.begin(), handed_out.begin(), handed_out.end());
@@ -352,18 +351,7 @@ void FakePlatform::serve(Connection& connection) {
     if (!logging_) log_.erase(request->number);
     changed_.notify_all();
     if (!sent || answer.close_after) return;
-    last_handed_out = std::move(handed_out);
-    last_number = request->number;
   }
-  // The worker closed the connection before it had read what was sent: it has no job.
-  if (errno != ECONNRESET || last_handed_out.empty()) return;
-  const std::lock_guard lock(mutex_);
-  queue_.insert(queue_.begin(), last_handed_out.begin(), last_handed_out.end());
-  if (const auto logged = log_.find(last_number); logged != log_.end()) {
-    logged->second.abandoned = true;
-    logged->second.status = 0;
-  }
-  changed_.notify_all();
 }
 
 FakePlatform::Alter FakePlatform::alter_of(PlatformRoute route) const {
@@ -441,7 +429,8 @@ bool FakePlatform::hold(Connection& connection, Milliseconds time,
 }
 
 bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& answer,
-                               SteadyClock::time_point* ended) {
+                               SteadyClock::time_point* ended,
+                               const std::function<void()>& before_first_byte) {
   constexpr milliseconds kForever{3'600'000};
   const auto never = [] { return false; };
   if (answer.delay.count() > 0) hold(connection, answer.delay, never);
@@ -455,6 +444,7 @@ bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& ans
     return false;
   }
   if (answer.silent || answer.hang || stopping_ || connection.closed_by_peer()) return false;
+  before_first_byte();
 
   std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " Scripted\r\n";
   if (!answer.body.empty() && !answer.content_type.empty()) {

@@ -137,7 +137,8 @@ class FakePlatform {
                            std::vector<Json>* handed_out);
   PlatformAnswer take_stops(Connection& connection);
   bool send_answer(Connection& connection, const PlatformAnswer& answer,
-                   PlatformRequest::TimePoint* ended);
+                   PlatformRequest::TimePoint* ended,
+                   const std::function<void()>& before_first_byte);
   bool hold(Connection& connection, Milliseconds time, const std::function<bool()>& ready);
   void reap();
 

@@ -15,11 +15,10 @@ void at_end_of_tests(std::function<void()> work);
 template <class Make>
 auto& shared_by_tests(Make make) {
   static std::invoke_result_t<Make> instance = make();  // what it uses registers first, goes last
-  static const bool registered = [] {
+  [[maybe_unused]] static const bool registered = [] {
     at_end_of_tests([] { instance.reset(); });
     return true;
   }();
-  static_cast<void>(registered);
   return *instance;
 }
 
