@@ -336,7 +336,7 @@ void FakePlatform::serve(Connection& connection) {
     // Before the first byte goes out: the worker may act on it at once.
     auto ended = SteadyClock::now();
     const bool sent = send_answer(connection, answer, &ended, [&] {
-      // A test that sees what the worker did then finds the answer here.
+      // Whoever sees what the worker does upon an answer finds it here.
       const std::lock_guard lock(mutex_);
       log_[request->number].status = answer.status;
     });
@@ -430,7 +430,7 @@ bool FakePlatform::hold(Connection& connection, Milliseconds time,
 
 bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& answer,
                                SteadyClock::time_point* ended,
-                               const std::function<void()>& before_first_byte) {
+                               const std::function<void()>& before_last_byte) {
   constexpr milliseconds kForever{3'600'000};
   const auto never = [] { return false; };
   if (answer.delay.count() > 0) hold(connection, answer.delay, never);
@@ -444,7 +444,6 @@ bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& ans
     return false;
   }
   if (answer.silent || answer.hang || stopping_ || connection.closed_by_peer()) return false;
-  before_first_byte();
 
   std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " Scripted\r\n";
   if (!answer.body.empty() && !answer.content_type.empty()) {
@@ -466,12 +465,15 @@ bool FakePlatform::send_answer(Connection& connection, const PlatformAnswer& ans
   if (answer.body_ready) {
     if (!send_all(head)) return false;
     if (answer.head_sent) answer.head_sent();
-    return hold(connection, kForever, answer.body_ready) && send_all(answer.body);
+    if (!hold(connection, kForever, answer.body_ready)) return false;
+    before_last_byte();
+    return send_all(answer.body);
   }
   if (answer.cut) {
     send_all(head + answer.body.substr(0, answer.body.size() / 2));
     return false;
   }
+  before_last_byte();
   return send_all(head + answer.body);
 }
 

@@ -138,7 +138,7 @@ class FakePlatform {
   PlatformAnswer take_stops(Connection& connection);
   bool send_answer(Connection& connection, const PlatformAnswer& answer,
                    PlatformRequest::TimePoint* ended,
-                   const std::function<void()>& before_first_byte);
+                   const std::function<void()>& before_last_byte);
   bool hold(Connection& connection, Milliseconds time, const std::function<bool()>& ready);
   void reap();
 
