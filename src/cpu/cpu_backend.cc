@@ -12,7 +12,7 @@
 #include "base/processors.h"
 #include "base/system_memory.h"
 #include "cpu/attention.h"
-#include "cpu/bfloat16_matmul.h"
+#include "cpu/bfloat16_tiles.h"
 #include "cpu/deferred_weights.h"
 #include "cpu/int8_matmul.h"
 #include "cpu/onednn.h"
@@ -101,10 +101,12 @@ class CpuBackend : public Backend {
                      " found, float32 or bfloat16 expected");
     }
     if (weights.taps != 1 || stride != 1) {
-      return pack_convolution(weights, stride, dilation, precision, arena_);
+      return convolves_in_tiles(weights, precision)
+                 ? pack_tiles(weights, stride, dilation, arena_)
+                 : pack_convolution(weights, stride, dilation, precision, arena_);
     }
     const auto pack = [this, weights, precision] {
-      return in_tiles(weights.out, precision) ? pack_tiles(weights, arena_)
+      return in_tiles(weights.out, precision) ? pack_tiles(weights, 1, 1, arena_)
                                               : pack_matrix(weights, precision, arena_);
     };
     if (!weights.owner || !weights.layout.empty()) return pack();
@@ -143,6 +145,7 @@ class CpuBackend : public Backend {
               const Tensor& out) override {
     if (w.taps() == 1 && w.stride() == 1) return linear(x, w, bias, accumulate, out);
     use_threads();
+    if (is_tiles(w)) return conv1d_tiles(x, w, bias, accumulate, out, threads_, pool_);
     through_result_type(w, accumulate, out,
                         [&](const Tensor& to) { cpu::conv1d(x, w, bias, accumulate, to); });
   }
@@ -260,6 +263,10 @@ class CpuBackend : public Backend {
   // A matrix of one output would leave fifteen sixteenths of its tiles idle.
   static bool in_tiles(int64_t out, DType precision) {
     return precision == DType::kBFloat16 && out > 1 && has_bfloat16_tiles();
+  }
+  // Likewise inputs that are fewer than half a tile.
+  static bool convolves_in_tiles(const HostWeights& weights, DType precision) {
+    return weights.in >= kTileInputs / 2 && in_tiles(weights.out, precision);
   }
   // Packed later, when the memory that it is packed from is kept so long.
   std::shared_ptr<PackedWeights> defer(const HostWeights& shape, DType dtype,

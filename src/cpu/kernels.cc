@@ -1,6 +1,6 @@
 #include "cpu/kernels.h"
 
-#include "cpu/bfloat16_matmul.h"
+#include "cpu/bfloat16_tiles.h"
 
 namespace echo::cpu {
 

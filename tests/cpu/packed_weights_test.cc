@@ -41,10 +41,10 @@ class PackedWeightsTest : public testing::Test {
       value = static_cast<float>(static_cast<int32_t>(state)) * 0x1p-34f;
     }
     const HostWeights host{w.data(), DType::kFloat32, shape.out, shape.in, shape.taps};
-    // oneDNN's, where the backend has a product of its own too.
+    // oneDNN's, where the backend has code of its own too.
     return shape.taps == 1 && shape.stride == 1
                ? pack_matrix(host, dtype, arena_)
-               : backend_->pack(host, shape.stride, shape.dilation, dtype);
+               : pack_convolution(host, shape.stride, shape.dilation, dtype, arena_);
   }
   static int64_t input_rows(const WeightShape& shape, int64_t rows) {
     return (rows - 1) * shape.stride + shape.dilation * (shape.taps - 1) + 1;

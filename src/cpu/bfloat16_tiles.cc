@@ -1,4 +1,4 @@
-#include "cpu/bfloat16_matmul.h"
+#include "cpu/bfloat16_tiles.h"
 
 #include <algorithm>
 #include <cstring>
@@ -15,20 +15,21 @@
 namespace echo::cpu {
 namespace {
 
-// Two neighbouring inputs of an output, the second zero beyond the end.
+// A tap's two neighbouring inputs of an output, the second zero beyond the end.
 uint32_t pair_of(const HostWeights& weights, int64_t place, bool both) {
   const auto at = [&](int64_t i) -> uint32_t {
     return weights.dtype == DType::kBFloat16
                ? static_cast<const BFloat16*>(weights.data)[i]
                : float_to_bfloat16(static_cast<const float*>(weights.data)[i]);
   };
-  return at(place) | (both ? at(place + 1) << 16 : 0);
+  return at(place) | (both ? at(place + weights.taps) << 16 : 0);
 }
 
 class TileWeights : public PackedWeights {
  public:
-  TileWeights(const HostWeights& weights, WeightArena& arena)
-      : PackedWeights(weights, 1, 1, DType::kBFloat16), inputs_(padded(in(), kTileInputs)) {
+  TileWeights(const HostWeights& weights, int64_t stride, int64_t dilation, WeightArena& arena)
+      : PackedWeights(weights, stride, dilation, DType::kBFloat16),
+        inputs_(padded(in(), kTileInputs)) {
     if (!weights.layout.empty()) {
       if (weights.layout != tile_layout(out(), in())) {
         throw_internal("pack: the weights have the layout \"" + std::string(weights.layout) +
@@ -43,7 +44,7 @@ class TileWeights : public PackedWeights {
     const int64_t panels = padded(out(), kTileOutputs) / kTileOutputs;
 #pragma omp parallel for schedule(static)
     for (int64_t panel = 0; panel < panels; ++panel) {
-      fill(weights, panel * kTileOutputs, to + panel * kTileOutputs * inputs_);
+      fill(weights, panel * kTileOutputs, to + panel * kTileOutputs * inputs_ * taps());
     }
     owner_ = memory;
     values_ = to;
@@ -52,7 +53,7 @@ class TileWeights : public PackedWeights {
   int64_t inputs() const { return inputs_; }
   const uint16_t* values() const { return values_; }
   size_t size() const {
-    return static_cast<size_t>(padded(out(), kTileOutputs) * inputs_) * sizeof(uint16_t);
+    return static_cast<size_t>(padded(out(), kTileOutputs) * inputs_ * taps()) * sizeof(uint16_t);
   }
 
  private:
@@ -61,11 +62,13 @@ class TileWeights : public PackedWeights {
     const int64_t count = std::min(kTileOutputs, out() - first);
     for (int64_t begin = 0; begin < in(); begin += kTileInputs) {
       const int64_t end = std::min(in(), begin + kTileInputs);
-      for (int64_t o = 0; o < count; ++o) {
-        const int64_t row = (first + o) * in();
-        for (int64_t i = begin; i < end; i += 2) {
-          const uint32_t pair = pair_of(weights, row + i, i + 1 < end);
-          std::memcpy(to + i * kTileOutputs + o * 2, &pair, sizeof pair);
+      for (int64_t tap = 0; tap < taps(); ++tap, to += kTileValues) {
+        for (int64_t o = 0; o < count; ++o) {
+          const int64_t row = (first + o) * in();
+          for (int64_t i = begin; i < end; i += 2) {
+            const uint32_t pair = pair_of(weights, (row + i) * taps() + tap, i + 1 < end);
+            std::memcpy(to + (i - begin) * kTileOutputs + o * 2, &pair, sizeof pair);
+          }
         }
       }
     }
@@ -106,8 +109,9 @@ std::string tile_layout(int64_t out, int64_t in) {
   return layout.text();
 }
 
-std::shared_ptr<PackedWeights> pack_tiles(const HostWeights& weights, WeightArena& arena) {
-  return std::make_shared<TileWeights>(weights, arena);
+std::shared_ptr<PackedWeights> pack_tiles(const HostWeights& weights, int64_t stride,
+                                          int64_t dilation, WeightArena& arena) {
+  return std::make_shared<TileWeights>(weights, stride, dilation, arena);
 }
 
 bool is_tiles(const PackedWeights& weights) {
@@ -156,6 +160,46 @@ void linear_tiles(const Tensor& x, const PackedWeights& weights, const Tensor& b
         const int64_t count = std::min(cached_rows, from.rows - row);
         multiply_tiles(rows_from(row, count), mine, part_of(to, row, count, begin, end - begin));
       }
+    }
+  }
+}
+
+// Threads share the rows, or where there are fewer of them than outputs, those. Each packs what it
+// reads into memory of its own, a block of rows at a time that stays in its second cache.
+void conv1d_tiles(const Tensor& x, const PackedWeights& weights, const Tensor& bias,
+                  bool accumulate, const Tensor& out, int threads, MemoryPool& pool) {
+  const auto& w = static_cast<const TileWeights&>(weights);
+  const View from = view(x), to = view(out);
+  const TileTaps taps{w.taps(), w.stride(), w.dilation()};
+  constexpr int64_t kRows = 2 * kTileRows, kOutputs = 2 * kTileOutputs;  // as the tiles are used
+  const bool share_rows = to.rows >= w.out();
+  const int64_t unit = share_rows ? kRows : kOutputs, length = share_rows ? to.rows : w.out();
+  const int64_t units = padded(length, unit) / unit;
+  const int parts = static_cast<int>(std::min<int64_t>(threads, units));
+  const int64_t most_rows = share_rows ? padded(units, parts) / parts * kRows : to.rows;
+  const int64_t cached_rows =
+      std::max<int64_t>(1, kCachedValues / 2 / w.inputs() / w.stride() / kRows) * kRows;
+  const int64_t block = std::min(cached_rows, most_rows);
+  const int64_t packed_rows = taps.input_rows(padded(block, kTileRows));
+  const int64_t packed_values = packed_rows * w.inputs();
+  const std::shared_ptr<Buffer> memory =
+      pool.allocate(static_cast<size_t>(parts * packed_values) * sizeof(uint16_t));
+  const float* bias_data = bias.empty() ? nullptr : bias.data_as<float>();
+#pragma omp parallel for schedule(static) num_threads(parts) if (parts > 1)
+  for (int part = 0; part < parts; ++part) {
+    const int64_t begin = units * part / parts * unit;
+    const int64_t end = std::min(length, units * (part + 1) / parts * unit);
+    const int64_t first_row = share_rows ? begin : 0, last_row = share_rows ? end : to.rows;
+    const int64_t output = share_rows ? 0 : begin, outputs = share_rows ? w.out() : end - begin;
+    const TileOutputs mine{w.values() + output * w.inputs() * w.taps(),
+                           bias_data ? bias_data + output : nullptr, accumulate};
+    const TileColumns packed{static_cast<uint16_t*>(memory->data()) + part * packed_values,
+                             packed_rows, w.inputs()};
+    for (int64_t row = first_row; row < last_row; row += block) {
+      const int64_t count = std::min(block, last_row - row);
+      const int64_t seen = row * w.stride();
+      pack_tile_columns(part_of(from, seen, taps.input_rows(count), 0, from.cols), packed);
+      convolve_tiles(packed, mine, taps, part_of(to, row, count, output, outputs));
     }
   }
 }

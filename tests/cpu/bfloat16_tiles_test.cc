@@ -1,5 +1,5 @@
-// Products by AMX's tiles: exact where float32 is, close where it rounds.
-#include "cpu/bfloat16_matmul.h"
+// Matmuls and convolutions by AMX's tiles: exact where float32 is, close where it rounds.
+#include "cpu/bfloat16_tiles.h"
 
 #include <gtest/gtest.h>
 
@@ -162,6 +162,106 @@ TEST_F(Bfloat16Tiles, InfinityStaysInItsRow) {
       EXPECT_EQ(value, r == 3 ? std::numeric_limits<float>::infinity() : 20.0f);
     }
   }
+}
+
+struct TileConvolution {
+  int64_t rows, out, in, taps, stride, dilation;
+  int64_t input_rows() const { return (rows - 1) * stride + dilation * (taps - 1) + 1; }
+};
+
+// Threads share the outputs of the first ones, the rows of the others.
+const TileConvolution kTileConvolutions[] = {
+    {1, 33, 16, 2, 1, 1},  {5, 64, 40, 7, 1, 9},   {16, 96, 64, 2, 2, 1}, {70, 100, 33, 3, 1, 3},
+    {40, 17, 31, 7, 1, 1}, {100, 40, 64, 4, 2, 1}, {65, 20, 96, 7, 1, 9}, {3000, 18, 96, 7, 1, 3},
+    {33, 2, 20, 16, 8, 1}, {400, 5, 1024, 2, 2, 2}};
+
+std::string name_of(const TileConvolution& c) {
+  return std::to_string(c.rows) + " rows, " + std::to_string(c.in) + " to " +
+         std::to_string(c.out) + ", " + std::to_string(c.taps) + " taps, stride " +
+         std::to_string(c.stride) + ", dilation " + std::to_string(c.dilation);
+}
+
+std::shared_ptr<PackedWeights> pack(Backend& device, const TileConvolution& c,
+                                    const std::vector<float>& w) {
+  return device.pack({w.data(), DType::kFloat32, c.out, c.in, c.taps}, c.stride, c.dilation,
+                     DType::kBFloat16);
+}
+
+TEST_F(Bfloat16Tiles, ConvolutionsOfWholeNumbersAreExact) {
+  for (const int threads : {1, 3}) {
+    const auto device = backend(threads);
+    for (const TileConvolution& c : kTileConvolutions) {
+      SCOPED_TRACE(name_of(c));
+      const std::vector<float> x = whole_numbers(c.input_rows() * c.in, 1);
+      const std::vector<float> w = whole_numbers(c.out * c.in * c.taps, 2);
+      const std::vector<float> b = whole_numbers(c.out, 3), old = whole_numbers(c.rows * c.out, 4);
+      const auto packed = pack(*device, c, w);
+      ASSERT_TRUE(is_tiles(*packed));
+      const Tensor input = cast(from_host(*device, x, c.input_rows(), c.in), DType::kBFloat16);
+      const Tensor bias = from_host(*device, b, 1, c.out);
+      const Tensor sum = from_host(*device, old, c.rows, c.out);
+      device->conv1d(input, *packed, {}, true, sum);
+      const std::vector<float> added = sum.to_host();
+      const std::vector<float> rounded =
+          cast(conv1d(input, *packed, bias, DType::kBFloat16), DType::kFloat32).to_host();
+      for (int64_t r = 0; r < c.rows; ++r) {
+        for (int64_t o = 0; o < c.out; ++o) {
+          int64_t exact = 0;
+          for (int64_t j = 0; j < c.taps; ++j) {
+            const int64_t row = r * c.stride + j * c.dilation;
+            for (int64_t i = 0; i < c.in; ++i) {
+              exact += static_cast<int64_t>(x[static_cast<size_t>(row * c.in + i)] *
+                                            w[static_cast<size_t>((o * c.in + i) * c.taps + j)]);
+            }
+          }
+          const auto at = static_cast<size_t>(r * c.out + o);
+          const auto value = static_cast<float>(exact);
+          ASSERT_EQ(added[at], old[at] + value) << r << " " << o;
+          ASSERT_EQ(rounded[at],
+                    bfloat16_to_float(float_to_bfloat16(value + b[static_cast<size_t>(o)])));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(Bfloat16Tiles, ARowOfAConvolutionDependsOnNothingButWhatItsTapsSee) {
+  const auto one = backend(1), three = backend(3);
+  for (const TileConvolution& c : kTileConvolutions) {
+    SCOPED_TRACE(name_of(c));
+    const std::vector<float> x = fractions(c.input_rows() * c.in, 1);
+    const std::vector<float> w = fractions(c.out * c.in * c.taps, 2);
+    const auto rows_of = [&](Backend& device, int64_t first, int64_t count) {
+      const TileConvolution part{count, c.out, c.in, c.taps, c.stride, c.dilation};
+      const Tensor input = cast(from_host(device, x, c.input_rows(), c.in), DType::kBFloat16);
+      return conv1d(input.row_range(first * c.stride, part.input_rows()), *pack(device, c, w), {},
+                    DType::kFloat32)
+          .to_host();
+    };
+    const std::vector<float> all = rows_of(*one, 0, c.rows);
+    EXPECT_EQ(rows_of(*three, 0, c.rows), all);
+    for (const int64_t row : {int64_t{0}, c.rows / 3, c.rows - 1}) {
+      EXPECT_EQ(rows_of(*three, row, 1),
+                std::vector<float>(all.begin() + row * c.out, all.begin() + (row + 1) * c.out));
+    }
+  }
+}
+
+TEST_F(Bfloat16Tiles, AConvolutionReadsAndWritesColumnsOfWiderTensors) {
+  const auto device = backend(2);
+  const TileConvolution c{35, 20, 48, 7, 1, 3};
+  const std::vector<float> x = whole_numbers(c.input_rows() * 3 * c.in, 1);
+  const auto packed = pack(*device, c, whole_numbers(c.out * c.in * c.taps, 2));
+  const Tensor wide = cast(from_host(*device, x, c.input_rows(), 3 * c.in), DType::kBFloat16);
+  const Tensor part = wide.column_range(c.in, c.in);
+  const Tensor to = zeros(*device, c.rows, 2 * c.out + 1, DType::kFloat32);
+  device->conv1d(part, *packed, {}, true, to.column_range(c.out, c.out));
+  const Tensor copied = empty(*device, c.input_rows(), c.in, DType::kBFloat16);
+  copy(part, copied);
+  EXPECT_EQ(to.column_range(c.out, c.out).to_host(),
+            conv1d(copied, *packed, {}, DType::kFloat32).to_host());
+  for (const float value : to.column_range(0, c.out).to_host()) EXPECT_EQ(value, 0);
+  for (const float value : to.column_range(2 * c.out, 1).to_host()) EXPECT_EQ(value, 0);
 }
 
 }  // namespace
