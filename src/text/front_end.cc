@@ -43,6 +43,7 @@ void run_once(Draft& draft, const TextOptions& options, Warnings& warnings) {
     read_numbers(draft, options);
   }
   read_parentheses(draft, options);
+  read_dashes(draft);
   read_symbols(draft);
   read_capitals(draft);
   tidy_spacing(draft);

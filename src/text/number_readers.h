@@ -67,6 +67,10 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at);
 // A unit at `at`, after one space at most: its end, and its word for one or for several. `joined`
 // units, as in "a 5-km run", stay singular.
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several);
+// The unit behind a reading, and "per" what, join it.
+void add_unit(const NumberText& text, Reading& reading, bool several);
+// Whether the " at `at` stands for inches: no quotation is open that it could close.
+bool is_inch_sign(const NumberText& text, size_t at);
 // Whether the "m" before `at` counts millions: "8m copies".
 bool counts_millions(const NumberText& text, size_t at);
 // "/month" after a price or a measure: " per month".

@@ -47,6 +47,8 @@ void read_numbers(Draft& draft, const TextOptions& options);
 void read_roman_numerals(Draft& draft);
 // (laughs) stays a sound, other parentheses become commas.
 void read_parentheses(Draft& draft, const TextOptions& options);
+// Hyphens and dashes: "Monday-Friday", "5 - 3", "well -- late", ->
+void read_dashes(Draft& draft);
 // & + = / ~ and arrows.
 void read_symbols(Draft& draft);
 // FBI is spelled, SHOUTING is not.
