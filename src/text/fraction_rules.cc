@@ -12,7 +12,7 @@ struct VulgarFraction {
   std::u32string_view top, bottom;
 };
 
-constexpr VulgarFraction kVulgar[] = {
+constexpr VulgarFraction kVulgarFractions[] = {
     {U'\u00BD', U"1", U"2"}, {U'\u2153', U"1", U"3"}, {U'\u2154', U"2", U"3"},
     {U'\u00BC', U"1", U"4"}, {U'\u00BE', U"3", U"4"}, {U'\u2155', U"1", U"5"},
     {U'\u2156', U"2", U"5"}, {U'\u2157', U"3", U"5"}, {U'\u2158', U"4", U"5"},
@@ -27,7 +27,7 @@ struct Fraction {
 };
 
 std::optional<Fraction> parse_fraction(const NumberText& text, size_t at) {
-  for (const VulgarFraction& vulgar : kVulgar) {
+  for (const VulgarFraction& vulgar : kVulgarFractions) {
     if (text.at(at) == vulgar.sign) {
       return Fraction{at + 1, std::u32string(vulgar.top), std::u32string(vulgar.bottom)};
     }
@@ -99,6 +99,33 @@ std::u32string slashed_words(const NumberText& text, size_t begin, const Fractio
   return first + U" over " + second;
 }
 
+// 2023/24, 2023/2024: a season or a school year, when the second is the next year.
+std::optional<Reading> read_two_years(const NumberText& text, const Fraction& fraction) {
+  const int first = value(fraction.top), last = value(fraction.bottom);
+  const size_t digits = fraction.bottom.size();
+  const bool next = (digits == 4 && last == first + 1) || (digits == 2 && last == (first + 1) % 100);
+  if (!next || first < 1100 || first >= 2100 || !text.ends_at(fraction.end)) return std::nullopt;
+  // 1999/00 ends with a new century's year, which is said whole.
+  const std::u32string to =
+      digits == 2 && last > 0 ? (last < 10 ? U"oh " : U"") + cardinal_words(fraction.bottom)
+                              : year_words(wide(std::to_string(first + 1)));
+  return Reading{fraction.end, year_words(fraction.top) + U" to " + to};
+}
+
+// "gas mark 6/200°C": what has a scale of its own is no part of what has none.
+std::optional<Reading> read_mark_of_oven(const NumberText& text, size_t at) {
+  const auto mark = parse_literal(text, at);
+  if (!mark || mark->whole.size() > 2 || !mark->is_integer() || text.at(mark->end) != U'/' ||
+      !is_one_of_words(word_before(text, at), {U"mark", U"gas"})) {
+    return std::nullopt;
+  }
+  const auto heat = parse_literal(text, mark->end + 1);
+  const bool scale = heat && heat->whole.size() == 3 &&
+                     (text.at(heat->end) == U'\u00B0' ||
+                      (is_one_of(text.at(heat->end), U"CF") && text.ends_at(heat->end + 1)));
+  return scale ? std::optional(Reading{mark->end, mark->whole, true}) : std::nullopt;
+}
+
 // 4.6/5, 8.5/10
 std::optional<Reading> read_rating(const NumberText& text, size_t at) {
   const auto mark = parse_literal(text, at);
@@ -165,9 +192,11 @@ std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
     }
   }
   if (const auto rating = read_rating(text, at)) return rating;
+  if (const auto mark = read_mark_of_oven(text, at)) return mark;
   const auto fraction = parse_fraction(text, at);
   if (!fraction) return std::nullopt;
   const bool written = is_digit(text.at(at));
+  if (const auto years = written ? read_two_years(text, *fraction) : std::nullopt) return years;
   Reading reading{fraction->end,
                   written ? slashed_words(text, at, *fraction) : fraction_words(*fraction)};
   if (is_inch_sign(text, reading.end)) {

@@ -12,13 +12,13 @@ namespace {
 
 constexpr size_t kLongestUnit = 7;
 
-struct Unit {
+struct MeasureUnit {
   std::u32string one, several;
 };
 
-const std::map<std::u32string, Unit, std::less<>>& units() {
+const std::map<std::u32string, MeasureUnit, std::less<>>& units() {
   static const auto map = [] {
-    std::map<std::u32string, Unit, std::less<>> all;
+    std::map<std::u32string, MeasureUnit, std::less<>> all;
     for (const auto& row : table_rows(table_units)) {
       all[row[0]] = {row[1], row.size() > 2 ? row[2] : row[1]};
     }

@@ -24,6 +24,7 @@ struct NumberText {
 struct Reading {
   size_t end = 0;
   std::u32string words;
+  bool parted = false;  // what follows behind a slash is a number of its own
 };
 
 // 1,234.50: "1234" and "50".
@@ -52,6 +53,8 @@ size_t range_dash_end(const NumberText& text, size_t at);
 std::optional<Reading> read_time(const NumberText& text, size_t at);
 std::optional<Reading> read_date(const NumberText& text, size_t at);
 std::optional<Reading> read_money(const NumberText& text, size_t at);
+// EUR/USD before its rate.
+std::optional<Reading> read_currency_pair(const NumberText& text, size_t at);
 // "EUR 15": whether a currency's code and an amount stand at `at`.
 bool is_currency_code(const NumberText& text, size_t at);
 std::optional<Reading> read_phone(const NumberText& text, size_t at);

@@ -270,7 +270,8 @@ class SymbolReader {
       return put(at, at + 1, says_or ? U" " : U" or ");
     }
     // AC/DC, TCP/IP: names; red/green: a choice.
-    const bool names = is_upper(l) && is_upper(r);
+    const bool names = is_upper(l) && is_upper(r) &&
+                       !is_name_of_day(std::u32string_view(text_).substr(begin, at - begin));
     return put(at, at + 1, names ? U" " : U", ");
   }
 
