@@ -20,7 +20,7 @@ class EngineCore {
   ~EngineCore();
 
   // What needs no device: checks, the plan of chunks, the voice found or loaded. Any thread may
-  // call. Errors as Engine::submit.
+  // call. Errors as Engine::start.
   PreparedSpeech prepare(SpeechRequest request) const;
 
   EngineInfo info() const;
