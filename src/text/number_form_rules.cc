@@ -223,6 +223,10 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
   }
   if (end == first.end) return std::nullopt;
   Reading reading{end, words};
+  // 2x4s are timber, and no seconds.
+  const bool timber = text.at(end) == U's' && text.ends_at(end + 1) && end == first.end + 2 &&
+                      is_one_of(text.at(end - 1), U"234689") && first.small_value() <= 8;
+  if (timber) return Reading{end + 1, words + (words.ends_with(U"x") ? U"es" : U"s")};
   if (const auto unit = read_unit(text, end, true)) {
     reading.end = unit->end;
     reading.words += unit->words;

@@ -78,9 +78,11 @@ class ParenthesisReader {
   size_t open(size_t at) {
     const size_t partner = partner_[at];
     if (partner == at) {
-      // A bracket that never closes.
-      replace(at, at + 1, at_sentence_start(at) ? U"" : U", ");
-      return at;
+      // Brackets that never close.
+      size_t end = at + 1;
+      while (end < text_.size() && is_one_of(text_[end], U"([{") && partner_[end] == end) ++end;
+      replace(at, end, at_sentence_start(at) ? U"" : U", ");
+      return end - 1;
     }
     const std::u32string_view inside = std::u32string_view(text_).substr(at + 1, partner - at - 1);
     if (text_[at] != U'{' && inside.size() <= kLongestSound && is_sound(inside, options_)) {
