@@ -243,14 +243,15 @@ class AbbreviationReader {
   // SE.
   bool is_direction(size_t at) const {
     const std::u32string_view before = word_before(at);
-    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.", U"Avenue", U"St.", U"Street",
-                                  U"Rd.",    U"Road",  U"Dr.",  U"Drive",  U"Ln.", U"Lane",
-                                  U"Blvd.",  U"Boulevard"};
+    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.",  U"Avenue",   U"St.",
+                                  U"Street", U"Rd.",   U"Road",  U"Dr.",      U"Drive",
+                                  U"Ln.",    U"Lane",  U"Blvd.", U"Boulevard"};
     if (leads.count(before)) return true;
     return !before.empty() && std::all_of(before.begin(), before.end(), is_lower);
   }
 
-  // "Mon-Fri", "Tue/Thu", "Sat & Sun": whether a day's name and a sign, or "and", stand before `at`.
+  // "Mon-Fri", "Tue/Thu", "Sat & Sun": whether a day's name and a sign, or "and", stand before
+  // `at`.
   bool follows_day(size_t at) const {
     while (at > 0 && text_[at - 1] == U' ') --at;
     if (at > 4 && std::u32string_view(text_).substr(at - 4, 4) == U" and") {

@@ -28,9 +28,7 @@ class KeyReader {
 
  private:
   bool opens(size_t at) const { return at == 0 || is_one_of(text_[at - 1], U" \"'("); }
-  static bool closes(char32_t c) {
-    return c == 0 || is_mark(c) || is_one_of(c, U" .,;:!?)\"'\n");
-  }
+  static bool closes(char32_t c) { return c == 0 || is_mark(c) || is_one_of(c, U" .,;:!?)\"'\n"); }
   bool is_alone(size_t at) const { return opens(at) && closes(draft_.at(at + 1)); }
 
   std::u32string word_before_quote(size_t at) const {

@@ -107,8 +107,8 @@ std::optional<Reading> read_version(const NumberText& text, size_t at) {
     end = port.end;
   }
   // v3.0.0-rc.1
-  for (const auto& [sign, word] : {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"},
-                                   {U"-beta", U" beta"}}) {
+  for (const auto& [sign, word] :
+       {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"}, {U"-beta", U" beta"}}) {
     const std::u32string_view stage = sign;
     if (address || text.text.substr(end, stage.size()) != stage) continue;
     size_t number = end + stage.size();

@@ -115,10 +115,7 @@ class ParenthesisReader {
     }
     const bool starts =
         at_sentence_start(at) || (follows_quoted_sentence(at) && is_upper(draft_.at(at + 1)));
-    replace(at, at + 1,
-            starts || is_blank_to_fill(at) ? U""
-            : joined                       ? U" "
-                                           : U", ");
+    replace(at, at + 1, starts || is_blank_to_fill(at) ? U"" : joined ? U" " : U", ");
     return at;
   }
 

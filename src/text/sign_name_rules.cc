@@ -25,7 +25,8 @@ class SignNameReader {
   char32_t before(size_t at) const { return at > 0 ? text_[at - 1] : 0; }
   // No letter and no figure goes on there.
   static bool ends(char32_t c) {
-    return c == 0 || is_mark(c) || is_white_space(c) || is_one_of(c, U".,;:!?)]}\"'/|-\u2013\u2014");
+    return c == 0 || is_mark(c) || is_white_space(c) ||
+           is_one_of(c, U".,;:!?)]}\"'/|-\u2013\u2014");
   }
   // A capital that is a word of its own ends before `at`.
   bool follows_letter(size_t at, std::u32string_view letters) const {

@@ -201,10 +201,10 @@ class SymbolReader {
     size_t end = at + 1;
     while (end < text_.size() && is_ascii_letter(text_[end]) && end - at < 12) ++end;
     static const WordSet numbers = {
-        U"one",      U"two",      U"three",     U"four",     U"five",     U"six",      U"seven",
-        U"eight",    U"nine",     U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
-        U"fifteen",  U"sixteen",  U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
-        U"forty",    U"fifty",    U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
+        U"one",     U"two",     U"three",     U"four",     U"five",     U"six",      U"seven",
+        U"eight",   U"nine",    U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
+        U"fifteen", U"sixteen", U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
+        U"forty",   U"fifty",   U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
     return numbers.count(std::u32string_view(text_).substr(at + 1, end - at - 1)) > 0;
   }
 
@@ -258,10 +258,10 @@ class SymbolReader {
   // "2 cups/day", "60 frames/s": so many things in a time; 0 for another slash.
   size_t read_rate_of_things(size_t at) {
     static const WordMap times = {
-        {U"day", U"day"},   {U"week", U"week"},     {U"month", U"month"},   {U"year", U"year"},
-        {U"hour", U"hour"}, {U"minute", U"minute"}, {U"second", U"second"}, {U"s", U"second"},
-        {U"sec", U"second"}, {U"min", U"minute"},   {U"hr", U"hour"},       {U"h", U"hour"},
-        {U"wk", U"week"},   {U"mo", U"month"},      {U"yr", U"year"},       {U"night", U"night"}};
+        {U"day", U"day"},    {U"week", U"week"},     {U"month", U"month"},   {U"year", U"year"},
+        {U"hour", U"hour"},  {U"minute", U"minute"}, {U"second", U"second"}, {U"s", U"second"},
+        {U"sec", U"second"}, {U"min", U"minute"},    {U"hr", U"hour"},       {U"h", U"hour"},
+        {U"wk", U"week"},    {U"mo", U"month"},      {U"yr", U"year"},       {U"night", U"night"}};
     const std::u32string_view things = letters_until(text_, at), time = letters_from(text_, at + 1);
     const auto found = times.find(time);
     const size_t end = at + 1 + time.size(), begin = at - things.size();
