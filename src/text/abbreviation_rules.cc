@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/rules.h"
 #include "text/tables.h"
 
@@ -65,7 +66,7 @@ class AbbreviationReader {
       const char32_t before = at > 0 ? text_[at - 1] : U' ';
       if (!is_ascii_letter(text_[at]) || is_word_character(before) || is_one_of(before, U".'@_") ||
           (before == U'-' && !(at > 1 && text_[at - 2] == U'.') && !follows_day(at)) ||
-          (before == U'/' && at > 1)) {
+          (before == U'/' && at > 1 && !follows_day(at))) {
         continue;
       }
       if (const auto end = read_at(at)) at = *end - 1;
@@ -75,6 +76,10 @@ class AbbreviationReader {
 
  private:
   std::optional<size_t> read_at(size_t at) {
+    if (is_versus(at)) {
+      draft_.replace(at, at + 1, U"versus", Rule::kAbbreviation);
+      return at + 1;
+    }
     static const Lengths lengths;
     const unsigned possible = lengths.of(text_[at], draft_.at(at + 1));
     for (size_t size = std::min(kLongestAbbreviation, text_.size() - at); size >= 2; --size) {
@@ -94,7 +99,9 @@ class AbbreviationReader {
       const auto reading = reading_of(at, end, found->second);
       if (!reading) return std::nullopt;
       const bool joined = is_digit(draft_.at(end));
-      const bool keeps_point = last == U'.' && ends_sentence(end, found->second);
+      const bool keeps_point =
+          last == U'.' && (ends_sentence(end, found->second) ||
+                           (is_name_of_day(found->second.reading) && ends_days(at, end)));
       draft_.say(at, pointed && last != U'.' ? end + 1 : end,
                  *reading + (keeps_point ? U"."
                              : joined    ? U" "
@@ -103,6 +110,16 @@ class AbbreviationReader {
       return pointed && last != U'.' ? end + 1 : end;
     }
     return read_pointed(at);
+  }
+
+  // "Arsenal v Chelsea": a v between two names.
+  bool is_versus(size_t at) const {
+    if (text_[at] != U'v' || at == 0 || text_[at - 1] != U' ' || draft_.at(at + 1) != U' ') {
+      return false;
+    }
+    const std::u32string_view first = word_before(at), last = word_at(at + 2);
+    return first.size() > 1 && last.size() > 1 && is_upper(first[0]) && is_upper(last[0]) &&
+           is_letter(first.back());
   }
 
   // "A.I.", "U.S.S.": capitals with points are spelled.
@@ -226,18 +243,32 @@ class AbbreviationReader {
   // SE.
   bool is_direction(size_t at) const {
     const std::u32string_view before = word_before(at);
-    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.", U"Avenue", U"St.", U"Street",
-                                  U"Rd.",    U"Road",  U"Dr.",  U"Drive",  U"Ln.", U"Lane",
-                                  U"Blvd.",  U"Boulevard"};
+    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.",  U"Avenue",   U"St.",
+                                  U"Street", U"Rd.",   U"Road",  U"Dr.",      U"Drive",
+                                  U"Ln.",    U"Lane",  U"Blvd.", U"Boulevard"};
     if (leads.count(before)) return true;
     return !before.empty() && std::all_of(before.begin(), before.end(), is_lower);
   }
 
-  // "Mon-Fri": whether the word before the hyphen before `at` is a day's name.
+  // "Mon-Fri", "Tue/Thu", "Sat & Sun": whether a day's name and a sign, or "and", stand before
+  // `at`.
   bool follows_day(size_t at) const {
-    const std::u32string_view word = word_before(at - 1);
+    while (at > 0 && text_[at - 1] == U' ') --at;
+    if (at > 4 && std::u32string_view(text_).substr(at - 4, 4) == U" and") {
+      at -= 4;
+    } else if (at > 0 && is_one_of(text_[at - 1], U"-\u2013/&")) {
+      --at;
+    } else {
+      return false;
+    }
+    const std::u32string_view word = word_before(at);
+    return is_day_of_any_form(word);
+  }
+
+  static bool is_day_of_any_form(std::u32string_view word) {
     const auto found = abbreviations().find(word);
-    return found != abbreviations().end() && found->second.kind == U"day";
+    return is_name_of_day(word) ||
+           (found != abbreviations().end() && is_name_of_day(found->second.reading));
   }
 
   static bool is_part_of_day(std::u32string_view word) {
@@ -253,15 +284,29 @@ class AbbreviationReader {
     size_t before = at;
     while (before > 0 && text_[before - 1] == U' ') --before;
     const char32_t last = before > 0 ? text_[before - 1] : 0;
+    const bool another =
+        is_one_of(after, U"/&") && is_day_of_any_form(word_at(skip_space(next + 1)));
+    if (another || (is_one_of(last, U"-\u2013/&") && follows_day(at))) return true;
     if (last == 0 || is_mark(last)) return next == end && is_one_of(after, U",:-\u2013");
     if (is_one_of(last, U".?!")) return false;
     const std::u32string_view word = std::u32string_view(text_).substr(at, end - at);
-    if (word == U"Sun" && !is_one_of(last, U"-\u2013")) {
+    if (word == U"Sun" && !follows_day(at)) {
       static const WordSet leads = {U"closed", U"every", U"next", U"until", U"through"};
-      return leads.count(word_before(at)) > 0;
+      return leads.count(word_before(at)) > 0 || (next > end && opens_at(next));
     }
     return after == 0 || is_mark(after) || is_digit(after) || is_one_of(after, U",;.)&-\u2013:") ||
            is_part_of_day(word_at(next));
+  }
+
+  // "8am", "10:30", "9 a.m.": whether an hour stands at `at`.
+  bool opens_at(size_t at) const {
+    const size_t digits = digits_at(at);
+    if (digits == 0 || digits > 2) return false;
+    size_t next = at + digits;
+    if (draft_.at(next) == U':') return digits_at(next + 1) == 2;
+    if (draft_.at(next) == U' ') ++next;
+    const char32_t last = draft_.at(next + (draft_.at(next + 1) == U'.' ? 2 : 1));
+    return is_one_of(draft_.at(next) | 0x20, U"ap") && (last | 0x20) == U'm';
   }
 
   // "Fri 13 Oct", "Mon, Jun 3": whether a day's name that ends at `at` has its date behind it.
@@ -303,6 +348,14 @@ class AbbreviationReader {
     }
     if (name_follows) return known.reading;
     return known.reading == U"Saint" && !before.empty() ? std::optional(street) : std::nullopt;
+  }
+
+  // "Mon-Fri. Call us", but no "Mon.-Fri. June 3": whether a point behind days ends a sentence.
+  bool ends_days(size_t at, size_t end) const {
+    const std::u32string_view next = word_at(skip_space(end));
+    return next.size() > 1 && is_upper(next[0]) && draft_.at(end) == U' ' && follows_day(at) &&
+           months().count(next) == 0 && !is_name_of_day(next) &&
+           abbreviations().find(std::u32string(next) + U'.') == abbreviations().end();
   }
 
   // Whether the point is a full stop too.

@@ -14,7 +14,7 @@ constexpr std::u32string_view kSentenceEnds = U".!?";
 constexpr std::u32string_view kClauseEnds = U",;:";
 constexpr std::u32string_view kClosers = U"\"')]}\u201D\u2019";
 
-bool is_one_of(char32_t c, std::u32string_view set) { return set.find(c) != set.npos; }
+bool is_in_set(char32_t c, std::u32string_view set) { return set.find(c) != set.npos; }
 
 // White space runs become one space, at the ends none.
 std::u32string collapse_white_space(const std::u32string& text) {
@@ -34,8 +34,8 @@ std::u32string collapse_white_space(const std::u32string& text) {
 // Whether the characters before position `at` are one of `ends`, or one of them and then a closer.
 bool ends_before(std::u32string_view text, size_t at, std::u32string_view ends) {
   const char32_t last = text[at - 1];
-  return is_one_of(last, ends) ||
-         (at >= 2 && is_one_of(last, kClosers) && is_one_of(text[at - 2], ends));
+  return is_in_set(last, ends) ||
+         (at >= 2 && is_in_set(last, kClosers) && is_in_set(text[at - 2], ends));
 }
 
 // Where to cut a text that is longer than max_chars.

@@ -55,10 +55,21 @@ std::u32string minute_words(const Field& minute) {
   return minute.value < 10 ? U"oh " + words : words;
 }
 
+// 7.30pm; without its half of the day it is a decimal.
+std::optional<Reading> read_pointed_time(const NumberText& text, const Field& hour) {
+  const auto minute = field(text, hour.end + 1, 2, 2);
+  const bool clock = minute && minute->value <= 59 && hour.value >= 1 && hour.value <= 12;
+  const size_t end = clock ? half_day_end(text, minute->end) : 0;
+  if (end == 0) return std::nullopt;
+  const std::u32string minutes = minute->value > 0 ? U" " + minute_words(*minute) : U"";
+  return Reading{end, cardinal_words(hour.digits) + minutes + half_day(text, minute->end)};
+}
+
 // 10:30, 7:05 pm, 9 am
 std::optional<Reading> read_one_time(const NumberText& text, size_t at) {
   const auto hour = field(text, at, 1, 2);
   if (!hour) return std::nullopt;
+  if (text.at(hour->end) == U'.') return read_pointed_time(text, *hour);
   if (text.at(hour->end) != U':') {
     const size_t end = half_day_end(text, hour->end);
     if (end == 0 || hour->value < 1 || hour->value > 12) return std::nullopt;
@@ -183,13 +194,17 @@ std::optional<Reading> read_short_date(const NumberText& text, size_t at) {
 std::optional<Reading> read_time(const NumberText& text, size_t at) {
   auto reading = read_one_time(text, at);
   if (!reading) {
-    // "9-5 pm", "9–11 am"
+    // "9-5 pm", "9–11 am", "7.30-9.30pm"
     const auto first = field(text, at, 1, 2);
     if (!first) return std::nullopt;
-    const size_t next = range_dash_end(text, first->end);
+    const auto minute =
+        text.at(first->end) == U'.' ? field(text, first->end + 1, 2, 2) : std::nullopt;
+    const size_t next = range_dash_end(text, minute ? minute->end : first->end);
     const auto last = next > 0 ? read_one_time(text, next) : std::nullopt;
     if (!last || first->value > 12) return std::nullopt;
-    return Reading{last->end, cardinal_words(first->digits) + U" to " + last->words};
+    if (minute && (minute->value > 59 || !last->words.ends_with(U" m"))) return std::nullopt;
+    const std::u32string minutes = minute && minute->value > 0 ? U" " + minute_words(*minute) : U"";
+    return Reading{last->end, cardinal_words(first->digits) + minutes + U" to " + last->words};
   }
   // A pace: 4:57/mile
   for (const std::u32string_view way : {U"/mile", U"/mi", U"/km", U"/lap"}) {

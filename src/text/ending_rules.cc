@@ -8,7 +8,7 @@ namespace echo {
 namespace {
 
 constexpr std::u32string_view kStops = U".?!,;:";
-constexpr std::u32string_view kEnds =
+constexpr std::u32string_view kPassageEnds =
     U".?!,;:\u2026)"
     U"\"\u3002\uFF01\uFF1F\u3001\uFF0C\u061F\u06D4\u0964\u0965\u0589\u1362\u17D4\u104B\u0E5A\u0E5B"
     U"\u300D\u300F";
@@ -153,8 +153,8 @@ void close_passages(Draft& draft) {
     // A line of its own that ends in a quoted word: the quote's end is not the line's.
     const bool quoted = c == kLineMark && last != text.npos && last > 0 && text[last] == U'"' &&
                         is_word_character(text[last - 1]);
-    if (words && last != text.npos && (quoted || !is_one_of(text[last], kEnds))) {
-      const bool quote = text[last] == U'\'' && last > 0 && is_one_of(text[last - 1], kEnds);
+    if (words && last != text.npos && (quoted || !is_one_of(text[last], kPassageEnds))) {
+      const bool quote = text[last] == U'\'' && last > 0 && is_one_of(text[last - 1], kPassageEnds);
       size_t next = at;
       while (next < text.size() && is_space_or_break(text[next])) ++next;
       // A pause in the middle of a sentence does not end it.

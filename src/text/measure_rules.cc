@@ -3,6 +3,7 @@
 #include <map>
 
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/number_readers.h"
 #include "text/number_words.h"
 #include "text/tables.h"
@@ -12,13 +13,13 @@ namespace {
 
 constexpr size_t kLongestUnit = 7;
 
-struct Unit {
+struct MeasureUnit {
   std::u32string one, several;
 };
 
-const std::map<std::u32string, Unit, std::less<>>& units() {
+const std::map<std::u32string, MeasureUnit, std::less<>>& units() {
   static const auto map = [] {
-    std::map<std::u32string, Unit, std::less<>> all;
+    std::map<std::u32string, MeasureUnit, std::less<>> all;
     for (const auto& row : table_rows(table_units)) {
       all[row[0]] = {row[1], row.size() > 2 ? row[2] : row[1]};
     }
@@ -65,113 +66,65 @@ bool counts_minutes(const NumberText& text, size_t at) {
   return begin >= 2 && text.at(begin - 1) == U'h' && is_digit(text.at(begin - 2));
 }
 
-// "There were 10 in. Then ..." has no inches.
-bool needs_no_space(std::u32string_view unit) { return unit == U"in."; }
-
-struct VulgarFraction {
-  char32_t sign;
-  std::u32string_view top, bottom;
-};
-
-constexpr VulgarFraction kVulgar[] = {
-    {U'\u00BD', U"1", U"2"}, {U'\u2153', U"1", U"3"}, {U'\u2154', U"2", U"3"},
-    {U'\u00BC', U"1", U"4"}, {U'\u00BE', U"3", U"4"}, {U'\u2155', U"1", U"5"},
-    {U'\u2156', U"2", U"5"}, {U'\u2157', U"3", U"5"}, {U'\u2158', U"4", U"5"},
-    {U'\u2159', U"1", U"6"}, {U'\u215A', U"5", U"6"}, {U'\u2150', U"1", U"7"},
-    {U'\u215B', U"1", U"8"}, {U'\u215C', U"3", U"8"}, {U'\u215D', U"5", U"8"},
-    {U'\u215E', U"7", U"8"}, {U'\u2151', U"1", U"9"}, {U'\u2152', U"1", U"10"},
-};
-
-struct Fraction {
-  size_t end = 0;
-  std::u32string top, bottom;
-};
-
-std::optional<Fraction> parse_fraction(const NumberText& text, size_t at) {
-  for (const VulgarFraction& vulgar : kVulgar) {
-    if (text.at(at) == vulgar.sign) {
-      return Fraction{at + 1, std::u32string(vulgar.top), std::u32string(vulgar.bottom)};
-    }
+// "6 ft 2 in", "3 x 4 in": whether the number that ends at `at` follows feet or another side.
+bool follows_length(const NumberText& text, size_t at) {
+  size_t begin = at;
+  while (begin > 0 && at - begin < 12 &&
+         (is_digit(text.at(begin - 1)) || is_one_of(text.at(begin - 1), U"./"))) {
+    --begin;
   }
-  const auto top = parse_literal(text, at);
-  if (!top || top->small_value() < 0 || text.at(top->end) != U'/') return std::nullopt;
-  const auto bottom = parse_literal(text, top->end + 1);
-  if (!bottom || bottom->small_value() < 0 || bottom->grouped || top->grouped) return std::nullopt;
-  if (bottom->whole.size() > 4 || top->whole.size() > 4) return std::nullopt;
-  if (text.at(bottom->end) == U'/' || !text.ends_at(bottom->end)) {
-    if (!read_unit(text, bottom->end, false)) return std::nullopt;
+  if (begin == 0 || text.at(begin - 1) != U' ') return false;
+  size_t end = begin - 1;
+  if (end > 0 && text.at(end - 1) == U'.') --end;
+  const std::u32string_view word = letters_until(text.text, end);
+  static const WordSet lengths = {U"ft", U"feet", U"foot", U"x", U"X", U"by"};
+  return lengths.count(word) > 0 || (end > 0 && text.at(end - 1) == U'\u00D7');
+}
+
+// Whether "in", which ends at `end`, is inches: "2 in wide", but not "2 in the box".
+bool counts_inches(const NumberText& text, size_t at, size_t end) {
+  if (text.at(at) == U'-') return text.at(end) != U'-';
+  if (text.at(at) != U' ') return true;
+  const std::u32string_view next = next_word(text, end);
+  static const WordSet ways = {U"wide", U"long", U"tall", U"deep", U"thick", U"high", U"across"};
+  if (ways.count(next)) return true;
+  static const WordSet others = {U"the", U"a",     U"an",    U"his",   U"her",  U"my",
+                                 U"our", U"your",  U"their", U"its",   U"this", U"that",
+                                 U"all", U"these", U"those", U"which", U"one",  U"total"};
+  return follows_length(text, at) && others.count(next) == 0 && !is_digit(text.at(end + 1));
+}
+
+// "2 c. flour", "1 pt. cream": whether a small word follows, as nothing does at a sentence's end.
+bool measures_food(const NumberText& text, size_t at, std::u32string_view unit, size_t end) {
+  const std::u32string_view next = next_word(text, end);
+  if (text.at(at) != U' ' || next.size() < 2 || !is_lower(next[0])) return false;
+  return unit != U"pt." || (next != U"and" && next != U"or");
+}
+
+// "a 12 pt. font"
+bool prints_next(const NumberText& text, size_t at) {
+  static const WordSet prints = {U"font", U"type", U"text", U"size", U"lead", U"typeface"};
+  return prints.count(next_word(text, at)) > 0;
+}
+
+// Whether a name of the table that is also a word, or another's, is a unit here.
+bool is_meant(const NumberText& text, size_t at, std::u32string_view unit, size_t end) {
+  if (unit == U"in") return counts_inches(text, at, end);
+  if (unit == U"in.") {
+    // "There were 10 in. Then ..." has no inches.
+    const char32_t next = text.at(end) == U' ' ? text.at(end + 1) : text.at(end);
+    return text.at(at) != U' ' || follows_length(text, at) || is_lower(next) ||
+           is_one_of(next, U",;)");
   }
-  return Fraction{bottom->end, top->whole, bottom->whole};
-}
-
-int value(std::u32string_view digits) {
-  int result = 0;
-  for (const char32_t c : digits) result = result * 10 + static_cast<int>(c - U'0');
-  return result;
-}
-
-bool is_cooking_denominator(int bottom) {
-  return (bottom >= 2 && bottom <= 9) || bottom == 12 || bottom == 16 || bottom == 32 ||
-         bottom == 64;
-}
-
-std::u32string fraction_words(const Fraction& fraction) {
-  const bool several = value(fraction.top) != 1;
-  return cardinal_words(fraction.top) + U" " + denominator_words(fraction.bottom, several);
-}
-
-// The word before a number.
-std::u32string word_before(const NumberText& text, size_t begin) {
-  size_t end = begin;
-  while (end > 0 && text.at(end - 1) == U' ') --end;
-  size_t word = end;
-  while (word > 0 && is_letter(text.at(word - 1)) && end - word < 10) --word;
-  return lower_case(text.text.substr(word, end - word));
-}
-
-bool is_one_of_words(std::u32string_view word, std::initializer_list<std::u32string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-// "8/10 points", "I give it 4/5"
-bool rates(const NumberText& text, size_t begin, size_t at) {
-  return is_one_of_words(word_before(text, begin),
-                         {U"it", U"rating", U"score", U"scored", U"rated", U"rate"}) ||
-         text.text.substr(at, 5) == U" star" || text.text.substr(at, 6) == U" point";
-}
-
-// "part 1/3"
-bool counts(const NumberText& text, size_t begin) {
-  return is_one_of_words(word_before(text, begin), {U"part", U"page", U"slide", U"episode", U"step",
-                                                    U"chapter", U"question", U"round", U"level"});
-}
-
-std::u32string slashed_words(const NumberText& text, size_t begin, const Fraction& fraction) {
-  const int top = value(fraction.top), bottom = value(fraction.bottom);
-  const std::u32string first = cardinal_words(fraction.top),
-                       second = cardinal_words(fraction.bottom);
-  if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11) || (top == 50 && bottom == 50)) {
-    return first + U" " + second;
+  if (unit == U"c." || unit == U"t." || unit == U"T." || unit == U"pt.") {
+    return measures_food(text, at, unit, end);
   }
-  if (counts(text, begin)) return first + U" of " + second;
-  if (rates(text, begin, fraction.end)) return first + U" out of " + second;
-  if (top > 0 && top < bottom && is_cooking_denominator(bottom)) return fraction_words(fraction);
-  if (top <= bottom && (bottom % 5 == 0)) return first + U" out of " + second;
-  return first + U" over " + second;
+  if (unit == U"m" && text.at(at) != U' ') return !counts_millions(text, end);
+  return true;
 }
 
-// 4.6/5, 8.5/10
-std::optional<Reading> read_rating(const NumberText& text, size_t at) {
-  const auto mark = parse_literal(text, at);
-  if (!mark || mark->decimals.empty() || text.at(mark->end) != U'/') return std::nullopt;
-  const auto best = parse_literal(text, mark->end + 1);
-  const int value = best ? best->small_value() : -1;
-  const bool usual = value == 5 || value == 10 || value == 100;
-  if (!usual || !text.ends_at(best->end) || text.at(best->end) == U'/') return std::nullopt;
-  return Reading{best->end, quantity_words(*mark) + U" out of " + quantity_words(*best)};
-}
+}  // namespace
 
-// Whether the " at `at` stands for inches: no quotation is open that it could close.
 bool is_inch_sign(const NumberText& text, size_t at) {
   constexpr size_t kReach = 300;
   if (text.at(at) != U'"' || is_word_character(text.at(at + 1))) return false;
@@ -182,53 +135,11 @@ bool is_inch_sign(const NumberText& text, size_t at) {
   return !open;
 }
 
-struct Amount {
-  size_t end = 0;
-  std::u32string words;
-  bool several = false;  // more than one of what is counted
-};
-
-// 1½, 1 1/2, ½
-std::optional<Amount> parse_broken_amount(const NumberText& text, size_t at) {
-  if (!is_digit(text.at(at))) {
-    const auto part = parse_fraction(text, at);
-    if (!part) return std::nullopt;
-    return Amount{part->end, fraction_words(*part), false};
-  }
-  const auto whole = parse_literal(text, at);
-  if (!whole || whole->small_value() < 0 || whole->grouped) return std::nullopt;
-  const bool space = text.at(whole->end) == U' ';
-  const size_t behind = whole->end + (space ? 1 : 0);
-  const auto part = parse_fraction(text, behind);
-  const bool vulgar = part && !is_digit(text.at(behind));
-  if (!part || (!space && !vulgar) || value(part->top) >= value(part->bottom) ||
-      !is_cooking_denominator(value(part->bottom))) {
-    return std::nullopt;
-  }
-  return Amount{part->end, cardinal_words(whole->whole) + U" and " + fraction_words(*part), true};
+std::u32string unit_words(std::u32string_view unit, bool several) {
+  const auto found = units().find(unit);
+  if (found == units().end()) return {};
+  return several ? found->second.several : found->second.one;
 }
-
-// The same, and 2.
-std::optional<Amount> parse_amount(const NumberText& text, size_t at) {
-  if (auto broken = parse_broken_amount(text, at)) return broken;
-  const auto whole = parse_literal(text, at);
-  if (!whole) return std::nullopt;
-  return Amount{whole->end, quantity_words(*whole), !whole->is_one()};
-}
-
-// The unit behind a reading joins it.
-void add_unit(const NumberText& text, Reading& reading, bool several) {
-  if (const auto unit = read_unit(text, reading.end, several)) {
-    reading.end = unit->end;
-    reading.words += unit->words;
-    if (const auto per = read_per(text, reading.end)) {
-      reading.end = per->end;
-      reading.words += per->words;
-    }
-  }
-}
-
-}  // namespace
 
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several) {
   const bool space = text.at(at) == U' ';
@@ -242,13 +153,13 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
     const std::u32string_view name = text.text.substr(begin, size);
     const auto found = units().find(name);
     if (found == units().end() || !text.ends_at(begin + size)) continue;
-    if (space && needs_no_space(name)) continue;
     if (name.back() == U'.' && text.at(begin + size) == U'.') continue;  // an ellipsis
-    if (name == U"m" && !space && counts_millions(text, begin + size)) continue;
+    if (!is_meant(text, at, name, begin + size)) continue;
     if (hyphen && !is_letter(name[0])) continue;
     if (name == U"m" && !space && !hyphen && counts_minutes(text, at)) {
       return Reading{begin + size, several ? U" minutes" : U" minute"};
     }
+    if (name == U"pt." && prints_next(text, begin + size)) return Reading{begin + size, U" point"};
     std::u32string words = hyphen ? U"-" : U" ";
     const bool plural = several && !hyphen && !measures_next(text, begin + size);
     words += plural ? found->second.several : found->second.one;
@@ -273,6 +184,12 @@ std::optional<Reading> read_per(const NumberText& text, size_t at) {
   if (text.at(at) != U'/') return std::nullopt;
   size_t end = at + 1;
   while (is_letter(text.at(end)) && end - at < 16) ++end;
+  // "kg/m³", "m/s²" though is said as it comes.
+  const std::u32string_view name = text.text.substr(at + 1, end - at);
+  if (end > at + 1 && is_one_of(text.at(end), U"\u00B2\u00B323") && text.ends_at(end + 1)) {
+    const std::u32string power = unit_words(name, false);
+    if (!power.empty()) return Reading{end + 1, U" per " + power};
+  }
   if (end == at + 1 || !text.ends_at(end) || text.at(end) == U'/') return std::nullopt;
   const std::u32string_view word = text.text.substr(at + 1, end - at - 1);
   const auto unit = units().find(word);
@@ -281,72 +198,28 @@ std::optional<Reading> read_per(const NumberText& text, size_t at) {
   if (word == U"wk") said = U"week";
   if (word == U"y") said = U"year";
   if (word == U"d") said = U"day";
+  // "$1,500/mo. + utilities": a point that ends no sentence.
+  const bool is_short = word == U"mo" || word == U"wk" || word == U"yr" || word == U"hr";
+  if (is_short && text.at(end) == U'.' && text.at(end + 1) == U' ' &&
+      (is_lower(text.at(end + 2)) || is_one_of(text.at(end + 2), U"+&("))) {
+    ++end;
+  }
   return Reading{end, U" per " + said};
 }
 
-std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
-  if (const auto amount = parse_broken_amount(text, at)) {
-    Reading reading{amount->end, amount->words};
-    bool several = amount->several;
-    // 1½–2, ½–¾
-    const size_t next = range_dash_end(text, amount->end);
-    const auto last = next > 0 ? parse_amount(text, next) : std::nullopt;
-    const bool range = last && (text.ends_at(last->end) || read_unit(text, last->end, true));
-    if (range) {
-      reading = {last->end, amount->words + U" to " + last->words};
-      several = last->several;
-    }
-    // ½ alone is read below.
-    if (range || is_digit(text.at(at))) {
-      add_unit(text, reading, several);
-      return reading;
+void add_unit(const NumberText& text, Reading& reading, bool several) {
+  if (const auto unit = read_unit(text, reading.end, several)) {
+    reading.end = unit->end;
+    reading.words += unit->words;
+    if (const auto per = read_per(text, reading.end)) {
+      reading.end = per->end;
+      reading.words += per->words;
+    } else if (text.text.substr(reading.end, 5) == U"/100 " &&
+               text.text.substr(reading.end + 5, 2) == U"km" && text.ends_at(reading.end + 7)) {
+      reading.end += 7;
+      reading.words += U" per 100 kilometers";
     }
   }
-  if (const auto rating = read_rating(text, at)) return rating;
-  const auto fraction = parse_fraction(text, at);
-  if (!fraction) return std::nullopt;
-  const bool written = is_digit(text.at(at));
-  Reading reading{fraction->end,
-                  written ? slashed_words(text, at, *fraction) : fraction_words(*fraction)};
-  if (is_inch_sign(text, reading.end)) {
-    return Reading{reading.end + 1, reading.words + U" inch"};
-  }
-  add_unit(text, reading, reading.words.find(U" over ") != reading.words.npos);
-  return reading;
-}
-
-std::optional<Reading> read_range(const NumberText& text, size_t at) {
-  const auto first = parse_literal(text, at);
-  if (!first) return std::nullopt;
-  const bool percent = text.at(first->end) == U'%';
-  const size_t next = range_dash_end(text, first->end + (percent ? 1 : 0));
-  if (next == 0) return std::nullopt;
-  const auto last = parse_literal(text, next);
-  if (!last || text.at(last->end) == U'-' || text.at(last->end) == U'\u2013') return std::nullopt;
-  const bool zeros = first->whole.size() > 1 && first->whole[0] == U'0';
-  if (zeros) return std::nullopt;
-  // No range ends with a zero in front: an invoice, 2024-0315.
-  if (last->is_integer() && last->whole.size() > 2 && last->whole[0] == U'0') {
-    if (!first->is_integer() || percent || !text.ends_at(last->end)) return std::nullopt;
-    return Reading{last->end, digit_words(first->whole) + U", " + digit_words(last->whole)};
-  }
-  Reading reading{last->end, {}};
-  const int from = first->small_value(), to = last->small_value();
-  // With spaces a dash may be one between dates: "1815 – 27 November".
-  if (text.at(next - 1) == U' ' && from >= 0 && to >= 0 && to < from) return std::nullopt;
-  // 1990-95 names two years.
-  const bool years = from >= 1100 && from < 2100 && !first->grouped &&
-                     ((to >= 1100 && to < 2100) || (last->whole.size() == 2 && to > from % 100));
-  reading.words = (years ? year_words(first->whole) : quantity_words(*first)) + U" to " +
-                  (years ? year_or_quantity(*last) : quantity_words(*last));
-  // 1-1½
-  const auto part = is_digit(text.at(last->end)) ? std::nullopt : parse_fraction(text, last->end);
-  if (part && !years) {
-    reading.end = part->end;
-    reading.words += U" and " + fraction_words(*part);
-  }
-  add_unit(text, reading, true);
-  return text.ends_at(reading.end) ? std::optional(reading) : std::nullopt;
 }
 
 std::optional<Reading> read_measure(const NumberText& text, size_t at) {
@@ -377,7 +250,13 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at) {
     }
   }
   Reading reading{number->end, styled_number(text, *number)};
-  if (is_inch_sign(text, number->end)) return Reading{number->end + 1, reading.words + U" inch"};
+  if (is_inch_sign(text, number->end)) {
+    // 10" x 12"
+    const size_t end = number->end + 1;
+    const bool by = text.at(end) == U' ' && is_one_of(text.at(end + 1), U"x\u00D7") &&
+                    text.at(end + 2) == U' ' && is_digit(text.at(end + 3));
+    return Reading{by ? end + 2 : end, reading.words + (by ? U" inch by" : U" inch")};
+  }
   if (!read_unit(text, number->end, !number->is_one())) return std::nullopt;
   add_unit(text, reading, !number->is_one());
   return reading;

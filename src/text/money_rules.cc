@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/number_readers.h"
 #include "text/number_words.h"
 
@@ -162,6 +163,46 @@ bool is_currency_code(const NumberText& text, size_t at) {
   }
   const size_t amount = text.at(at + 3) == U' ' ? at + 4 : at + 3;
   return is_digit(text.at(amount)) && currency_at(text, at) != nullptr;
+}
+
+std::optional<Reading> read_currency_pair(const NumberText& text, size_t at) {
+  constexpr std::array<std::pair<std::u32string_view, std::u32string_view>, 17> kCodes = {{
+      {U"EUR", U"euro"},
+      {U"USD", U"US dollar"},
+      {U"GBP", U"British pound"},
+      {U"CHF", U"Swiss franc"},
+      {U"CAD", U"Canadian dollar"},
+      {U"AUD", U"Australian dollar"},
+      {U"NZD", U"New Zealand dollar"},
+      {U"JPY", U"yen"},
+      {U"INR", U"rupee"},
+      {U"CNY", U"yuan"},
+      {U"SEK", U"Swedish krona"},
+      {U"NOK", U"Norwegian krone"},
+      {U"MXN", U"Mexican peso"},
+      {U"ZAR", U"rand"},
+      {U"TRY", U"Turkish lira"},
+      {U"BTC", U"bitcoin"},
+      {U"ETH", U"ether"},
+  }};
+  if (!is_upper(text.at(at)) || text.at(at + 3) != U'/' || !text.ends_at(at + 7)) {
+    return std::nullopt;
+  }
+  std::u32string_view base, quote;
+  for (const auto& [code, name] : kCodes) {
+    if (text.text.substr(at, 3) == code) base = name;
+    if (text.text.substr(at + 4, 3) == code) quote = name;
+  }
+  if (base.empty() || quote.empty()) return std::nullopt;
+  // Else they may be two currencies that one can choose from.
+  size_t next = at + 7;
+  if (text.at(next) == U':') ++next;
+  if (text.at(next) == U' ') ++next;
+  const std::u32string_view word = letters_from(text.text, next);
+  const bool rate = is_digit(text.at(next)) || word == U"rate" || word == U"pair" ||
+                    word == U"exchange" || word == U"at";
+  if (!rate) return std::nullopt;
+  return Reading{at + 7, std::u32string(base) + U" to " + std::u32string(quote)};
 }
 
 std::optional<Reading> read_money(const NumberText& text, size_t at) {

@@ -107,8 +107,8 @@ std::optional<Reading> read_version(const NumberText& text, size_t at) {
     end = port.end;
   }
   // v3.0.0-rc.1
-  for (const auto& [sign, word] : {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"},
-                                   {U"-beta", U" beta"}}) {
+  for (const auto& [sign, word] :
+       {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"}, {U"-beta", U" beta"}}) {
     const std::u32string_view stage = sign;
     if (address || text.text.substr(end, stage.size()) != stage) continue;
     size_t number = end + stage.size();
@@ -150,14 +150,14 @@ std::optional<Reading> read_ordinal(const NumberText& text, const Literal& numbe
   return Reading{number.end + 2, ordinal_words(number.whole)};
 }
 
-// 1990s, 1990's, 90s, '90s
 // "1m 30s": whether the number at `at` comes after hours or minutes.
 bool counts_time(const NumberText& text, size_t at) {
   if (at > 0 && text.at(at - 1) == U' ') --at;
   return at >= 2 && is_one_of(text.at(at - 1), U"mh") && is_digit(text.at(at - 2));
 }
 
-std::optional<Reading> read_decade(const NumberText& text, size_t at) {
+// 1990s, 1990's, 90s, '90s
+std::optional<Reading> read_one_decade(const NumberText& text, size_t at) {
   const bool short_form = text.at(at) == U'\'';
   const auto number = parse_literal(text, at + (short_form ? 1 : 0));
   if (!number || !number->is_integer() || number->grouped) return std::nullopt;
@@ -177,6 +177,18 @@ std::optional<Reading> read_decade(const NumberText& text, size_t at) {
   const std::u32string_view tens = std::u32string_view(digits).substr(2);
   if (tens[0] == U'1') return Reading{end + 1, century + U" tens"};
   return Reading{end + 1, century + U" " + plural_tens(tens)};
+}
+
+// The same, and 1990s-2000s, the '80s-'90s, 1960s-70s, the 90s-00s.
+std::optional<Reading> read_decade(const NumberText& text, size_t at) {
+  auto reading = read_one_decade(text, at);
+  if (!reading || !is_one_of(text.at(reading->end), U"-\u2013")) return reading;
+  const size_t next = reading->end + 1;
+  const size_t digits = text.at(next) == U'\'' ? next + 1 : next;
+  const bool turn = text.text.substr(digits, 3) == U"00s" && text.ends_at(digits + 3);
+  const auto last = turn ? Reading{digits + 3, U"two thousands"} : read_one_decade(text, next);
+  if (!last) return reading;
+  return Reading{last->end, reading->words + U" to " + last->words};
 }
 
 // 1920x1080, 3 x 4
@@ -211,6 +223,10 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
   }
   if (end == first.end) return std::nullopt;
   Reading reading{end, words};
+  // 2x4s are timber, and no seconds.
+  const bool timber = text.at(end) == U's' && text.ends_at(end + 1) && end == first.end + 2 &&
+                      is_one_of(text.at(end - 1), U"234689") && first.small_value() <= 8;
+  if (timber) return Reading{end + 1, words + (words.ends_with(U"x") ? U"es" : U"s")};
   if (const auto unit = read_unit(text, end, true)) {
     reading.end = unit->end;
     reading.words += unit->words;

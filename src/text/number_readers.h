@@ -24,6 +24,7 @@ struct NumberText {
 struct Reading {
   size_t end = 0;
   std::u32string words;
+  bool parted = false;  // what follows behind a slash is a number of its own
 };
 
 // 1,234.50: "1234" and "50".
@@ -52,6 +53,8 @@ size_t range_dash_end(const NumberText& text, size_t at);
 std::optional<Reading> read_time(const NumberText& text, size_t at);
 std::optional<Reading> read_date(const NumberText& text, size_t at);
 std::optional<Reading> read_money(const NumberText& text, size_t at);
+// EUR/USD before its rate.
+std::optional<Reading> read_currency_pair(const NumberText& text, size_t at);
 // "EUR 15": whether a currency's code and an amount stand at `at`.
 bool is_currency_code(const NumberText& text, size_t at);
 std::optional<Reading> read_phone(const NumberText& text, size_t at);
@@ -67,6 +70,12 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at);
 // A unit at `at`, after one space at most: its end, and its word for one or for several. `joined`
 // units, as in "a 5-km run", stay singular.
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several);
+// The words for one of a unit, or for several; empty for what is none.
+std::u32string unit_words(std::u32string_view unit, bool several);
+// The unit behind a reading, and "per" what, join it.
+void add_unit(const NumberText& text, Reading& reading, bool several);
+// Whether the " at `at` stands for inches: no quotation is open that it could close.
+bool is_inch_sign(const NumberText& text, size_t at);
 // Whether the "m" before `at` counts millions: "8m copies".
 bool counts_millions(const NumberText& text, size_t at);
 // "/month" after a price or a measure: " per month".

@@ -10,8 +10,8 @@
 namespace echo {
 namespace {
 
-constexpr size_t kPlainDigits = 4;       // so many stay in auto
-constexpr size_t kMaxValueDigits = 12;   // longer ones are read digit by digit
+constexpr size_t kPlainDigits = 4;      // so many stay in auto
+constexpr size_t kMaxValueDigits = 12;  // longer ones are read digit by digit
 constexpr std::u32string_view kCurrencySigns = U"$\u20AC\u00A3\u00A5\u20B9\u20A9\u20BD\u20BA";
 constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"
@@ -60,7 +60,8 @@ class NumberReader {
     if (is_ascii_letter(c)) {
       const bool price = is_currency_sign(next) || is_currency_sign(text_.at(at + 2));
       const bool code = is_upper(c) && is_currency_code(text_, at);
-      if (!price && !code && !(c == U'v' && is_digit(next))) return false;
+      const bool pair = is_upper(c) && text_.at(at + 3) == U'/';
+      if (!price && !code && !pair && !(c == U'v' && is_digit(next))) return false;
       return !is_word_character(before) && !is_one_of(before, U"_@\\");
     }
     if (is_digit(c)) return !is_word_character(before) || is_one_of(before, kVulgar);
@@ -81,6 +82,7 @@ class NumberReader {
     if (const auto phone = read_phone(text_, at)) return phone;
     if (c == U'(') return std::nullopt;
     if (c == U'-' || c == U'+') return read_signed(at);
+    if (const auto pair = read_currency_pair(text_, at)) return pair;
     if (const auto money = read_money(text_, at)) return money;
     if (at != after_slash_ && is_part_of_another(at)) return std::nullopt;
     for (const auto reader : {read_date, read_time, read_technical, read_fraction, read_range,
@@ -178,7 +180,7 @@ class NumberReader {
     // "$0.02/1K", "100 g/3.5 oz"
     const bool price = is_currency_sign(text_.at(at));
     if (text_.at(reading.end) == U'/' && is_digit(text_.at(reading.end + 1)) &&
-        (price || !is_digit(text_.at(reading.end - 1)))) {
+        (price || reading.parted || !is_digit(text_.at(reading.end - 1)))) {
       after_slash_ = reading.end + 1;
       draft_.say(at, after_slash_, words + (price ? U" per " : U", "), Rule::kNumber);
       return after_slash_;
@@ -209,6 +211,29 @@ int Literal::small_value() const {
   return value;
 }
 
+namespace {
+
+// Where ",00,000" and ",34,56,789" end, as lakhs and crores are grouped; 0 where there is none.
+size_t indian_groups_end(const NumberText& text, size_t at) {
+  constexpr int kMostPairs = 4;
+  const auto is_digits = [&](size_t place, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (!is_digit(text.at(place + i))) return false;
+    }
+    return !is_digit(text.at(place + count));
+  };
+  int pairs = 0;
+  while (pairs < kMostPairs && text.at(at) == U',' && is_digits(at + 1, 2)) {
+    at += 3;
+    ++pairs;
+  }
+  const bool whole = pairs > 0 && text.at(at) == U',' && is_digits(at + 1, 3) &&
+                     !(text.at(at + 4) == U',' && is_digit(text.at(at + 5)));
+  return whole ? at + 4 : 0;
+}
+
+}  // namespace
+
 std::optional<Literal> parse_literal(const NumberText& text, size_t at) {
   Literal number;
   size_t end = at;
@@ -226,6 +251,14 @@ std::optional<Literal> parse_literal(const NumberText& text, size_t at) {
       number.whole += text.text.substr(end + 1, 3);
       number.grouped = true;
       end += 4;
+    }
+  }
+  if (!number.grouped && number.whole.size() <= 2) {
+    if (const size_t last = indian_groups_end(text, end)) {
+      for (; end < last; ++end) {
+        if (text.at(end) != U',') number.whole += text.at(end);
+      }
+      number.grouped = true;
     }
   }
   if (text.at(end) == U'.' && is_digit(text.at(end + 1))) {

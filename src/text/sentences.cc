@@ -15,7 +15,7 @@ constexpr std::u32string_view kWideEnds = U"\u3002\uFF01\uFF1F\uFF0E\uFF61";
 // Ends of scripts without capitals, written with a space.
 constexpr std::u32string_view kOtherEnds =
     U"\u061F\u06D4\u0964\u0965\u0589\u1362\u17D4\u104B\u0E5A\u0E5B\u0F0D\u0700\u1803";
-constexpr std::u32string_view kClosers =
+constexpr std::u32string_view kSentenceClosers =
     U"\"')]}*_\u201D\u2019\u00BB\u203A\u300D\u300F\uFF09\u3011\u3009\u300B";
 constexpr std::u32string_view kOpeners =
     U"\"'([{*_\u201C\u2018\u00AB\u2039\u201E\u00BF\u00A1-\u2013\u2014";
@@ -106,7 +106,7 @@ class SentenceFinder {
     }
     const size_t marks = end - at;
     const size_t mark_end = end;
-    while (end < text_.size() && is_one_of(text_[end], kClosers)) ++end;
+    while (end < text_.size() && is_one_of(text_[end], kSentenceClosers)) ++end;
     if (wide) return end;
     const bool space = end == text_.size() || is_white_space(text_[end]);
     if (!space) {

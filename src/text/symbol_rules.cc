@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/rules.h"
 #include "text/tables.h"
 
@@ -95,11 +96,6 @@ class SymbolReader {
         // std::string
         return draft_.at(at + 1) == U':' && is_word_character(before(at)) ? put(at, at + 2, U" ")
                                                                           : at;
-      case U'-':
-        return read_hyphens(at);
-      case U'\u2013':
-      case U'\u2014':
-        return read_dash(at);
       case U'|':
         if (draft_.at(at + 1) == U'|') return between(at, at + 2, U"or");
         return put(at, at + 1, U", ");
@@ -119,6 +115,9 @@ class SymbolReader {
     if (is_one_of(text_[at], kSilent)) return put(at, at + 1, U"");
     if (is_superscript(text_[at])) {
       if (const size_t end = read_superscript(at)) return end;
+    }
+    if (text_[at] == U'\u00A7' && draft_.at(at + 1) == U'\u00A7') {
+      return between(at, at + 2, U"sections");
     }
     for (const Sign& sign : kSigns) {
       if (text_[at] != sign.sign[0]) continue;
@@ -157,15 +156,8 @@ class SymbolReader {
     return end;
   }
 
-  // Words in place of a sign, with one space on each side where words are.
   size_t between(size_t begin, size_t end, std::u32string_view words) {
-    std::u32string by(words);
-    const char32_t left_side = before(begin), right_side = draft_.at(end);
-    if (left_side != 0 && !is_white_space(left_side) && !is_one_of(left_side, U"(\"'"))
-      by = U" " + by;
-    if (right_side != 0 && !is_white_space(right_side) && !is_one_of(right_side, U".,;:!?)\"'"))
-      by += U" ";
-    draft_.say(begin, end, by, Rule::kSymbol);
+    say_between(draft_, begin, end, words);
     return end;
   }
 
@@ -209,10 +201,10 @@ class SymbolReader {
     size_t end = at + 1;
     while (end < text_.size() && is_ascii_letter(text_[end]) && end - at < 12) ++end;
     static const WordSet numbers = {
-        U"one",      U"two",      U"three",     U"four",     U"five",     U"six",      U"seven",
-        U"eight",    U"nine",     U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
-        U"fifteen",  U"sixteen",  U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
-        U"forty",    U"fifty",    U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
+        U"one",     U"two",     U"three",     U"four",     U"five",     U"six",      U"seven",
+        U"eight",   U"nine",    U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
+        U"fifteen", U"sixteen", U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
+        U"forty",   U"fifty",   U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
     return numbers.count(std::u32string_view(text_).substr(at + 1, end - at - 1)) > 0;
   }
 
@@ -263,6 +255,25 @@ class SymbolReader {
            rest.starts_with(U" day") || rest.starts_with(U" week");
   }
 
+  // "2 cups/day", "60 frames/s": so many things in a time; 0 for another slash.
+  size_t read_rate_of_things(size_t at) {
+    static const WordMap times = {
+        {U"day", U"day"},    {U"week", U"week"},     {U"month", U"month"},   {U"year", U"year"},
+        {U"hour", U"hour"},  {U"minute", U"minute"}, {U"second", U"second"}, {U"s", U"second"},
+        {U"sec", U"second"}, {U"min", U"minute"},    {U"hr", U"hour"},       {U"h", U"hour"},
+        {U"wk", U"week"},    {U"mo", U"month"},      {U"yr", U"year"},       {U"night", U"night"}};
+    const std::u32string_view things = letters_until(text_, at), time = letters_from(text_, at + 1);
+    const auto found = times.find(time);
+    const size_t end = at + 1 + time.size(), begin = at - things.size();
+    if (found == times.end() || times.count(things) || things.size() < 3 ||
+        is_word_character(draft_.at(end)) || draft_.at(end) == U'/') {
+      return 0;
+    }
+    const bool counted = begin > 1 && text_[begin - 1] == U' ' && is_digit(text_[begin - 2]);
+    const bool several = things.back() == U's' && is_lower(things[0]) && time.size() > 2;
+    return counted || several ? between(at, end, U"per " + found->second) : 0;
+  }
+
   size_t read_slash(size_t at) {
     const char32_t l = before(at), r = draft_.at(at + 1);
     if (l == U' ' && r == U' ') return put(at, at + 1, U",");
@@ -270,6 +281,7 @@ class SymbolReader {
         is_ascii_letter(l) && is_digit(r) && (at < 2 || !is_word_character(text_[at - 2]));
     if (variable) return between(at, at + 1, U"over");
     if (is_letter(l) && is_digit(r) && is_time(at + 1)) return between(at, at + 1, U"per");
+    if (const size_t end = read_rate_of_things(at)) return end;
     if (!is_letter(l) || !is_letter(r)) return at;
     size_t begin = at, end = at + 1;
     while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 20)
@@ -281,7 +293,8 @@ class SymbolReader {
       return put(at, at + 1, says_or ? U" " : U" or ");
     }
     // AC/DC, TCP/IP: names; red/green: a choice.
-    const bool names = is_upper(l) && is_upper(r);
+    const bool names = is_upper(l) && is_upper(r) &&
+                       !is_name_of_day(std::u32string_view(text_).substr(begin, at - begin));
     return put(at, at + 1, names ? U" " : U", ");
   }
 
@@ -302,81 +315,6 @@ class SymbolReader {
     size_t begin = end;
     while (begin > 0 && is_letter(text_[begin - 1]) && end - begin < 12) --begin;
     return lower_case(std::u32string_view(text_).substr(begin, end - begin));
-  }
-
-  bool is_day_or_month(std::u32string_view word) const {
-    static const WordSet names = {U"Monday",    U"Tuesday", U"Wednesday", U"Thursday", U"Friday",
-                                  U"Saturday",  U"Sunday",  U"January",   U"February", U"March",
-                                  U"April",     U"May",     U"June",      U"July",     U"August",
-                                  U"September", U"October", U"November",  U"December"};
-    return names.count(word) > 0;
-  }
-
-  // "noon–1 p m", "2019–present"
-  static bool is_moment(std::u32string_view word) {
-    static const WordSet moments = {U"noon", U"midnight", U"now", U"today", U"present"};
-    return moments.count(word) > 0;
-  }
-
-  size_t read_hyphens(size_t at) {
-    size_t end = at;
-    while (end < text_.size() && text_[end] == U'-') ++end;
-    if (draft_.at(end) == U'>' && end - at <= 2) return between(at, end + 1, U"to");
-    if (end - at == 2 && before(at) == U' ' && is_ascii_letter(draft_.at(end))) {
-      return put(at, end, U"dash dash ");
-    }
-    if (end - at == 1) {
-      const bool spaced = before(at) == U' ' && draft_.at(end) == U' ';
-      if (!spaced) return end;
-      // 5 - 3 = 2 is arithmetic, a word before or after makes it a dash.
-      const bool term =
-          is_digit(left(at)) || is_one_of(left(at), U"\u00B2\u00B3") || is_variable(at);
-      if (term && is_digit(right(end))) return between(at, end, U"minus");
-    }
-    return end - at <= 3 ? read_dash_run(at, end) : put(at, end, U" ");
-  }
-
-  // Whether a letter alone, or behind a number, stands before the space before `at`: x, 2x.
-  bool is_variable(size_t at) const {
-    size_t end = at;
-    while (end > 0 && text_[end - 1] == U' ') --end;
-    return end > 0 && is_lower(text_[end - 1]) && text_[end - 1] != U'a' &&
-           (end < 2 || !is_letter(text_[end - 2])) && (end < 2 || text_[end - 2] != U'\'');
-  }
-
-  size_t read_dash(size_t at) {
-    size_t end = at;
-    while (end < text_.size() && is_one_of(text_[end], U"\u2013\u2014")) ++end;
-    const bool joins_words = text_[at] == U'\u2013' && end - at == 1 &&
-                             is_word_character(before(at)) && is_word_character(draft_.at(end));
-    if (joins_words) {
-      size_t begin = at, last = end;
-      while (begin > 0 && is_letter(text_[begin - 1]) && at - begin < 12) --begin;
-      while (last < text_.size() && is_letter(text_[last]) && last - end < 12) ++last;
-      const std::u32string_view all = text_;
-      const bool to = (is_digit(before(at)) && is_digit(draft_.at(end))) ||
-                      (is_day_or_month(all.substr(begin, at - begin)) &&
-                       is_day_or_month(all.substr(end, last - end))) ||
-                      is_moment(all.substr(begin, at - begin)) ||
-                      is_moment(all.substr(end, last - end));
-      return put(at, end, to ? U" to " : U"-");
-    }
-    return read_dash_run(at, end);
-  }
-
-  // A dash between words is a comma; where speech breaks off it stays a hyphen.
-  size_t read_dash_run(size_t at, size_t end) {
-    size_t begin = at;
-    while (begin > draft_.replaced_until() && text_[begin - 1] == U' ') --begin;
-    const char32_t l = before(begin), r = right(end);
-    const bool closes = r == U'"' || (r == U'\'' && !is_word_character(draft_.at(end + 1)));
-    if (r == 0 || is_mark(r) || (closes && draft_.at(end) == r)) {
-      return put(begin, end, is_word_character(l) ? U"-" : U"");
-    }
-    const bool opens = l == U'"' && (begin < 2 || is_white_space(text_[begin - 2]));
-    if (l == 0 || is_mark(l) || opens) return put(begin, end, begin < at ? U" " : U"");
-    if (text_[at] == U'\u2013' && is_digit(l) && is_digit(r)) return put(begin, end, U" to");
-    return put(begin, end, draft_.at(end) == U' ' ? U"," : U", ");
   }
 
   // What markup left, and nobody says. Between words it may be a name: snake_case, C#, 2 * 3.

@@ -12,6 +12,7 @@ namespace echo {
 
 // The files as they are; a line that begins with # is a comment.
 extern const std::string_view table_abbreviations;
+extern const std::string_view table_bible_books;
 extern const std::string_view table_characters;
 extern const std::string_view table_conjunctions;
 extern const std::string_view table_counted_nouns;
@@ -22,8 +23,10 @@ extern const std::string_view table_entities;
 extern const std::string_view table_file_ends;
 extern const std::string_view table_initialisms;
 extern const std::string_view table_lettered_nouns;
+extern const std::string_view table_math_words;
 extern const std::string_view table_measured_nouns;
 extern const std::string_view table_numbered_nouns;
+extern const std::string_view table_quantities;
 extern const std::string_view table_regnal_names;
 extern const std::string_view table_sentence_starters;
 extern const std::string_view table_smileys;

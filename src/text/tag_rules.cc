@@ -6,7 +6,7 @@
 namespace echo {
 namespace {
 
-constexpr size_t kLongestTag = 2000;
+constexpr size_t kLongestMarkupTag = 2000;
 
 const WordMap& tags() {
   static const WordMap map = table_map(table_tags);
@@ -94,7 +94,7 @@ class TagRemover {
       return no_comment_end_ ? at + 1 : replace(at, end + 3, U"");
     }
     size_t end = at + 1;
-    while (end < text_.size() && end - at < kLongestTag && text_[end] != U'<' &&
+    while (end < text_.size() && end - at < kLongestMarkupTag && text_[end] != U'<' &&
            text_[end] != U'>' && !is_mark(text_[end])) {
       ++end;
     }
