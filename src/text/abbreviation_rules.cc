@@ -76,6 +76,10 @@ class AbbreviationReader {
 
  private:
   std::optional<size_t> read_at(size_t at) {
+    if (is_versus(at)) {
+      draft_.replace(at, at + 1, U"versus", Rule::kAbbreviation);
+      return at + 1;
+    }
     static const Lengths lengths;
     const unsigned possible = lengths.of(text_[at], draft_.at(at + 1));
     for (size_t size = std::min(kLongestAbbreviation, text_.size() - at); size >= 2; --size) {
@@ -106,6 +110,16 @@ class AbbreviationReader {
       return pointed && last != U'.' ? end + 1 : end;
     }
     return read_pointed(at);
+  }
+
+  // "Arsenal v Chelsea": a v between two names.
+  bool is_versus(size_t at) const {
+    if (text_[at] != U'v' || at == 0 || text_[at - 1] != U' ' || draft_.at(at + 1) != U' ') {
+      return false;
+    }
+    const std::u32string_view first = word_before(at), last = word_at(at + 2);
+    return first.size() > 1 && last.size() > 1 && is_upper(first[0]) && is_upper(last[0]) &&
+           is_letter(first.back());
   }
 
   // "A.I.", "U.S.S.": capitals with points are spelled.
@@ -229,14 +243,15 @@ class AbbreviationReader {
   // SE.
   bool is_direction(size_t at) const {
     const std::u32string_view before = word_before(at);
-    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.", U"Avenue", U"St.", U"Street",
-                                  U"Rd.",    U"Road",  U"Dr.",  U"Drive",  U"Ln.", U"Lane",
-                                  U"Blvd.",  U"Boulevard"};
+    static const WordSet leads = {U"Wind",   U"Winds", U"Ave.",  U"Avenue",   U"St.",
+                                  U"Street", U"Rd.",   U"Road",  U"Dr.",      U"Drive",
+                                  U"Ln.",    U"Lane",  U"Blvd.", U"Boulevard"};
     if (leads.count(before)) return true;
     return !before.empty() && std::all_of(before.begin(), before.end(), is_lower);
   }
 
-  // "Mon-Fri", "Tue/Thu", "Sat & Sun": whether a day's name and a sign, or "and", stand before `at`.
+  // "Mon-Fri", "Tue/Thu", "Sat & Sun": whether a day's name and a sign, or "and", stand before
+  // `at`.
   bool follows_day(size_t at) const {
     while (at > 0 && text_[at - 1] == U' ') --at;
     if (at > 4 && std::u32string_view(text_).substr(at - 4, 4) == U" and") {

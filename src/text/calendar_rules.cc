@@ -88,10 +88,10 @@ class CalendarReader {
       }
     }
     if (!ends_year(first->end)) return 0;
-    return put(at, first->end,
-               name + U" " +
-                   (first->is_short ? first->words()
-                                    : std::u32string(text_.text.substr(begin, 4))));
+    return put(
+        at, first->end,
+        name + U" " +
+            (first->is_short ? first->words() : std::u32string(text_.text.substr(begin, 4))));
   }
 
   // Q4'22, Q3/23, Q1 2023, H1 2024, Q2FY25
@@ -103,16 +103,16 @@ class CalendarReader {
     }
     const bool space = text_.at(begin) == U' ';
     if (space) ++begin;
-    const bool mark = text_.at(begin) == U'\'' ||
-                      (!space && is_one_of(text_.at(begin), U"/-"));
+    const bool mark = text_.at(begin) == U'\'' || (!space && is_one_of(text_.at(begin), U"/-"));
     if (mark) ++begin;
     const auto year = space || mark ? year_at(begin) : std::nullopt;
-    const bool meant = year && ends_year(year->end) &&
-                       (!year->is_short || (mark && text_.at(begin - 1) != U'-'));
+    const bool meant =
+        year && ends_year(year->end) && (!year->is_short || (mark && text_.at(begin - 1) != U'-'));
     if (!meant) return 0;
     // "Q1 2023-Q3 2024"
     const bool range = is_one_of(text_.at(year->end), U"-\u2013") &&
-                       is_one_of(text_.at(year->end + 1), U"QH") && is_digit(text_.at(year->end + 2));
+                       is_one_of(text_.at(year->end + 1), U"QH") &&
+                       is_digit(text_.at(year->end + 2));
     return put(at + 2, year->end + (range ? 1 : 0), U" " + year->words() + (range ? U" to " : U""));
   }
 
@@ -120,8 +120,8 @@ class CalendarReader {
   size_t read_counted_part(size_t at) {
     const char32_t count = text_.text[at], kind = text_.at(at + 1);
     if (kind == U'/' || is_digit(kind)) return read_central_time(at);
-    const bool part = (kind == U'Q' && is_one_of(count, U"1234")) ||
-                      (kind == U'H' && is_one_of(count, U"12"));
+    const bool part =
+        (kind == U'Q' && is_one_of(count, U"1234")) || (kind == U'H' && is_one_of(count, U"12"));
     if (!part) return 0;
     size_t begin = at + 2;
     const bool space = text_.at(begin) == U' ';
@@ -136,9 +136,8 @@ class CalendarReader {
     const auto east = parse_literal(text_, at);
     if (!east || east->small_value() < 2 || text_.at(east->end) != U'/') return 0;
     const auto central = parse_literal(text_, east->end + 1);
-    if (!central || central->small_value() != east->small_value() - 1 ||
-        east->small_value() > 12 || text_.at(central->end) != U'c' ||
-        !text_.ends_at(central->end + 1)) {
+    if (!central || central->small_value() != east->small_value() - 1 || east->small_value() > 12 ||
+        text_.at(central->end) != U'c' || !text_.ends_at(central->end + 1)) {
       return 0;
     }
     return put(at, central->end + 1,
@@ -153,10 +152,9 @@ class CalendarReader {
 
   // Behind a time ET is spelled, and a slash before the next time is a pause: "9 a.m. PST/noon".
   size_t read_zone(size_t at) {
-    static const WordSet zones = {U"ET",  U"CT",  U"MT",  U"PT",  U"EST",  U"EDT",
-                                  U"CST", U"CDT", U"MST", U"MDT", U"PST",  U"PDT",
-                                  U"GMT", U"UTC", U"BST", U"CET", U"CEST", U"IST",
-                                  U"JST", U"AEST", U"AEDT"};
+    static const WordSet zones = {U"ET",  U"CT",  U"MT",   U"PT",  U"EST", U"EDT",  U"CST",
+                                  U"CDT", U"MST", U"MDT",  U"PST", U"PDT", U"GMT",  U"UTC",
+                                  U"BST", U"CET", U"CEST", U"IST", U"JST", U"AEST", U"AEDT"};
     const std::u32string_view zone = letters_from(text_.text, at);
     const size_t end = at + zone.size();
     if (zones.count(zone) == 0 || !text_.ends_at(end) || !follows_time(at, end)) return 0;
@@ -177,7 +175,9 @@ class CalendarReader {
     const std::u32string_view word = letters_until(text_.text, end);
     const std::u32string last = lower_case(word);
     if (last == U"noon" || last == U"midnight") return true;
-    const auto back = [&](size_t places) { return end >= places ? text_.at(end - places) : U' '; };
+    const auto back = [&](size_t places) {
+      return end >= places ? text_.at(end - places) : char32_t{0};
+    };
     if (last == U"am" || last == U"pm") return back(3) == U' ' || is_digit(back(3));
     if (last == U"m") return is_one_of(back(2), U" .") && is_one_of(back(3) | 0x20, U"ap");
     if (back(1) == U'.') return (back(2) | 0x20) == U'm' && back(3) == U'.';

@@ -203,8 +203,7 @@ std::optional<Reading> read_time(const NumberText& text, size_t at) {
     const auto last = next > 0 ? read_one_time(text, next) : std::nullopt;
     if (!last || first->value > 12) return std::nullopt;
     if (minute && (minute->value > 59 || !last->words.ends_with(U" m"))) return std::nullopt;
-    const std::u32string minutes =
-        minute && minute->value > 0 ? U" " + minute_words(*minute) : U"";
+    const std::u32string minutes = minute && minute->value > 0 ? U" " + minute_words(*minute) : U"";
     return Reading{last->end, cardinal_words(first->digits) + minutes + U" to " + last->words};
   }
   // A pace: 4:57/mile

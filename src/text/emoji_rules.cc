@@ -121,6 +121,10 @@ class EmojiRemover {
       end = more;
     }
     const std::u32string sound = sound_of(first, end);
+    if (const std::u32string_view mark = mark_of_cell(first, end); !mark.empty()) {
+      draft_.replace(first, end, mark, Rule::kEmoji);
+      return end;
+    }
     const bool hearts = is_one_of(text_[first], U"\u2764\u2665\U0001F495\U0001F499\U0001F49A") ||
                         (text_[first] == U'<' && draft_.at(first + 1) == U'3');
     const bool line_start = at_line_start(first);
@@ -143,6 +147,18 @@ class EmojiRemover {
     }
     draft_.replace(begin, end, by, Rule::kEmoji);
     return std::max(end, first + 1);
+  }
+
+  // A check mark or a cross that is all of a table's cell says yes or no.
+  std::u32string_view mark_of_cell(size_t begin, size_t end) const {
+    const bool yes = is_one_of(text_[begin], U"\u2705\u2713\u2714\u2611");
+    const bool no = is_one_of(text_[begin], U"\u274C\u2717\u2718\u2715\u2716");
+    if ((!yes && !no) || end != begin + 1) return {};
+    while (begin > 0 && text_[begin - 1] == U' ') --begin;
+    while (draft_.at(end) == U' ') ++end;
+    const bool cell = begin > 0 && text_[begin - 1] == U'|' &&
+                      (draft_.at(end) == U'|' || draft_.at(end) == U'\n' || draft_.at(end) == 0);
+    return !cell ? std::u32string_view() : yes ? U"yes" : U"no";
   }
 
   bool has_lines() const { return text_.find(U'\n') != text_.npos; }

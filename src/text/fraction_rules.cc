@@ -103,12 +103,13 @@ std::u32string slashed_words(const NumberText& text, size_t begin, const Fractio
 std::optional<Reading> read_two_years(const NumberText& text, const Fraction& fraction) {
   const int first = value(fraction.top), last = value(fraction.bottom);
   const size_t digits = fraction.bottom.size();
-  const bool next = (digits == 4 && last == first + 1) || (digits == 2 && last == (first + 1) % 100);
+  const bool next =
+      (digits == 4 && last == first + 1) || (digits == 2 && last == (first + 1) % 100);
   if (!next || first < 1100 || first >= 2100 || !text.ends_at(fraction.end)) return std::nullopt;
   // 1999/00 ends with a new century's year, which is said whole.
-  const std::u32string to =
-      digits == 2 && last > 0 ? (last < 10 ? U"oh " : U"") + cardinal_words(fraction.bottom)
-                              : year_words(wide(std::to_string(first + 1)));
+  const std::u32string to = digits == 2 && last > 0
+                                ? (last < 10 ? U"oh " : U"") + cardinal_words(fraction.bottom)
+                                : year_words(wide(std::to_string(first + 1)));
   return Reading{fraction.end, year_words(fraction.top) + U" to " + to};
 }
 

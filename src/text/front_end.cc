@@ -36,16 +36,19 @@ void run_once(Draft& draft, const TextOptions& options, Warnings& warnings) {
   remove_emoji(draft, options);
   read_blocks(draft);
   read_math(draft);
+  read_keys(draft);
   read_emphasis(draft, options);
   spell_addresses(draft);
   expand_abbreviations(draft);
   if (options.numbers != NumberStyle::kDigits) {
     read_verses(draft);
     read_calendar(draft);
+    read_lone_units(draft);
     read_roman_numerals(draft);
     read_numbers(draft, options);
   }
   read_parentheses(draft, options);
+  read_sign_names(draft);
   read_dashes(draft);
   read_symbols(draft);
   read_capitals(draft);

@@ -263,8 +263,7 @@ class MathReader {
   size_t put(size_t begin, size_t end, const std::u32string& words) {
     const bool joined = begin > 0 && is_word_character(text_[begin - 1]);
     const bool joins = is_word_character(draft_.at(end));
-    draft_.replace(begin, end, (joined ? U" " : U"") + words + (joins ? U" " : U""),
-                   Rule::kSymbol);
+    draft_.replace(begin, end, (joined ? U" " : U"") + words + (joins ? U" " : U""), Rule::kSymbol);
     return end;
   }
 
@@ -315,8 +314,8 @@ class MathReader {
     const char32_t next = draft_.at(at + 1);
     if (next == U'(' || next == U'[') {
       const size_t close = closer(at + 2, next == U'(' ? U')' : U']');
-      const bool formula = close != text_.npos && close - at < kLongestFormula &&
-                           is_formula(at + 2, close);
+      const bool formula =
+          close != text_.npos && close - at < kLongestFormula && is_formula(at + 2, close);
       return formula ? read_formula(at, close + 2, 2) : 0;
     }
     if (!is_ascii_letter(next)) return 0;

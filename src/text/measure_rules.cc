@@ -3,6 +3,7 @@
 #include <map>
 
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/number_readers.h"
 #include "text/number_words.h"
 #include "text/tables.h"
@@ -65,8 +66,62 @@ bool counts_minutes(const NumberText& text, size_t at) {
   return begin >= 2 && text.at(begin - 1) == U'h' && is_digit(text.at(begin - 2));
 }
 
-// "There were 10 in. Then ..." has no inches.
-bool needs_no_space(std::u32string_view unit) { return unit == U"in."; }
+// "6 ft 2 in", "3 x 4 in": whether the number that ends at `at` follows feet or another side.
+bool follows_length(const NumberText& text, size_t at) {
+  size_t begin = at;
+  while (begin > 0 && at - begin < 12 &&
+         (is_digit(text.at(begin - 1)) || is_one_of(text.at(begin - 1), U"./"))) {
+    --begin;
+  }
+  if (begin == 0 || text.at(begin - 1) != U' ') return false;
+  size_t end = begin - 1;
+  if (end > 0 && text.at(end - 1) == U'.') --end;
+  const std::u32string_view word = letters_until(text.text, end);
+  static const WordSet lengths = {U"ft", U"feet", U"foot", U"x", U"X", U"by"};
+  return lengths.count(word) > 0 || (end > 0 && text.at(end - 1) == U'\u00D7');
+}
+
+// Whether "in", which ends at `end`, is inches: "2 in wide", but not "2 in the box".
+bool counts_inches(const NumberText& text, size_t at, size_t end) {
+  if (text.at(at) == U'-') return text.at(end) != U'-';
+  if (text.at(at) != U' ') return true;
+  const std::u32string_view next = next_word(text, end);
+  static const WordSet ways = {U"wide", U"long", U"tall", U"deep", U"thick", U"high", U"across"};
+  if (ways.count(next)) return true;
+  static const WordSet others = {U"the", U"a",     U"an",    U"his",   U"her",  U"my",
+                                 U"our", U"your",  U"their", U"its",   U"this", U"that",
+                                 U"all", U"these", U"those", U"which", U"one",  U"total"};
+  return follows_length(text, at) && others.count(next) == 0 && !is_digit(text.at(end + 1));
+}
+
+// "2 c. flour", "1 pt. cream": whether a small word follows, as nothing does at a sentence's end.
+bool measures_food(const NumberText& text, size_t at, std::u32string_view unit, size_t end) {
+  const std::u32string_view next = next_word(text, end);
+  if (text.at(at) != U' ' || next.size() < 2 || !is_lower(next[0])) return false;
+  return unit != U"pt." || (next != U"and" && next != U"or");
+}
+
+// "a 12 pt. font"
+bool prints_next(const NumberText& text, size_t at) {
+  static const WordSet prints = {U"font", U"type", U"text", U"size", U"lead", U"typeface"};
+  return prints.count(next_word(text, at)) > 0;
+}
+
+// Whether a name of the table that is also a word, or another's, is a unit here.
+bool is_meant(const NumberText& text, size_t at, std::u32string_view unit, size_t end) {
+  if (unit == U"in") return counts_inches(text, at, end);
+  if (unit == U"in.") {
+    // "There were 10 in. Then ..." has no inches.
+    const char32_t next = text.at(end) == U' ' ? text.at(end + 1) : text.at(end);
+    return text.at(at) != U' ' || follows_length(text, at) || is_lower(next) ||
+           is_one_of(next, U",;)");
+  }
+  if (unit == U"c." || unit == U"t." || unit == U"T." || unit == U"pt.") {
+    return measures_food(text, at, unit, end);
+  }
+  if (unit == U"m" && text.at(at) != U' ') return !counts_millions(text, end);
+  return true;
+}
 
 }  // namespace
 
@@ -78,6 +133,12 @@ bool is_inch_sign(const NumberText& text, size_t at) {
     open = open != (text.at(i) == U'"');
   }
   return !open;
+}
+
+std::u32string unit_words(std::u32string_view unit, bool several) {
+  const auto found = units().find(unit);
+  if (found == units().end()) return {};
+  return several ? found->second.several : found->second.one;
 }
 
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several) {
@@ -92,13 +153,13 @@ std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several
     const std::u32string_view name = text.text.substr(begin, size);
     const auto found = units().find(name);
     if (found == units().end() || !text.ends_at(begin + size)) continue;
-    if (space && needs_no_space(name)) continue;
     if (name.back() == U'.' && text.at(begin + size) == U'.') continue;  // an ellipsis
-    if (name == U"m" && !space && counts_millions(text, begin + size)) continue;
+    if (!is_meant(text, at, name, begin + size)) continue;
     if (hyphen && !is_letter(name[0])) continue;
     if (name == U"m" && !space && !hyphen && counts_minutes(text, at)) {
       return Reading{begin + size, several ? U" minutes" : U" minute"};
     }
+    if (name == U"pt." && prints_next(text, begin + size)) return Reading{begin + size, U" point"};
     std::u32string words = hyphen ? U"-" : U" ";
     const bool plural = several && !hyphen && !measures_next(text, begin + size);
     words += plural ? found->second.several : found->second.one;
@@ -123,6 +184,12 @@ std::optional<Reading> read_per(const NumberText& text, size_t at) {
   if (text.at(at) != U'/') return std::nullopt;
   size_t end = at + 1;
   while (is_letter(text.at(end)) && end - at < 16) ++end;
+  // "kg/m³", "m/s²" though is said as it comes.
+  const std::u32string_view name = text.text.substr(at + 1, end - at);
+  if (end > at + 1 && is_one_of(text.at(end), U"\u00B2\u00B323") && text.ends_at(end + 1)) {
+    const std::u32string power = unit_words(name, false);
+    if (!power.empty()) return Reading{end + 1, U" per " + power};
+  }
   if (end == at + 1 || !text.ends_at(end) || text.at(end) == U'/') return std::nullopt;
   const std::u32string_view word = text.text.substr(at + 1, end - at - 1);
   const auto unit = units().find(word);
@@ -131,6 +198,12 @@ std::optional<Reading> read_per(const NumberText& text, size_t at) {
   if (word == U"wk") said = U"week";
   if (word == U"y") said = U"year";
   if (word == U"d") said = U"day";
+  // "$1,500/mo. + utilities": a point that ends no sentence.
+  const bool is_short = word == U"mo" || word == U"wk" || word == U"yr" || word == U"hr";
+  if (is_short && text.at(end) == U'.' && text.at(end + 1) == U' ' &&
+      (is_lower(text.at(end + 2)) || is_one_of(text.at(end + 2), U"+&("))) {
+    ++end;
+  }
   return Reading{end, U" per " + said};
 }
 
@@ -141,6 +214,10 @@ void add_unit(const NumberText& text, Reading& reading, bool several) {
     if (const auto per = read_per(text, reading.end)) {
       reading.end = per->end;
       reading.words += per->words;
+    } else if (text.text.substr(reading.end, 5) == U"/100 " &&
+               text.text.substr(reading.end + 5, 2) == U"km" && text.ends_at(reading.end + 7)) {
+      reading.end += 7;
+      reading.words += U" per 100 kilometers";
     }
   }
 }
@@ -173,7 +250,13 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at) {
     }
   }
   Reading reading{number->end, styled_number(text, *number)};
-  if (is_inch_sign(text, number->end)) return Reading{number->end + 1, reading.words + U" inch"};
+  if (is_inch_sign(text, number->end)) {
+    // 10" x 12"
+    const size_t end = number->end + 1;
+    const bool by = text.at(end) == U' ' && is_one_of(text.at(end + 1), U"x\u00D7") &&
+                    text.at(end + 2) == U' ' && is_digit(text.at(end + 3));
+    return Reading{by ? end + 2 : end, reading.words + (by ? U" inch by" : U" inch")};
+  }
   if (!read_unit(text, number->end, !number->is_one())) return std::nullopt;
   add_unit(text, reading, !number->is_one());
   return reading;

@@ -10,11 +10,11 @@
 namespace echo {
 namespace {
 
-constexpr std::u32string_view kDayNames[] = {U"Monday",   U"Tuesday", U"Wednesday", U"Thursday",
-                                             U"Friday", U"Saturday",  U"Sunday"};
-constexpr std::u32string_view kMonthNames[] = {
-    U"January", U"February", U"March",     U"April",   U"May",      U"June",
-    U"July",    U"August",   U"September", U"October", U"November", U"December"};
+constexpr std::u32string_view kDayNames[] = {U"Monday", U"Tuesday",  U"Wednesday", U"Thursday",
+                                             U"Friday", U"Saturday", U"Sunday"};
+constexpr std::u32string_view kMonthNames[] = {U"January",   U"February", U"March",    U"April",
+                                               U"May",       U"June",     U"July",     U"August",
+                                               U"September", U"October",  U"November", U"December"};
 
 }  // namespace
 

@@ -107,8 +107,8 @@ std::optional<Reading> read_version(const NumberText& text, size_t at) {
     end = port.end;
   }
   // v3.0.0-rc.1
-  for (const auto& [sign, word] : {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"},
-                                   {U"-beta", U" beta"}}) {
+  for (const auto& [sign, word] :
+       {std::pair(U"-rc", U" release candidate"), {U"-alpha", U" alpha"}, {U"-beta", U" beta"}}) {
     const std::u32string_view stage = sign;
     if (address || text.text.substr(end, stage.size()) != stage) continue;
     size_t number = end + stage.size();
@@ -223,6 +223,10 @@ std::optional<Reading> read_dimensions(const NumberText& text, const Literal& fi
   }
   if (end == first.end) return std::nullopt;
   Reading reading{end, words};
+  // 2x4s are timber, and no seconds.
+  const bool timber = text.at(end) == U's' && text.ends_at(end + 1) && end == first.end + 2 &&
+                      is_one_of(text.at(end - 1), U"234689") && first.small_value() <= 8;
+  if (timber) return Reading{end + 1, words + (words.ends_with(U"x") ? U"es" : U"s")};
   if (const auto unit = read_unit(text, end, true)) {
     reading.end = unit->end;
     reading.words += unit->words;

@@ -70,6 +70,8 @@ std::optional<Reading> read_measure(const NumberText& text, size_t at);
 // A unit at `at`, after one space at most: its end, and its word for one or for several. `joined`
 // units, as in "a 5-km run", stay singular.
 std::optional<Reading> read_unit(const NumberText& text, size_t at, bool several);
+// The words for one of a unit, or for several; empty for what is none.
+std::u32string unit_words(std::u32string_view unit, bool several);
 // The unit behind a reading, and "per" what, join it.
 void add_unit(const NumberText& text, Reading& reading, bool several);
 // Whether the " at `at` stands for inches: no quotation is open that it could close.

@@ -10,8 +10,8 @@
 namespace echo {
 namespace {
 
-constexpr size_t kPlainDigits = 4;       // so many stay in auto
-constexpr size_t kMaxValueDigits = 12;   // longer ones are read digit by digit
+constexpr size_t kPlainDigits = 4;      // so many stay in auto
+constexpr size_t kMaxValueDigits = 12;  // longer ones are read digit by digit
 constexpr std::u32string_view kCurrencySigns = U"$\u20AC\u00A3\u00A5\u20B9\u20A9\u20BD\u20BA";
 constexpr std::u32string_view kVulgar =
     U"\u00BC\u00BD\u00BE\u2150\u2151\u2152\u2153\u2154\u2155"

@@ -78,9 +78,11 @@ class ParenthesisReader {
   size_t open(size_t at) {
     const size_t partner = partner_[at];
     if (partner == at) {
-      // A bracket that never closes.
-      replace(at, at + 1, at_sentence_start(at) ? U"" : U", ");
-      return at;
+      // Brackets that never close.
+      size_t end = at + 1;
+      while (end < text_.size() && is_one_of(text_[end], U"([{") && partner_[end] == end) ++end;
+      replace(at, end, at_sentence_start(at) ? U"" : U", ");
+      return end - 1;
     }
     const std::u32string_view inside = std::u32string_view(text_).substr(at + 1, partner - at - 1);
     if (text_[at] != U'{' && inside.size() <= kLongestSound && is_sound(inside, options_)) {
@@ -113,10 +115,7 @@ class ParenthesisReader {
     }
     const bool starts =
         at_sentence_start(at) || (follows_quoted_sentence(at) && is_upper(draft_.at(at + 1)));
-    replace(at, at + 1,
-            starts || is_blank_to_fill(at) ? U""
-            : joined                       ? U" "
-                                           : U", ");
+    replace(at, at + 1, starts || is_blank_to_fill(at) ? U"" : joined ? U" " : U", ");
     return at;
   }
 

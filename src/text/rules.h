@@ -35,6 +35,8 @@ void mark_speakers(Draft& draft, Warnings& warnings);
 void remove_emoji(Draft& draft, const TextOptions& options);
 // Headings, lists, quotations, tables, paragraphs, lines.
 void read_blocks(Draft& draft);
+// "press *", "the # key"
+void read_keys(Draft& draft);
 // $x = 1$, \frac{1}{2}
 void read_math(Draft& draft);
 // **bold**, [links](to), footnotes.
@@ -47,12 +49,16 @@ void expand_abbreviations(Draft& draft);
 void read_verses(Draft& draft);
 // Q4'22, FY2023/24, 5 p.m. ET
 void read_calendar(Draft& draft);
+// "Waist (cm)", "the km/h figure"
+void read_lone_units(Draft& draft);
 // Times, dates, money, phones, units, fractions, ranges, large numbers.
 void read_numbers(Draft& draft, const TextOptions& options);
 // Chapter IV, Henry VIII
 void read_roman_numerals(Draft& draft);
 // (laughs) stays a sound, other parentheses become commas.
 void read_parentheses(Draft& draft, const TextOptions& options);
+// C++, A+, F#, .NET, B flat, type O-
+void read_sign_names(Draft& draft);
 // Hyphens and dashes: "Monday-Friday", "5 - 3", "well -- late", ->
 void read_dashes(Draft& draft);
 // & + = / ~ and arrows.

@@ -116,6 +116,9 @@ class SymbolReader {
     if (is_superscript(text_[at])) {
       if (const size_t end = read_superscript(at)) return end;
     }
+    if (text_[at] == U'\u00A7' && draft_.at(at + 1) == U'\u00A7') {
+      return between(at, at + 2, U"sections");
+    }
     for (const Sign& sign : kSigns) {
       if (text_[at] != sign.sign[0]) continue;
       // Greek is a script of its own.
@@ -198,10 +201,10 @@ class SymbolReader {
     size_t end = at + 1;
     while (end < text_.size() && is_ascii_letter(text_[end]) && end - at < 12) ++end;
     static const WordSet numbers = {
-        U"one",      U"two",      U"three",     U"four",     U"five",     U"six",      U"seven",
-        U"eight",    U"nine",     U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
-        U"fifteen",  U"sixteen",  U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
-        U"forty",    U"fifty",    U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
+        U"one",     U"two",     U"three",     U"four",     U"five",     U"six",      U"seven",
+        U"eight",   U"nine",    U"ten",       U"eleven",   U"twelve",   U"thirteen", U"fourteen",
+        U"fifteen", U"sixteen", U"seventeen", U"eighteen", U"nineteen", U"twenty",   U"thirty",
+        U"forty",   U"fifty",   U"sixty",     U"seventy",  U"eighty",   U"ninety",   U"zero"};
     return numbers.count(std::u32string_view(text_).substr(at + 1, end - at - 1)) > 0;
   }
 
@@ -252,6 +255,25 @@ class SymbolReader {
            rest.starts_with(U" day") || rest.starts_with(U" week");
   }
 
+  // "2 cups/day", "60 frames/s": so many things in a time; 0 for another slash.
+  size_t read_rate_of_things(size_t at) {
+    static const WordMap times = {
+        {U"day", U"day"},    {U"week", U"week"},     {U"month", U"month"},   {U"year", U"year"},
+        {U"hour", U"hour"},  {U"minute", U"minute"}, {U"second", U"second"}, {U"s", U"second"},
+        {U"sec", U"second"}, {U"min", U"minute"},    {U"hr", U"hour"},       {U"h", U"hour"},
+        {U"wk", U"week"},    {U"mo", U"month"},      {U"yr", U"year"},       {U"night", U"night"}};
+    const std::u32string_view things = letters_until(text_, at), time = letters_from(text_, at + 1);
+    const auto found = times.find(time);
+    const size_t end = at + 1 + time.size(), begin = at - things.size();
+    if (found == times.end() || times.count(things) || things.size() < 3 ||
+        is_word_character(draft_.at(end)) || draft_.at(end) == U'/') {
+      return 0;
+    }
+    const bool counted = begin > 1 && text_[begin - 1] == U' ' && is_digit(text_[begin - 2]);
+    const bool several = things.back() == U's' && is_lower(things[0]) && time.size() > 2;
+    return counted || several ? between(at, end, U"per " + found->second) : 0;
+  }
+
   size_t read_slash(size_t at) {
     const char32_t l = before(at), r = draft_.at(at + 1);
     if (l == U' ' && r == U' ') return put(at, at + 1, U",");
@@ -259,6 +281,7 @@ class SymbolReader {
         is_ascii_letter(l) && is_digit(r) && (at < 2 || !is_word_character(text_[at - 2]));
     if (variable) return between(at, at + 1, U"over");
     if (is_letter(l) && is_digit(r) && is_time(at + 1)) return between(at, at + 1, U"per");
+    if (const size_t end = read_rate_of_things(at)) return end;
     if (!is_letter(l) || !is_letter(r)) return at;
     size_t begin = at, end = at + 1;
     while (begin > draft_.replaced_until() && is_letter(text_[begin - 1]) && at - begin < 20)

@@ -26,6 +26,7 @@ extern const std::string_view table_lettered_nouns;
 extern const std::string_view table_math_words;
 extern const std::string_view table_measured_nouns;
 extern const std::string_view table_numbered_nouns;
+extern const std::string_view table_quantities;
 extern const std::string_view table_regnal_names;
 extern const std::string_view table_sentence_starters;
 extern const std::string_view table_smileys;

@@ -67,8 +67,7 @@ class VerseReader {
     const auto book = bible_books().find(text_.text.substr(begin, book_end - begin));
     if (book == bible_books().end() || begin < draft_.replaced_until()) return 0;
 
-    std::u32string words =
-        cardinal_words(chapter->whole) + U" " + cardinal_words(verse->whole);
+    std::u32string words = cardinal_words(chapter->whole) + U" " + cardinal_words(verse->whole);
     size_t end = verse->end;
     if (is_one_of(text_.at(end), U"-\u2013")) {
       if (const auto last = number_at(end + 1, kMostVerses)) {
