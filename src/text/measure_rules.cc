@@ -222,9 +222,36 @@ void add_unit(const NumberText& text, Reading& reading, bool several) {
   }
 }
 
+namespace {
+
+// 51°30'N, 40.7128° N; nothing where no direction follows the degrees.
+std::optional<Reading> read_coordinate(const NumberText& text, const Literal& degrees) {
+  if (text.at(degrees.end) != U'\u00B0') return std::nullopt;
+  std::u32string words =
+      styled_number(text, degrees) + (degrees.is_one() ? U" degree" : U" degrees");
+  size_t end = degrees.end + 1;
+  for (const auto& [sign, name] : {std::pair(U'\'', U" minute"), {U'"', U" second"}}) {
+    const size_t begin = text.at(end) == U' ' ? end + 1 : end;
+    const auto part = parse_literal(text, begin);
+    if (!part || text.at(part->end) != sign) break;
+    words += U" " + styled_number(text, *part) + name + (part->is_one() ? U"" : U"s");
+    end = part->end + 1;
+  }
+  if (text.at(end) == U' ') ++end;
+  if (!text.ends_at(end + 1)) return std::nullopt;
+  for (const auto& [sign, name] :
+       {std::pair(U'N', U" north"), {U'S', U" south"}, {U'E', U" east"}, {U'W', U" west"}}) {
+    if (text.at(end) == sign) return Reading{end + 1, words + name};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Reading> read_measure(const NumberText& text, size_t at) {
   const auto number = parse_literal(text, at);
   if (!number) return std::nullopt;
+  if (const auto coordinate = read_coordinate(text, *number)) return coordinate;
   // An oven's heat: 180C, 350F.
   const char32_t scale = text.at(number->end);
   if ((scale == U'C' || scale == U'F') && number->whole.size() == 3 && number->is_integer() &&
