@@ -32,13 +32,6 @@ ServerOptions checked(ServerOptions options) {
 constexpr std::chrono::seconds kCancelGrace{5};  // for handlers to see that they are not wanted
 constexpr size_t kLargeBody = 64 << 10;          // bytes
 constexpr size_t kMaxLargeBodies = 8;            // that wait to be looked at
-constexpr size_t kMaxCountedOutput = 256 << 10;  // bytes: results of speech are small
-
-// Why there is no place in the queue.
-OpenAiError speech_refusal(Added added) {
-  if (added == Added::kClosed) return {503, "The server is about to end.", "draining"};
-  return {429, "Too many requests wait, try again later.", "queue_full"};
-}
 
 }  // namespace
 
@@ -55,18 +48,20 @@ ServerOptions load_balancer_options(ServerOptions options, int port, int health_
 // The port for health checks: one path and nothing else.
 class ApiServer::HealthService final : public http::HttpService {
  public:
-  explicit HealthService(const ApiServer& server) : server_(server) {}
+  HealthService(const ServiceRoutes& service, std::string path)
+      : service_(service), path_(std::move(path)) {}
 
   http::Admission admit(const http::Request&) override {
     return {std::nullopt, 1024, "health", /*vital=*/true};
   }
   void handle(http::Request request, http::Reply reply) override {
-    const bool known = request.path == server_.options_.health_path;
-    reply.send(known ? server_.ping() : http::detail_response(404, "Not Found"));
+    const bool known = request.path == path_;
+    reply.send(known ? service_.ping() : http::detail_response(404, "Not Found"));
   }
 
  private:
-  const ApiServer& server_;
+  const ServiceRoutes& service_;
+  const std::string path_;
 };
 
 ApiServer::ApiServer(ServerOptions options, ServerParts parts)
@@ -74,6 +69,7 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
       parts_(std::move(parts)),
       callers_({options_.api_keys, options_.allowed_hosts, options_.http.host, options_.public_url,
                 options_.cross_origins}),
+      speech_queue_(work_, options_.work.capacity, state_),
       work_(options_.work) {
   if (parts_.http != nullptr) {
     webhooks_ = std::make_unique<WebhookSender>(options_.webhooks, *parts_.http, parts_.logger);
@@ -86,21 +82,38 @@ ApiServer::ApiServer(ServerOptions options, ServerParts parts)
                                                    }},
                                     work_, parts_.logger, parts_.clock);
   job_routes_ = std::make_unique<JobRoutes>(options_.routes, *jobs_, webhooks_.get(), parts_.clock);
-  openai_ = std::make_unique<OpenAiRoutes>(
-      options_.openai, [this](SpeechWork work) { submit_speech(std::move(work)); },
-      [this] { check_speech_room(); }, parts_.metrics);
+  openai_ = std::make_unique<OpenAiRoutes>(options_.openai, speech_queue_, parts_.metrics);
   large_bodies_ = std::make_unique<http::BackgroundThread>(kMaxLargeBodies);
-  add_service_routes();
+  service_ = make_service_routes();
+  service_->add_to(router_);
   job_routes_->add_to(router_);
   openai_->add_to(router_);
   if (parts_.files != nullptr) add_file_routes(router_, *parts_.files);
+}
 
+std::unique_ptr<ServiceRoutes> ApiServer::make_service_routes() {
   ApiDescription description = options_.description;
   description.endpoint_id = options_.routes.endpoint_id;
   description.keys = callers_.need_key();
   description.files = parts_.files != nullptr;
   description.studio = options_.studio;
-  openapi_ = openapi_document(description).dump(1);
+  ServiceParts parts{.state = state_,
+                     .work = work_,
+                     .capacity = options_.work.capacity,
+                     .jobs = *job_routes_,
+                     .metrics = parts_.metrics,
+                     .connections = [this] { return server_->connections(); },
+                     .problems = parts_.problems,
+                     .studio_settings = {}};
+  if (options_.studio) {
+    parts.studio_settings = [this] {
+      const OpenAiOptions& openai = options_.openai;
+      return studio_settings_json({openai_->defaults(), openai.orders.max_input_chars,
+                                   openai.voice_uploads, openai.voice_bytes});
+    };
+  }
+  return std::make_unique<ServiceRoutes>(std::move(parts), options_.health_path,
+                                         openapi_document(description).dump(1));
 }
 
 ApiServer::~ApiServer() {
@@ -117,7 +130,7 @@ void ApiServer::start() {
     http.port = *options_.health_port;
     http.threads = 1;
     http.max_header_bytes = std::min<std::size_t>(http.max_header_bytes, 4 << 10);
-    health_service_ = std::make_unique<HealthService>(*this);
+    health_service_ = std::make_unique<HealthService>(*service_, options_.health_path);
     health_server_ = std::make_unique<http::HttpServer>(http, *health_service_);
   }
   if (parts_.files != nullptr) parts_.files->set_base_url(url() + "/files");
@@ -142,21 +155,21 @@ std::string ApiServer::url() const {
 void ApiServer::set_ready(Handler handler, int concurrency) {
   jobs_->set_handler(std::move(handler));
   work_.open(concurrency);
-  State loading = State::kLoading;
-  state_.compare_exchange_strong(loading, State::kReady);
+  ServerState loading = ServerState::kLoading;
+  state_.compare_exchange_strong(loading, ServerState::kReady);
 }
 
 void ApiServer::set_broken(const std::string& reason) {
-  if (state_.exchange(State::kBroken) == State::kBroken) return;
+  if (state_.exchange(ServerState::kBroken) == ServerState::kBroken) return;
   parts_.logger.error("The API takes no more jobs. | " + reason);
   work_.refuse_waiting("internal: " + reason);
 }
 
 void ApiServer::shutdown(std::chrono::milliseconds patience) {
-  State expected = State::kReady;
-  if (!state_.compare_exchange_strong(expected, State::kDraining)) {
-    expected = State::kLoading;
-    state_.compare_exchange_strong(expected, State::kDraining);
+  ServerState expected = ServerState::kReady;
+  if (!state_.compare_exchange_strong(expected, ServerState::kDraining)) {
+    expected = ServerState::kLoading;
+    state_.compare_exchange_strong(expected, ServerState::kDraining);
   }
   const auto deadline = std::chrono::steady_clock::now() + patience;
   const auto left = [&] {
@@ -255,143 +268,6 @@ void ApiServer::handle(http::Request request, http::Reply reply) {
 void ApiServer::answered(const std::string& label, const std::string& method, int status,
                          std::chrono::duration<double> time) {
   if (parts_.metrics != nullptr) parts_.metrics->http_answered(label, method, status, time.count());
-}
-
-// ---- the service itself
-
-void ApiServer::add_get(const std::string& pattern, Access access,
-                        std::function<http::Response()> answer) {
-  http::Route route{"GET", pattern, [answer = std::move(answer)](const http::Call& call) {
-                      call.reply.send(answer());
-                    }};
-  route.open = access != Access::kKey;
-  route.vital = access == Access::kVital;
-  router_.add(std::move(route));
-}
-
-void ApiServer::add_service_routes() {
-  const auto page = [] {
-    http::Response response;
-    response.headers = {{"Content-Type", "text/html; charset=utf-8"},
-                        {"Content-Security-Policy",
-                         "default-src 'none'; script-src 'unsafe-inline'; style-src "
-                         "'unsafe-inline'; connect-src 'self'; media-src blob:; base-uri 'none'; "
-                         "form-action 'none'; frame-ancestors 'none'"},
-                        {"X-Content-Type-Options", "nosniff"},
-                        {"Referrer-Policy", "no-referrer"}};
-    response.body = docs_page();
-    return response;
-  };
-  // First: it may be any path, also one of those below.
-  add_get(options_.health_path, Access::kVital, [this] { return ping(); });
-  if (options_.health_path != "/ping") add_get("/ping", Access::kVital, [this] { return ping(); });
-  add_get("/ready", Access::kVital, [this] { return ready(); });
-  add_get("/health", Access::kVital, [this] {
-    Json body = health();
-    constexpr const char* kNames[] = {"loading", "ready", "broken", "draining"};
-    body["status"] = kNames[static_cast<int>(state_.load())];
-    return http::json_response(200, body);
-  });
-  add_get("/v2/{endpoint}/health", Access::kVital,
-          [this] { return http::json_response(200, health()); });
-  add_get("/docs", Access::kOpen, page);
-  if (options_.studio) {
-    add_get("/studio", Access::kOpen, studio_page);
-    add_get("/studio/settings", Access::kOpen, [this] {
-      const OpenAiOptions& openai = options_.openai;
-      return http::json_response(
-          200, studio_settings_json({openai_->defaults(), openai.orders.max_input_chars,
-                                     openai.voice_uploads, openai.voice_bytes}));
-    });
-    add_get("/", Access::kOpen, [] {
-      http::Response response;
-      response.status = 302;
-      response.headers = {{"Location", "studio"}};
-      return response;
-    });
-  } else {
-    add_get("/", Access::kOpen, page);
-  }
-  add_get("/openapi.json", Access::kOpen, [this] { return http::json_response(200, openapi_); });
-  if (parts_.metrics == nullptr) return;
-  add_get("/metrics", Access::kKey, [this] {
-    const WorkQueue::Counts counts = work_.counts();
-    parts_.metrics->set_queue_depth(static_cast<double>(counts.waiting));
-    parts_.metrics->set_in_flight(static_cast<double>(counts.running));
-    parts_.metrics->set_connections(static_cast<double>(server_->connections()));
-    http::Response response;
-    response.headers = {{"Content-Type", std::string(Metrics::kContentType)}};
-    response.body = parts_.metrics->text();
-    return response;
-  });
-}
-
-http::Response ApiServer::ping() const {
-  const State state = state_;
-  if (state == State::kLoading) {
-    http::Response response;
-    response.status = 204;
-    return response;
-  }
-  if (state == State::kReady) return http::json_response(200, Json{{"status", "ready"}});
-  return http::error_response(state == State::kBroken ? 500 : 503, state == State::kBroken
-                                                                       ? "internal: broken"
-                                                                       : "unavailable: draining");
-}
-
-http::Response ApiServer::ready() const {
-  const State state = state_;
-  std::vector<std::string> reasons;
-  if (state == State::kLoading) reasons.push_back("the model is being loaded");
-  if (state == State::kBroken) reasons.push_back("the device or the process is broken");
-  if (state == State::kDraining) reasons.push_back("the process is about to end");
-  if (work_.counts().waiting >= options_.work.capacity) reasons.push_back("the queue is full");
-  if (parts_.problems) {
-    for (std::string& problem : parts_.problems()) reasons.push_back(std::move(problem));
-  }
-  const bool ok = reasons.empty();
-  return http::json_response(ok ? 200 : 503,
-                             Json{{"status", ok ? "ready" : "not_ready"}, {"reasons", reasons}});
-}
-
-Json ApiServer::health() const {
-  const State state = state_;
-  return job_routes_->health({state == State::kLoading, state == State::kBroken});
-}
-
-void ApiServer::check_speech_room() const {
-  if (state_ == State::kBroken) {
-    throw OpenAiError(503, "The device or the process is broken.", "device_broken");
-  }
-  if (work_.closed()) throw speech_refusal(Added::kClosed);
-  if (work_.counts().waiting >= options_.work.capacity) throw speech_refusal(Added::kFull);
-}
-
-// It takes turns with the jobs, and its result is not kept.
-void ApiServer::submit_speech(SpeechWork speech) {
-  check_speech_room();
-  const auto shared = std::make_shared<SpeechWork>(std::move(speech));
-  const auto asked = std::chrono::steady_clock::now();
-  Work work;
-  work.run = [shared, asked](const std::stop_token& stop) {
-    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - asked;
-    shared->run(stop, waited.count());
-  };
-  work.refused = [this, shared](const std::string&) {
-    const bool broken = state_ == State::kBroken;
-    shared->refuse({503, broken ? "The device or the process is broken." : "The server ends.",
-                    broken ? "device_broken" : "draining"});
-  };
-  WorkQueue::Ticket ticket;
-  const Added added = work_.add(std::move(work), &ticket);
-  if (added != Added::kYes) throw speech_refusal(added);
-  // Whoever has gone away gives the place in the queue to the others.
-  const std::weak_ptr<WorkQueue::Unit> unit = ticket;
-  const auto withdraw = [this, unit] {
-    if (const WorkQueue::Ticket waiting = unit.lock()) work_.withdraw(waiting);
-  };
-  shared->withdraw =
-      std::make_shared<std::stop_callback<decltype(withdraw)>>(shared->gone, withdraw);
 }
 
 void ApiServer::count(const JobView& job) {

@@ -23,6 +23,8 @@
 #include "server/job_routes.h"
 #include "server/openai_routes.h"
 #include "server/openapi.h"
+#include "server/service_routes.h"
+#include "server/speech_queue.h"
 #include "server/webhook_sender.h"
 
 namespace echo::server {
@@ -110,7 +112,6 @@ class ApiServer final : private http::HttpService {
   WorkQueue& work() { return work_; }
 
  private:
-  enum class State { kLoading, kReady, kBroken, kDraining };
   class HealthService;
 
   http::Admission admit(const http::Request& head) override;
@@ -119,29 +120,23 @@ class ApiServer final : private http::HttpService {
   void answered(const std::string& label, const std::string& method, int status,
                 std::chrono::duration<double> time) override;
 
-  void add_service_routes();
-  enum class Access { kVital, kOpen, kKey };
-  void add_get(const std::string& pattern, Access access, std::function<http::Response()> answer);
-  http::Response ping() const;
-  http::Response ready() const;
-  Json health() const;
+  std::unique_ptr<ServiceRoutes> make_service_routes();
   void count(const JobView& job);
   std::optional<http::Response> refuse_head(const http::Request& head,
                                             const http::RouteMatch& match) const;
-  void check_speech_room() const;
-  void submit_speech(SpeechWork work);
 
   const ServerOptions options_;
   ServerParts parts_;
-  std::atomic<State> state_{State::kLoading};
-  std::string openapi_;
+  std::atomic<ServerState> state_{ServerState::kLoading};
   const Callers callers_;
   http::Router router_;
   std::unique_ptr<WebhookSender> webhooks_;
+  SpeechQueue speech_queue_;
   std::unique_ptr<OpenAiRoutes> openai_;  // what runs in the queue uses it
   WorkQueue work_;
   std::unique_ptr<JobBook> jobs_;
   std::unique_ptr<JobRoutes> job_routes_;
+  std::unique_ptr<ServiceRoutes> service_;
   std::unique_ptr<http::BackgroundThread> large_bodies_;
   std::unique_ptr<HealthService> health_service_;
   std::unique_ptr<http::HttpServer> health_server_;

@@ -85,13 +85,11 @@ void JobBook::when(const std::string& id, Until until, TimePoint deadline, std::
                    std::function<void()> wake) {
   {
     const MutexLock lock(mutex_);
-    Waiter waiter{id, until, deadline, std::move(gone), std::move(wake)};
-    if (!satisfied(waiter) && deadline > clock_.now()) {
-      waiters_.push_back(std::move(waiter));
+    if (!JobWaiters::satisfied(until, reached(id)) && deadline > clock_.now()) {
+      waiters_.add({id, until, deadline, std::move(gone), std::move(wake)});
       timed_.notify_all();
       return;
     }
-    wake = std::move(waiter.wake);
   }
   wake();
 }
@@ -208,15 +206,7 @@ void JobBook::tick() {
   {
     const MutexLock lock(mutex_);
     const TimePoint now = clock_.now();
-    for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-      const bool gone = waiter->gone.stop_requested();
-      if (gone || waiter->deadline <= now) {
-        release(*waiter, gone, wakes);
-        waiter = waiters_.erase(waiter);
-      } else {
-        ++waiter;
-      }
-    }
+    waiters_.expire(now, wakes);
     if (now >= due_) {
       due_ = TimePoint::max();
       std::vector<std::shared_ptr<Record>> expired;

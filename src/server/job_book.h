@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +21,7 @@
 #include "job/handler.h"
 #include "runpod/result_body.h"
 #include "server/job_state.h"
+#include "server/job_waiters.h"
 #include "server/work_queue.h"
 
 namespace echo::server {
@@ -89,7 +89,7 @@ class JobBook {
   // The same with the stream's pieces since the last call, which are handed out once.
   std::optional<JobView> take_pieces(const std::string& id);
 
-  enum class Until { kFinal, kPiecesOrFinal };
+  using Until = JobWaiters::Until;
   // Calls `wake` once: when the job has got there, is unknown, or at `deadline`. Not when `gone` is
   // requested meanwhile. May call it at once, on this thread.
   void when(const std::string& id, Until until, TimePoint deadline, std::stop_token gone,
@@ -115,9 +115,7 @@ class JobBook {
   class Context;
   struct Attempt;
   struct Record;
-  struct Waiter;
   using Records = std::map<std::string, std::shared_ptr<Record>>;
-  using Wakes = std::vector<std::function<void()>>;
 
   void keep_time(std::stop_token stop);
   void run(const std::shared_ptr<Record>& record, int turn);
@@ -136,8 +134,7 @@ class JobBook {
   void stop_attempt(Record& record, Wakes& wakes) ECHO_REQUIRES(mutex_);
   void drop(const std::shared_ptr<Record>& record, Wakes& wakes) ECHO_REQUIRES(mutex_);
   void wake_waiters(const std::string& id, Wakes& wakes) ECHO_REQUIRES(mutex_);
-  void release(Waiter& waiter, bool gone, Wakes& wakes) ECHO_REQUIRES(mutex_);
-  bool satisfied(const Waiter& waiter) const ECHO_REQUIRES(mutex_);
+  std::optional<Until> reached(const std::string& id) const ECHO_REQUIRES(mutex_);
   bool current(const Attempt& attempt) const ECHO_REQUIRES(mutex_);
   void make_room(size_t bytes, Wakes& wakes) ECHO_REQUIRES(mutex_);
   void resize(Record& record, size_t bytes) ECHO_REQUIRES(mutex_);
@@ -157,7 +154,7 @@ class JobBook {
   Records records_ ECHO_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<Record>> finished_
       ECHO_GUARDED_BY(mutex_);  // in the order of their end
-  std::list<Waiter> waiters_ ECHO_GUARDED_BY(mutex_);
+  JobWaiters waiters_ ECHO_GUARDED_BY(mutex_);
   size_t bytes_ ECHO_GUARDED_BY(mutex_) = 0;
   size_t units_ ECHO_GUARDED_BY(mutex_) = 0;  // of the queue that are jobs, waiting or running
   JobCounts totals_ ECHO_GUARDED_BY(mutex_);

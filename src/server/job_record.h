@@ -45,14 +45,6 @@ struct JobBook::Attempt {
   std::string stream_error;  // guarded by the book's mutex
 };
 
-struct JobBook::Waiter {
-  std::string id;
-  Until until;
-  TimePoint deadline;
-  std::stop_token gone;
-  std::function<void()> wake;
-};
-
 inline void run_all(const std::vector<std::function<void()>>& functions) {
   for (const auto& function : functions) function();
 }

@@ -112,31 +112,16 @@ void JobBook::drop(const std::shared_ptr<Record>& record, Wakes& wakes) {
   wake_waiters(record->id, wakes);
 }
 
-// Whatever a waiter holds goes without the lock too: its end may wait for somebody who waits for
-// it.
-void JobBook::release(Waiter& waiter, bool gone, Wakes& wakes) {
-  if (gone) {
-    wakes.push_back([unused = std::move(waiter.wake)] {});
-  } else {
-    wakes.push_back(std::move(waiter.wake));
-  }
-}
-
 void JobBook::wake_waiters(const std::string& id, Wakes& wakes) {
-  for (auto waiter = waiters_.begin(); waiter != waiters_.end();) {
-    if (waiter->id == id && satisfied(*waiter)) {
-      release(*waiter, waiter->gone.stop_requested(), wakes);
-      waiter = waiters_.erase(waiter);
-    } else {
-      ++waiter;
-    }
-  }
+  waiters_.reach(id, reached(id), wakes);
 }
 
-bool JobBook::satisfied(const Waiter& waiter) const {
-  const auto found = record(waiter.id);
-  if (!found || is_final(found->state)) return true;
-  return waiter.until == Until::kPiecesOrFinal && found->handed_out < found->pieces.size();
+// What whoever waits for the job can be told; a job that is not known has come to its end.
+std::optional<JobBook::Until> JobBook::reached(const std::string& id) const {
+  const auto found = record(id);
+  if (!found || is_final(found->state)) return Until::kFinal;
+  if (found->handed_out < found->pieces.size()) return Until::kPiecesOrFinal;
+  return std::nullopt;
 }
 
 bool JobBook::current(const Attempt& attempt) const {

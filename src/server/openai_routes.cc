@@ -76,11 +76,9 @@ OpenAiError openai_refusal(int status, std::string_view method, std::string_view
   return {status, error_message(status), error_code(status)};
 }
 
-OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom check_room,
-                           Metrics* metrics)
+OpenAiRoutes::OpenAiRoutes(OpenAiOptions options, SpeechQueue& queue, Metrics* metrics)
     : options_(std::move(options)),
-      submit_(std::move(submit)),
-      check_room_(std::move(check_room)),
+      queue_(queue),
       metrics_(metrics),
       budget_(options_.waiting_bytes),
       voices_({options_.public_lists, options_.voice_uploads, options_.voice_bytes},
@@ -130,7 +128,7 @@ void OpenAiRoutes::speech(const http::Call& call) {
   SpeechOrder order = parse_speech_order(call.request.body, options_.orders,
                                          known ? known->defaults() : SpeechParameters());
   ready();
-  check_room_();
+  queue_.check_room();
   const bool taken = lookups_.post([this, order = std::move(order), call]() mutable {
     try {
       begin(std::move(order), call);
@@ -158,7 +156,7 @@ void OpenAiRoutes::begin(SpeechOrder order, const http::Call& call) {
   };
   work.refuse = [answer](const OpenAiError& error) { answer->refuse(error); };
   work.gone = answer->gone();
-  submit_(std::move(work));
+  queue_.submit(std::move(work));
   answer->begin();
 }
 

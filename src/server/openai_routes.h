@@ -12,6 +12,7 @@
 #include "http/background_thread.h"
 #include "http/router.h"
 #include "server/openai_answer.h"
+#include "server/speech_queue.h"
 #include "server/voice_routes.h"
 
 namespace echo::server {
@@ -32,24 +33,11 @@ bool is_openai_path(std::string_view path);
 // What the server itself says there: unknown paths, keys, sizes. `status` as the server chose it.
 OpenAiError openai_refusal(int status, std::string_view method, std::string_view path);
 
-// Speech that waits for its turn. One of the two is called, once.
-struct SpeechWork {
-  std::function<void(std::stop_token stop, double queue_seconds)> run;
-  std::function<void(const OpenAiError&)> refuse;
-  std::stop_token gone;  // requested when nobody wants it any more
-  // Set by whoever took the work in, so that it leaves the queue then.
-  std::shared_ptr<void> withdraw = {};
-};
-// Puts it among the jobs, whose slots and limits it shares; throws OpenAiError when there is no
-// room.
-using SubmitSpeech = std::function<void(SpeechWork work)>;
-// Throws what SubmitSpeech would throw now, so that nothing is done in vain for a full queue.
-using CheckRoom = std::function<void()>;
-
 class OpenAiRoutes {
  public:
-  // `metrics` may be null; what is referred to must outlive the routes.
-  OpenAiRoutes(OpenAiOptions options, SubmitSpeech submit, CheckRoom check_room, Metrics* metrics);
+  // Speech waits in `queue` for its turn. `metrics` may be null; what is referred to must outlive
+  // the routes.
+  OpenAiRoutes(OpenAiOptions options, SpeechQueue& queue, Metrics* metrics);
   ~OpenAiRoutes();
 
   void add_to(http::Router& router);
@@ -78,8 +66,7 @@ class OpenAiRoutes {
   VoiceCatalog catalog() const { return VoiceCatalog(ready().voices().directory()); }
 
   const OpenAiOptions options_;
-  const SubmitSpeech submit_;
-  const CheckRoom check_room_;
+  SpeechQueue& queue_;
   Metrics* const metrics_;
   http::ByteBudget budget_;
   std::atomic<LiveSpeech*> speech_{nullptr};
