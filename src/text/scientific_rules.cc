@@ -54,6 +54,9 @@ std::optional<Reading> read_power_of_ten(const NumberText& text, const Literal& 
   Reading reading{at, quantity_words(number) + U" times ten to the " + (minus ? U"minus " : U"") +
                           cardinal_words(power)};
   add_unit(text, reading, true);
+  if (const auto per = reading.end == at ? read_per(text, at) : std::nullopt) {
+    return Reading{per->end, reading.words + per->words};  // 7.2 x10^9/L
+  }
   return reading;
 }
 

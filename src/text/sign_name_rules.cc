@@ -99,7 +99,8 @@ class SignNameReader {
     const std::u32string_view next =
         draft_.at(at + 1) == U' ' ? letters_from(text_, at + 2) : std::u32string_view();
     static const WordSet leads = {U"a", U"an", U"A", U"An", U"grade", U"Grade", U"mark", U"got"};
-    const bool mark = text_[at - 1] != U'O' && leads.count(letters_before(text_, at - 1)) > 0 &&
+    const size_t mark_begin = at > 2 && text_[at - 3] == U':' ? at - 3 : at - 1;  // "Grade: B-"
+    const bool mark = text_[at - 1] != U'O' && leads.count(letters_before(text_, mark_begin)) > 0 &&
                       next != U"and" && next != U"or" && next != U"to";
     return mark ? say_name(at, at + 1, U"minus") : at;
   }
