@@ -14,8 +14,8 @@ class KeyReader {
   explicit KeyReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
 
   void read() {
-    for (size_t at = text_.find_first_of(U"*#"); at != text_.npos;
-         at = text_.find_first_of(U"*#", at + 1)) {
+    for (size_t at = 0; at < text_.size(); ++at) {
+      if (!is_one_of(text_[at], U"*#")) continue;
       const std::u32string_view name = text_[at] == U'*' ? U"star" : U"pound";
       if (const size_t end = code_end(at)) {
         at = read_code(at, end) - 1;

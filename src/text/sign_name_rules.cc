@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "text/characters.h"
 #include "text/neighbors.h"
@@ -13,10 +15,9 @@ class SignNameReader {
   explicit SignNameReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
 
   void read() {
-    constexpr std::u32string_view kSignsOfNames = U"+#-.\u266D\u266E\u266F";
-    for (size_t at = text_.find_first_of(kSignsOfNames); at != text_.npos;) {
-      const size_t end = read_at(at);
-      at = text_.find_first_of(kSignsOfNames, std::max(end, at + 1));
+    for (size_t at = 0; at < text_.size();) {
+      const bool sign = is_one_of(text_[at], U"+#-.\u266D\u266E\u266F");
+      at = std::max(at + 1, sign ? read_at(at) : 0);
     }
     draft_.commit();
   }
