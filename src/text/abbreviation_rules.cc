@@ -211,6 +211,13 @@ class AbbreviationReader {
       const bool year = digits_at(next) == 4;
       return year ? known.reading : U"estimated";
     }
+    if (known.reading == U"minimum" || known.reading == U"Minimum") {
+      // "30 min.", "wait a min."
+      static const WordSet nouns = {U"payment", U"order", U"purchase", U"age",     U"wage",
+                                    U"stay",    U"spend", U"deposit",  U"balance", U"length"};
+      const bool least = nouns.count(next_word) > 0 || (is_digit(after) && word_before(at) == U"");
+      return least ? std::optional(known.reading) : std::nullopt;
+    }
     if (known.kind == U"compass")
       return is_direction(at) ? std::optional(known.reading) : std::nullopt;
     if (known.kind == U"direction") {

@@ -345,7 +345,9 @@ class AddressReader {
                        return is_digit(c) || is_one_of(c | 0x20, U"abcdef");
                      });
     if (hex && digits) return Spoken{end, U"hex " + spelled(tag)};
-    if (!is_letter(tag[0])) return std::nullopt;
+    // #2024Champions
+    const auto letters = std::count_if(tag.begin(), tag.end(), is_letter);
+    if (!is_letter(tag[0]) && letters < 4) return std::nullopt;
     return Spoken{end, U"hashtag " + said_words(tag)};
   }
 
@@ -353,7 +355,7 @@ class AddressReader {
   static std::u32string said_words(std::u32string_view tag) {
     std::u32string result;
     for (size_t i = 0; i < tag.size(); ++i) {
-      const bool word = i > 0 && is_upper(tag[i]) && is_lower(tag[i - 1]);
+      const bool word = i > 0 && is_upper(tag[i]) && (is_lower(tag[i - 1]) || is_digit(tag[i - 1]));
       if (word) result += U' ';
       result += tag[i] == U'_' ? U' ' : tag[i];
     }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "text/characters.h"
+#include "text/neighbors.h"
 #include "text/number_readers.h"
 #include "text/number_words.h"
 
@@ -85,13 +86,36 @@ bool counts(const NumberText& text, size_t begin) {
                                                     U"chapter", U"question", U"round", U"level"});
 }
 
+// "odds of 5/1", "a 7/2 favourite"
+bool is_odds(const NumberText& text, size_t begin, size_t at) {
+  size_t end = begin;
+  while (end > 0 && text.at(end - 1) == U' ') --end;
+  std::u32string_view word = letters_until(text.text, end);
+  if (word == U"of" || word == U"at" || word == U"are") {
+    word = letters_before(text.text, end - word.size());
+  }
+  const std::u32string_view next =
+      text.at(at) == U' ' ? letters_from(text.text, at + 1) : std::u32string_view();
+  return word == U"odds" || word == U"Odds" ||
+         is_one_of_words(next,
+                         {U"favourite", U"favorite", U"odds", U"outsider", U"shot", U"against"});
+}
+
+// "an 80/20 split", "20/20 vision": said one after the other.
+bool is_pair(const NumberText& text, int top, int bottom, size_t at) {
+  if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11)) return true;
+  if (top + bottom == 100 && top % 5 == 0 && top > 0 && bottom > 0) return true;
+  const std::u32string_view next =
+      text.at(at) == U' ' ? letters_from(text.text, at + 1) : std::u32string_view();
+  return top == 20 && bottom == 20 && (next == U"vision" || next == U"hindsight");
+}
+
 std::u32string slashed_words(const NumberText& text, size_t begin, const Fraction& fraction) {
   const int top = value(fraction.top), bottom = value(fraction.bottom);
   const std::u32string first = cardinal_words(fraction.top),
                        second = cardinal_words(fraction.bottom);
-  if ((top == 24 && bottom == 7) || (top == 9 && bottom == 11) || (top == 50 && bottom == 50)) {
-    return first + U" " + second;
-  }
+  if (is_pair(text, top, bottom, fraction.end)) return first + U" " + second;
+  if (is_odds(text, begin, fraction.end)) return first + U" to " + second;
   if (counts(text, begin)) return first + U" of " + second;
   if (rates(text, begin, fraction.end)) return first + U" out of " + second;
   if (top > 0 && top < bottom && is_cooking_denominator(bottom)) return fraction_words(fraction);
@@ -209,7 +233,7 @@ std::optional<Reading> read_fraction(const NumberText& text, size_t at) {
 
 std::optional<Reading> read_range(const NumberText& text, size_t at) {
   const auto first = parse_literal(text, at);
-  if (!first) return std::nullopt;
+  if (!first || letters_before(text.text, at) == U"Boeing") return std::nullopt;  // 737-800
   const bool percent = text.at(first->end) == U'%';
   const size_t next = range_dash_end(text, first->end + (percent ? 1 : 0));
   if (next == 0) return std::nullopt;

@@ -14,10 +14,12 @@ class KeyReader {
   explicit KeyReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
 
   void read() {
-    for (size_t at = text_.find_first_of(U"*#"); at != text_.npos;
-         at = text_.find_first_of(U"*#", at + 1)) {
+    for (size_t at = 0; at < text_.size(); ++at) {
+      if (!is_one_of(text_[at], U"*#")) continue;
       const std::u32string_view name = text_[at] == U'*' ? U"star" : U"pound";
-      if (const size_t end = code_end(at)) {
+      if (text_[at] == U'*' && ranks(at)) {
+        draft_.replace(at, at + 1, U" star", Rule::kSymbol);
+      } else if (const size_t end = code_end(at)) {
         at = read_code(at, end) - 1;
       } else if (is_alone(at) && (follows_press(at) || precedes_key(at)) && !is_told(at)) {
         draft_.say(at, at + 1, name, Rule::kSymbol);
@@ -34,6 +36,14 @@ class KeyReader {
   std::u32string word_before_quote(size_t at) const {
     while (at > 0 && is_one_of(text_[at - 1], U" \"'(")) --at;
     return lower_case(letters_until(text_, at));
+  }
+
+  // "a 5* hotel"
+  bool ranks(size_t at) const {
+    if (at == 0 || !is_one_of(text_[at - 1], U"12345") || draft_.at(at + 1) != U' ') return false;
+    static const WordSet nouns = {U"hotel", U"hotels", U"resort", U"rating", U"review", U"reviews"};
+    return (at == 1 || !is_word_character(text_[at - 2])) &&
+           nouns.count(letters_from(text_, at + 2)) > 0;
   }
 
   bool follows_press(size_t at) const {

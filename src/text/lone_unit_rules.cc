@@ -54,11 +54,10 @@ class LoneUnitReader {
   explicit LoneUnitReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
 
   void read() {
-    for (size_t at = text_.find_first_of(U"([/"); at != text_.npos;
-         at = text_.find_first_of(U"([/", at + 1)) {
+    for (size_t at = 0; at < text_.size(); ++at) {
       if (text_[at] == U'/') {
         read_rate(at);
-      } else {
+      } else if (is_one_of(text_[at], U"([") && begins_unit(draft_.at(at + 1))) {
         read_bracket(at);
       }
     }
@@ -66,6 +65,10 @@ class LoneUnitReader {
   }
 
  private:
+  static bool begins_unit(char32_t c) {
+    return is_ascii_letter(c) || is_one_of(c, U"%$") || (c >= 128 && !is_mark(c));
+  }
+
   // "Waist (cm)", "[in km/h]"
   void read_bracket(size_t at) {
     const char32_t wanted = text_[at] == U'(' ? U')' : U']';

@@ -200,9 +200,30 @@ class FormulaReader {
       group();
     } else if (name.starts_with(U"text") || name == U"operatorname") {
       say(group());
+    } else if (name == U"int" || name == U"sum" || name == U"prod" || name == U"lim") {
+      read_with_limits(known->second, depth);
     } else {
       say(known->second);
     }
+  }
+
+  // "\sum_{i=1}^n" is the sum from i equals 1 to n of what follows.
+  void read_with_limits(std::u32string_view words, int depth) {
+    std::u32string lower, upper;
+    for (int limits = 0; limits < 2 && is_one_of(at(at_), U"_^"); ++limits) {
+      std::u32string& limit = at(at_) == U'_' ? lower : upper;
+      ++at_;
+      limit = read_inside(group(), depth);
+    }
+    const bool ends_with_of = words.ends_with(U" of");
+    say(words.substr(0, words.size() - (ends_with_of ? 3 : 0)));
+    if (!ends_with_of) {
+      if (!lower.empty()) say(U"as " + lower + U" of");
+      return;
+    }
+    if (!lower.empty()) say((upper.empty() ? U"over " : U"from ") + lower);
+    if (!upper.empty()) say(U"to " + upper);
+    say(U"of");
   }
 
   void read_fraction(int depth) {

@@ -81,23 +81,28 @@ bool follows_length(const NumberText& text, size_t at) {
   return lengths.count(word) > 0 || (end > 0 && text.at(end - 1) == U'\u00D7');
 }
 
+// Whether a word follows at `at` that no length stands before: "in the box", "in his socks".
+bool begins_place(const NumberText& text, size_t at) {
+  static const WordSet words = {U"the", U"a",     U"an",    U"his",   U"her",  U"my",
+                                U"our", U"your",  U"their", U"its",   U"this", U"that",
+                                U"all", U"these", U"those", U"which", U"one",  U"total"};
+  return words.count(next_word(text, at)) > 0;
+}
+
 // Whether "in", which ends at `end`, is inches: "2 in wide", but not "2 in the box".
 bool counts_inches(const NumberText& text, size_t at, size_t end) {
   if (text.at(at) == U'-') return text.at(end) != U'-';
   if (text.at(at) != U' ') return true;
-  const std::u32string_view next = next_word(text, end);
   static const WordSet ways = {U"wide", U"long", U"tall", U"deep", U"thick", U"high", U"across"};
-  if (ways.count(next)) return true;
-  static const WordSet others = {U"the", U"a",     U"an",    U"his",   U"her",  U"my",
-                                 U"our", U"your",  U"their", U"its",   U"this", U"that",
-                                 U"all", U"these", U"those", U"which", U"one",  U"total"};
-  return follows_length(text, at) && others.count(next) == 0 && !is_digit(text.at(end + 1));
+  if (ways.count(next_word(text, end))) return true;
+  return follows_length(text, at) && !begins_place(text, end) && !is_digit(text.at(end + 1));
 }
 
 // "2 c. flour", "1 pt. cream": whether a small word follows, as nothing does at a sentence's end.
 bool measures_food(const NumberText& text, size_t at, std::u32string_view unit, size_t end) {
   const std::u32string_view next = next_word(text, end);
   if (text.at(at) != U' ' || next.size() < 2 || !is_lower(next[0])) return false;
+  if (unit == U"T.") return next != U"rex";
   return unit != U"pt." || (next != U"and" && next != U"or");
 }
 
@@ -113,8 +118,8 @@ bool is_meant(const NumberText& text, size_t at, std::u32string_view unit, size_
   if (unit == U"in.") {
     // "There were 10 in. Then ..." has no inches.
     const char32_t next = text.at(end) == U' ' ? text.at(end + 1) : text.at(end);
-    return text.at(at) != U' ' || follows_length(text, at) || is_lower(next) ||
-           is_one_of(next, U",;)");
+    return text.at(at) != U' ' || follows_length(text, at) ||
+           (is_lower(next) && !begins_place(text, end)) || is_one_of(next, U",;)");
   }
   if (unit == U"c." || unit == U"t." || unit == U"T." || unit == U"pt.") {
     return measures_food(text, at, unit, end);
@@ -222,9 +227,36 @@ void add_unit(const NumberText& text, Reading& reading, bool several) {
   }
 }
 
+namespace {
+
+// 51°30'N, 40.7128° N; nothing where no direction follows the degrees.
+std::optional<Reading> read_coordinate(const NumberText& text, const Literal& degrees) {
+  if (text.at(degrees.end) != U'\u00B0') return std::nullopt;
+  std::u32string words =
+      styled_number(text, degrees) + (degrees.is_one() ? U" degree" : U" degrees");
+  size_t end = degrees.end + 1;
+  for (const auto& [sign, name] : {std::pair(U'\'', U" minute"), {U'"', U" second"}}) {
+    const size_t begin = text.at(end) == U' ' ? end + 1 : end;
+    const auto part = parse_literal(text, begin);
+    if (!part || text.at(part->end) != sign) break;
+    words += U" " + styled_number(text, *part) + name + (part->is_one() ? U"" : U"s");
+    end = part->end + 1;
+  }
+  if (text.at(end) == U' ') ++end;
+  if (!text.ends_at(end + 1)) return std::nullopt;
+  for (const auto& [sign, name] :
+       {std::pair(U'N', U" north"), {U'S', U" south"}, {U'E', U" east"}, {U'W', U" west"}}) {
+    if (text.at(end) == sign) return Reading{end + 1, words + name};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Reading> read_measure(const NumberText& text, size_t at) {
   const auto number = parse_literal(text, at);
   if (!number) return std::nullopt;
+  if (const auto coordinate = read_coordinate(text, *number)) return coordinate;
   // An oven's heat: 180C, 350F.
   const char32_t scale = text.at(number->end);
   if ((scale == U'C' || scale == U'F') && number->whole.size() == 3 && number->is_integer() &&

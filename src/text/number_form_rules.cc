@@ -86,6 +86,9 @@ std::optional<Reading> read_version(const NumberText& text, size_t at) {
   const bool any = text.at(groups.end) == U'.' && text.at(groups.end + 1) == U'x' &&
                    text.ends_at(groups.end + 2);
   if (groups.digits.size() < (letter || any ? 1 : 3)) return std::nullopt;
+  // "slash v1 slash users" is a path.
+  const bool path = letter && at >= 6 && text.text.substr(at - 6, 6) == U"slash ";
+  if (path) return std::nullopt;
   const bool address = !letter && groups.digits.size() == 4 &&
                        std::all_of(groups.digits.begin(), groups.digits.end(), [](const auto& d) {
                          return d.size() <= 3 && (d.size() < 3 || d <= U"255");
@@ -242,20 +245,6 @@ bool is_term(const NumberText& text, size_t at) {
     if (text.text.substr(at, word.size()) == word) return true;
   }
   return text.at(at) == U' ' && is_one_of(text.at(at + 1), U"-+=*/<>") && text.at(at + 2) == U' ';
-}
-
-// 1.5e10
-std::optional<Reading> read_scientific(const NumberText& text, const Literal& number) {
-  size_t at = number.end;
-  if ((text.at(at) | 0x20) != U'e') return std::nullopt;
-  const char32_t sign = text.at(++at);
-  if (is_one_of(sign, U"+-")) ++at;
-  const auto power = parse_literal(text, at);
-  if (!power || !power->is_integer() || power->whole.size() > 3 || !text.ends_at(power->end)) {
-    return std::nullopt;
-  }
-  return Reading{power->end, quantity_words(number) + U" times ten to the " +
-                                 (sign == U'-' ? U"minus " : U"") + cardinal_words(power->whole)};
 }
 
 std::optional<Reading> read_suffix(const NumberText& text, const Literal& number) {

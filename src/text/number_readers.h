@@ -62,6 +62,8 @@ std::optional<Reading> read_phone(const NumberText& text, size_t at);
 std::optional<Reading> read_technical(const NumberText& text, size_t at);
 std::optional<Reading> read_fraction(const NumberText& text, size_t at);
 std::optional<Reading> read_range(const NumberText& text, size_t at);
+// 1.5e10, 3×10⁸, of whose first number `number` is.
+std::optional<Reading> read_scientific(const NumberText& text, const Literal& number);
 // 1st, 1990s, 2x, 1920x1080, 5M
 std::optional<Reading> read_form(const NumberText& text, size_t at);
 // 5 km, 50%, 20 °C

@@ -70,7 +70,7 @@ class NumberReader {
     if (!is_one_of(c, U"-+.('")) return false;
     const bool spaced =
         at == 0 || is_white_space(before) || is_one_of(before, U"([\"'") || before > 0x10FFFF;
-    if (is_one_of(c, U"-+.") && is_digit(next)) return spaced;
+    if (is_one_of(c, U"-+.") && is_digit(next)) return spaced || at == after_slash_;
     if (is_one_of(c, U"-+") && next == U'.' && is_digit(text_.at(at + 2))) return spaced;
     if (c == U'-' && is_currency_sign(next)) return spaced;
     if (c == U'(' && is_digit(next)) return true;
@@ -177,9 +177,11 @@ class NumberReader {
   // Returns where to go on.
   size_t put(size_t at, const Reading& reading) {
     std::u32string words = reading.words;
-    // "$0.02/1K", "100 g/3.5 oz"
+    // "$0.02/1K"
     const bool price = is_currency_sign(text_.at(at));
-    if (text_.at(reading.end) == U'/' && is_digit(text_.at(reading.end + 1)) &&
+    // "100 g/3.5 oz", "-40°F/-40°C"
+    const bool minus = text_.at(reading.end + 1) == U'-' && !price;
+    if (text_.at(reading.end) == U'/' && is_digit(text_.at(reading.end + (minus ? 2 : 1))) &&
         (price || reading.parted || !is_digit(text_.at(reading.end - 1)))) {
       after_slash_ = reading.end + 1;
       draft_.say(at, after_slash_, words + (price ? U" per " : U", "), Rule::kNumber);

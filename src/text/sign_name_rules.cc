@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "text/characters.h"
 #include "text/neighbors.h"
@@ -13,10 +15,9 @@ class SignNameReader {
   explicit SignNameReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
 
   void read() {
-    constexpr std::u32string_view kSignsOfNames = U"+#-.\u266D\u266E\u266F";
-    for (size_t at = text_.find_first_of(kSignsOfNames); at != text_.npos;) {
-      const size_t end = read_at(at);
-      at = text_.find_first_of(kSignsOfNames, std::max(end, at + 1));
+    for (size_t at = 0; at < text_.size();) {
+      const bool sign = is_one_of(text_[at], U"+#-.\u266D\u266E\u266F");
+      at = std::max(at + 1, sign ? read_at(at) : 0);
     }
     draft_.commit();
   }
@@ -99,7 +100,8 @@ class SignNameReader {
     const std::u32string_view next =
         draft_.at(at + 1) == U' ' ? letters_from(text_, at + 2) : std::u32string_view();
     static const WordSet leads = {U"a", U"an", U"A", U"An", U"grade", U"Grade", U"mark", U"got"};
-    const bool mark = text_[at - 1] != U'O' && leads.count(letters_before(text_, at - 1)) > 0 &&
+    const size_t mark_begin = at > 2 && text_[at - 3] == U':' ? at - 3 : at - 1;  // "Grade: B-"
+    const bool mark = text_[at - 1] != U'O' && leads.count(letters_before(text_, mark_begin)) > 0 &&
                       next != U"and" && next != U"or" && next != U"to";
     return mark ? say_name(at, at + 1, U"minus") : at;
   }

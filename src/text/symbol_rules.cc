@@ -269,7 +269,8 @@ class SymbolReader {
         is_word_character(draft_.at(end)) || draft_.at(end) == U'/') {
       return 0;
     }
-    const bool counted = begin > 1 && text_[begin - 1] == U' ' && is_digit(text_[begin - 2]);
+    const bool counted = begin > 1 && text_[begin - 1] == U' ' &&
+                         (is_digit(text_[begin - 2]) || letters_before(text_, begin) == U"one");
     const bool several = things.back() == U's' && is_lower(things[0]) && time.size() > 2;
     return counted || several ? between(at, end, U"per " + found->second) : 0;
   }

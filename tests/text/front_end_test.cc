@@ -357,8 +357,11 @@ INSTANTIATE_TEST_SUITE_P(Seeds, SlowFrontEnd, ::testing::Range(100U, 120U));
 
 // No figure: what takes longer than in proportion does not end within the test's time limit.
 TEST(FrontEnd, TakesAQuarterMegabyteOfAnything) {
-  for (const char* unit : {"(", "*", "[", "<", "<!--", "`", "[a](", "**a ", "a", "a. ", ".", "1",
-                           "http://a.b/ ", "\U0001F602", "e\u0301", "\u65E5", "```\n", "\n- a"}) {
+  for (const char* unit :
+       {"(",     "*",     "[",   "<",         "<!--",         "`",          "[a](",    "**a ",
+        "a",     "a. ",   ".",   "1",         "http://a.b/ ", "\U0001F602", "e\u0301", "\u65E5",
+        "```\n", "\n- a", "$a ", "\\(",       "\\frac{",      "(k",         "a/",      "12 ET",
+        "a+ ",   "# ",    "1:",  "John 1:1-", "1,00,",        "6 ft 2 ",    "1x10^",   "Mon-"}) {
     std::string text;
     while (text.size() < size_t{1} << 18) text += unit;
     try {
