@@ -136,7 +136,7 @@ TEST_F(WholePathTest, SubtitlesShowEveryChunkWhileItIsHeard) {
     EXPECT_NEAR(seconds, chunks[cues]["start_seconds"].get<double>(), 0.001);
   }
   EXPECT_EQ(cues, chunks.size());
-  EXPECT_EQ(spoken, wanted["input"]["text"]);
+  EXPECT_EQ(spoken, wanted["input"]["text"].get<std::string>());
   wanted["input"]["subtitles"] = "vtt";
   const Json web = document_of(service_.run(wanted, {}));
   EXPECT_THAT(web["subtitles"].get<std::string>(), StartsWith("WEBVTT\n"));
