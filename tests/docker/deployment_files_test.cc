@@ -12,6 +12,7 @@
 #include "base/file_io.h"
 #include "support/paths.h"
 #include "support/subprocess.h"
+#include "support/temp_dir.h"
 
 namespace echo {
 namespace {
@@ -26,13 +27,13 @@ const fs::path kRoot = source_path();
 
 std::string file(const std::string& name) { return read_file(kRoot / name); }
 
-// Variables that the program says it reads, those of the platform that it is given, and those of the
-// container's scripts.
+// Variables that the program says it reads, those of the platform that it is given, and those of
+// the container's scripts.
 const std::set<std::string>& variables() {
   static const std::set<std::string> names = [] {
-    std::set<std::string> all = {
-        "ECHO_VOLUME", "ECHO_LOCAL_DIR", "ECHO_BAKED_MODEL", "ECHO_PROGRAM", "ECHO_USER",
-        "ECHO_REQUIRE_VOLUME", "ECHO_LOG_DIR", "ECHO_LOG_DAYS", "HF_HUB_CACHE"};
+    std::set<std::string> all = {"ECHO_VOLUME",  "ECHO_LOCAL_DIR", "ECHO_BAKED_MODEL",
+                                 "ECHO_PROGRAM", "ECHO_USER",      "ECHO_REQUIRE_VOLUME",
+                                 "ECHO_LOG_DIR", "ECHO_LOG_DAYS",  "HF_HUB_CACHE"};
     const std::string script = file("docker/bootstrap.sh");
     for (const std::string& name : all) EXPECT_THAT(script, HasSubstr(name));
     const ProcessResult printed = run_process({program_path(), "options", "--variables"});
@@ -144,6 +145,28 @@ TEST(Dockerfile, TheBuildSeesSourcesAndNothingElse) {
   }
 }
 
+// Ninja looks for all that a build of these files asks for before it begins. The compiler then
+// refuses, since more than that beginning would take minutes.
+TEST(Dockerfile, TheBuildLacksNothing) {
+  const TempDir context;
+  std::istringstream lines(file(".dockerignore"));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with('!')) continue;
+    const fs::path to = context.path() / line.substr(1);
+    fs::create_directories(to.parent_path());
+    fs::copy(kRoot / line.substr(1), to, fs::copy_options::recursive);
+  }
+  const std::string build = context.path() / "build/release";
+  const ProcessResult configured =
+      run_process({"/usr/bin/env", "cmake", "-S", context.path(), "-B", build, "-G", "Ninja",
+                   "-DCMAKE_BUILD_TYPE=Release", "-DECHO_TESTS=OFF", "-DECHO_BENCHMARKS=OFF",
+                   "-DECHO_CUDA=OFF", "-DCMAKE_CXX_COMPILER_LAUNCHER=/bin/false"});
+  ASSERT_EQ(configured.exit_code, 0) << configured.err;
+  const ProcessResult begun = run_process({"/usr/bin/env", "ninja", "-C", build});
+  EXPECT_THAT(begun.out + begun.err, HasSubstr("subcommand failed"));
+  EXPECT_THAT(begun.out + begun.err, Not(HasSubstr("no known rule to make it")));
+}
+
 TEST(Dockerfile, TakesNoSecretAsAnArgumentOrVariable) {
   const std::string text = file("Dockerfile");
   std::istringstream lines(text);
@@ -229,7 +252,8 @@ TEST(DeployDocument, ExplainsNoVariableThatIsNotRead) {
   for (const std::string& name : marked(file("docs/deploy.md"))) {
     const bool ours = name.starts_with("ECHO_") || name.starts_with("S3_") ||
                       name.starts_with("OUTPUT_") || name.starts_with("AUDIO_");
-    const bool is_name = name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == name.npos;
+    const bool is_name =
+        name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == name.npos;
     const bool of_the_build = name.starts_with("ECHO_CUDA") && name != "ECHO_CUDA_MODULE";
     if (ours && is_name && !of_the_build) {
       EXPECT_EQ(variables().count(name), 1U) << name;
