@@ -4,14 +4,15 @@
 #include "text/characters.h"
 #include "text/neighbors.h"
 #include "text/rules.h"
+#include "text/sign_reader.h"
 #include "text/tables.h"
 
 namespace echo {
 namespace {
 
-class DashReader {
+class DashReader : SignReader {
  public:
-  explicit DashReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
+  explicit DashReader(Draft& draft) : SignReader(draft) {}
 
   void read() {
     for (size_t at = 0; at < text_.size();) {
@@ -24,28 +25,6 @@ class DashReader {
   }
 
  private:
-  char32_t before(size_t at) const { return at > 0 ? text_[at - 1] : 0; }
-
-  // The last character that is no space before `at`, and the first from `at` on.
-  char32_t left(size_t at) const {
-    while (at > 0 && text_[at - 1] == U' ') --at;
-    return before(at);
-  }
-  char32_t right(size_t at) const {
-    while (at < text_.size() && text_[at] == U' ') ++at;
-    return draft_.at(at);
-  }
-
-  size_t put(size_t begin, size_t end, std::u32string_view by) {
-    draft_.replace(begin, end, by, Rule::kSymbol);
-    return end;
-  }
-
-  size_t between(size_t begin, size_t end, std::u32string_view words) {
-    say_between(draft_, begin, end, words);
-    return end;
-  }
-
   // "Monday-Friday", "May-June"; not so of three.
   bool joins_days(size_t at, size_t end) const {
     const std::u32string_view first = letters_until(text_, at), last = letters_from(text_, end);
@@ -115,9 +94,6 @@ class DashReader {
     if (text_[at] == U'\u2013' && is_digit(l) && is_digit(r)) return put(begin, end, U" to");
     return put(begin, end, draft_.at(end) == U' ' ? U"," : U", ");
   }
-
-  Draft& draft_;
-  const std::u32string& text_;
 };
 
 }  // namespace

@@ -60,6 +60,27 @@ class FormulaReader {
     if (!said_.empty() && !is_one_of(said_.back(), U" (^")) said_ += U' ';
   }
 
+  // Empty for what is no operator, or may be more.
+  static std::u32string_view operator_words(char32_t c) {
+    switch (c) {
+      case U'=':
+        return U"equals";
+      case U'<':
+        return U"is less than";
+      case U'>':
+        return U"is greater than";
+      case U'+':
+        return U"plus";
+      case U'-':
+      case U'\u2212':
+        return U"minus";
+      case U'*':
+        return U"times";
+      default:
+        return {};
+    }
+  }
+
   void read_until(size_t end, int depth) {
     while (at_ < end) {
       const char32_t c = text_[at_];
@@ -68,26 +89,11 @@ class FormulaReader {
         continue;
       }
       ++at_;
+      if (const std::u32string_view words = operator_words(c); !words.empty()) {
+        say(words);
+        continue;
+      }
       switch (c) {
-        case U'=':
-          say(U"equals");
-          break;
-        case U'<':
-          say(U"is less than");
-          break;
-        case U'>':
-          say(U"is greater than");
-          break;
-        case U'+':
-          say(U"plus");
-          break;
-        case U'-':
-        case U'\u2212':
-          say(U"minus");
-          break;
-        case U'*':
-          say(U"times");
-          break;
         case U'/':
           read_slash();
           break;

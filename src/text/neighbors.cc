@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <string>
 
-#include "base/utf8.h"
 #include "text/characters.h"
 
 namespace echo {
@@ -41,14 +39,6 @@ bool is_name_of_day(std::u32string_view word) {
 
 bool is_name_of_month(std::u32string_view word) {
   return std::find(std::begin(kMonthNames), std::end(kMonthNames), word) != std::end(kMonthNames);
-}
-
-void say_between(Draft& draft, size_t begin, size_t end, std::u32string_view words) {
-  std::u32string by(words);
-  const char32_t left = begin > 0 ? draft.at(begin - 1) : 0, right = draft.at(end);
-  if (left != 0 && !is_white_space(left) && !is_one_of(left, U"(\"'")) by = U" " + by;
-  if (right != 0 && !is_white_space(right) && !is_one_of(right, U".,;:!?)\"'")) by += U" ";
-  draft.say(begin, end, by, Rule::kSymbol);
 }
 
 }  // namespace echo

@@ -1,10 +1,8 @@
-// What stands beside a place of a text, and words put there.
+// What stands beside a place of a text.
 #pragma once
 
 #include <cstddef>
 #include <string_view>
-
-#include "text/draft.h"
 
 namespace echo {
 
@@ -19,8 +17,5 @@ std::u32string_view letters_before(std::u32string_view text, size_t at);
 // The full names: "Monday", "March".
 bool is_name_of_day(std::u32string_view word);
 bool is_name_of_month(std::u32string_view word);
-
-// Words in place of a sign, with one space on each side where words are.
-void say_between(Draft& draft, size_t begin, size_t end, std::u32string_view words);
 
 }  // namespace echo

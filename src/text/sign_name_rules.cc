@@ -4,15 +4,16 @@
 #include "text/characters.h"
 #include "text/neighbors.h"
 #include "text/rules.h"
+#include "text/sign_reader.h"
 #include "text/tables.h"
 
 namespace echo {
 namespace {
 
 // Signs that are a part of a name: C++, A+, F#, .NET, B♭, type O-.
-class SignNameReader {
+class SignNameReader : SignReader {
  public:
-  explicit SignNameReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
+  explicit SignNameReader(Draft& draft) : SignReader(draft) {}
 
   void read() {
     for (size_t at = 0; at < text_.size();) {
@@ -23,7 +24,6 @@ class SignNameReader {
   }
 
  private:
-  char32_t before(size_t at) const { return at > 0 ? text_[at - 1] : 0; }
   // No letter and no figure goes on there.
   static bool ends(char32_t c) {
     return c == 0 || is_mark(c) || is_white_space(c) ||
@@ -33,11 +33,6 @@ class SignNameReader {
   bool follows_letter(size_t at, std::u32string_view letters) const {
     return at > 0 && is_one_of(text_[at - 1], letters) &&
            (at < 2 || !(is_word_character(text_[at - 2]) || is_one_of(text_[at - 2], U"_#.@")));
-  }
-
-  size_t say_name(size_t begin, size_t end, std::u32string_view words) {
-    say_between(draft_, begin, end, words);
-    return end;
   }
 
   // Returns where to go on; `at` when nothing was done.
@@ -58,7 +53,7 @@ class SignNameReader {
     const std::u32string_view name = text_[at] == U'\u266D'   ? U"flat"
                                      : text_[at] == U'\u266F' ? U"sharp"
                                                               : U"natural";
-    if (follows_letter(at, U"ABCDEFGabcdefg")) return say_name(at, at + 1, name);
+    if (follows_letter(at, U"ABCDEFGabcdefg")) return between(at, at + 1, name);
     draft_.replace(at, at + 1, U"", Rule::kSymbol);
     return at + 1;
   }
@@ -75,16 +70,16 @@ class SignNameReader {
     const bool standard = twice && l == U'C' && is_digit(r);
     const bool sum = is_digit(l) && r == U' ' && is_digit(draft_.at(end + 1));
     if ((!ends(r) && !standard) || sum) return end;
-    if (!twice && is_blood(at, end)) return say_name(at, end, U"positive");
-    return say_name(at, end, twice ? U"plus plus" : U"plus");
+    if (!twice && is_blood(at, end)) return between(at, end, U"positive");
+    return between(at, end, twice ? U"plus plus" : U"plus");
   }
 
   // C#, F#, "C#m", "C# minor"
   size_t read_sharp(size_t at) {
     if (!follows_letter(at, U"ABCDEFGJQcf")) return at;
-    if (ends(draft_.at(at + 1))) return say_name(at, at + 1, U"sharp");
+    if (ends(draft_.at(at + 1))) return between(at, at + 1, U"sharp");
     const bool minor = draft_.at(at + 1) == U'm' && ends(draft_.at(at + 2));
-    return minor ? say_name(at, at + 2, U"sharp minor") : at;
+    return minor ? between(at, at + 2, U"sharp minor") : at;
   }
 
   // A mark, "a B-", or blood, "type O-"; "B- and C-grade" is no mark.
@@ -92,18 +87,18 @@ class SignNameReader {
     if (!follows_letter(at, U"ABCDO") || !ends(draft_.at(at + 1))) {
       const bool both = at > 1 && text_[at - 1] == U'B' && text_[at - 2] == U'A';
       return both && ends(draft_.at(at + 1)) && is_blood(at, at + 1)
-                 ? say_name(at, at + 1, U"negative")
+                 ? between(at, at + 1, U"negative")
                  : at;
     }
     if (is_one_of(draft_.at(at + 1), U"-\"'\u2013\u2014")) return at;
-    if (is_blood(at, at + 1)) return say_name(at, at + 1, U"negative");
+    if (is_blood(at, at + 1)) return between(at, at + 1, U"negative");
     const std::u32string_view next =
         draft_.at(at + 1) == U' ' ? letters_from(text_, at + 2) : std::u32string_view();
     static const WordSet leads = {U"a", U"an", U"A", U"An", U"grade", U"Grade", U"mark", U"got"};
     const size_t mark_begin = at > 2 && text_[at - 3] == U':' ? at - 3 : at - 1;  // "Grade: B-"
     const bool mark = text_[at - 1] != U'O' && leads.count(letters_before(text_, mark_begin)) > 0 &&
                       next != U"and" && next != U"or" && next != U"to";
-    return mark ? say_name(at, at + 1, U"minus") : at;
+    return mark ? between(at, at + 1, U"minus") : at;
   }
 
   // "blood type O-", "O+ blood"
@@ -126,11 +121,8 @@ class SignNameReader {
     const std::u32string_view first = letters_until(text_, at);
     const bool alone = at == 0 || is_mark(before(at)) || is_one_of(before(at), U" (\"'/\n");
     if (!alone && first != U"ASP" && first != U"VB" && first != U"ML" && first != U"ADO") return at;
-    return say_name(at, at + 4, U"dot net");
+    return between(at, at + 4, U"dot net");
   }
-
-  Draft& draft_;
-  const std::u32string& text_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "text/characters.h"
 #include "text/neighbors.h"
 #include "text/rules.h"
+#include "text/sign_reader.h"
 #include "text/tables.h"
 
 namespace echo {
@@ -51,9 +52,9 @@ constexpr std::u32string_view kOrPairs[] = {
 constexpr std::u32string_view kSilent =
     U"\u00AE\u2122\u2190\u2191\u2193\u2120\u00A8\u00AF\u00B8\u21B5\u23CE";
 
-class SymbolReader {
+class SymbolReader : SignReader {
  public:
-  explicit SymbolReader(Draft& draft) : draft_(draft), text_(draft.text()) {}
+  explicit SymbolReader(Draft& draft) : SignReader(draft) {}
 
   void read() {
     for (size_t at = 0; at < text_.size();) at = std::max(at + 1, read_at(at));
@@ -61,18 +62,6 @@ class SymbolReader {
   }
 
  private:
-  char32_t before(size_t at) const { return at > 0 ? text_[at - 1] : 0; }
-
-  // The last character that is no space before `at`, and the first from `at` on.
-  char32_t left(size_t at) const {
-    while (at > 0 && text_[at - 1] == U' ') --at;
-    return before(at);
-  }
-  char32_t right(size_t at) const {
-    while (at < text_.size() && text_[at] == U' ') ++at;
-    return draft_.at(at);
-  }
-
   // Returns where to go on; `at` when nothing was done.
   size_t read_at(size_t at) {
     switch (text_[at]) {
@@ -149,16 +138,6 @@ class SymbolReader {
     if (digits == U"2" || digits == U"3") return power ? 0 : put(at, end, U"");
     if (!power || word) return put(at, end, U"");
     return between(at, end, U"to the power of " + digits);
-  }
-
-  size_t put(size_t begin, size_t end, std::u32string_view by) {
-    draft_.replace(begin, end, by, Rule::kSymbol);
-    return end;
-  }
-
-  size_t between(size_t begin, size_t end, std::u32string_view words) {
-    say_between(draft_, begin, end, words);
-    return end;
   }
 
   // 2 + 2, a = b: something on both sides, and spaces on both or digits.
@@ -341,9 +320,6 @@ class SymbolReader {
     const bool joins = is_word_character(l) && is_word_character(r);
     return put(at, end, joins ? U" " : U"");
   }
-
-  Draft& draft_;
-  const std::u32string& text_;
 };
 
 }  // namespace

@@ -186,8 +186,8 @@ class DocumentAnswers : public testing::Test {
       std::this_thread::sleep_for(5ms);  // the job has not got there
     }
     EXPECT_THAT(differences, IsEmpty()) << answer.body.substr(0, 600);
-    const Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object() && json.contains("id")) id_ = json["id"].get<std::string>();
+    const Json given = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+    if (given.is_object() && given.contains("id")) id_ = given["id"].get<std::string>();
     note_unseen(part.where, shape);
   }
 
@@ -196,9 +196,9 @@ class DocumentAnswers : public testing::Test {
     if (answer.status != part.status) {
       return {"the status is " + std::to_string(answer.status) + " " + answer.error_text};
     }
-    const Json json = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded()) return {"the answer is no JSON"};
-    return shapes_.differences(shape, json);
+    const Json given = Json::parse(answer.body, nullptr, /*allow_exceptions=*/false);
+    if (given.is_discarded()) return {"the answer is no JSON"};
+    return shapes_.differences(shape, given);
   }
 
   void check_events(const DocumentPart& part) {
