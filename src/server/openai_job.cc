@@ -1,14 +1,13 @@
 #include "server/openai_job.h"
 
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
 #include "base/digest.h"
-#include "base/spool_file.h"
 #include "net/url.h"
 #include "server/openai_events.h"
 #include "speech/job_failure.h"
+#include "speech/whole_audio.h"
 
 namespace echo::server {
 namespace {
@@ -72,14 +71,12 @@ class OpenAiJob {
  private:
   Json speak(const ReadySpeech& ready) {
     if (ready.order.events) return speak_events(ready);
-    std::error_code failure;
-    SpoolFile spool(std::filesystem::temp_directory_path(failure));
+    WholeAudio spoken(ready.input);
     SpokenAudioOptions audio = ready.audio;
-    audio.mode = AudioEncoder::Mode::kWhole;
-    audio.file = spool.descriptor();
+    spoken.receive(audio);
     const std::string silence = ready.silent ? silence_file(ready) : "";
-    if (!ready.silent) run(ready, audio, {});
-    const std::string_view file = ready.silent ? std::string_view(silence) : spool.map();
+    if (!ready.silent) run(ready, audio, spoken.sink());
+    const std::string_view file = ready.silent ? std::string_view(silence) : spoken.bytes();
     const std::string type = speech_headers(ready).front().value;
     Json answer = {{"content_type", type}, {"size_bytes", file.size()}};
     if (file.size() <= options_.inline_bytes) {

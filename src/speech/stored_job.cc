@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "base/error.h"
-#include "base/spool_file.h"
 #include "speech/job_failure.h"
 #include "speech/public_text.h"
+#include "speech/whole_audio.h"
 
 namespace echo {
 namespace {
@@ -17,11 +16,6 @@ bool says_something(const Json& config) {
   if (!config.is_object()) return !config.is_null();
   return std::any_of(config.begin(), config.end(),
                      [](const Json& value) { return !value.is_null() && value != ""; });
-}
-
-std::filesystem::path spool_folder() {
-  std::error_code failure;
-  return std::filesystem::temp_directory_path(failure);  // empty on failure: then in memory
 }
 
 }  // namespace
@@ -38,18 +32,18 @@ ObjectStore& store_for(const Json& s3_config, const ResultStores& stores,
                  "no storage is configured");
 }
 
-Json run_stored_job(const JobInput& input, const SpeechMaker& maker, const SpeechHooks& hooks,
+Json run_stored_job(const JobInput& input, const SpeechMaker& maker, SpeechHooks hooks,
                     ObjectStore& store, OutputDirectory& fallback, const SpeechSource& source,
                     std::span<const std::string> secrets, JobReport& report, Clock& clock) {
   const auto begin = clock.now();
   const auto seconds = [&] {
     return std::chrono::duration<double>(clock.now() - begin).count();
   };
-  SpoolFile file(spool_folder());
+  WholeAudio file(input);
   SpokenAudioOptions audio;
   audio.encoding = input.output;
-  audio.mode = AudioEncoder::Mode::kWhole;
-  audio.file = file.descriptor();
+  file.receive(audio);
+  hooks.sink = file.sink();
   const SpeechSummary speech = maker.make(input, audio, hooks, report);
   report.underrun_seconds.reset();  // nobody listened
   for (size_t i = report.input_warnings; i < speech.warnings.size(); ++i) {
@@ -59,7 +53,7 @@ Json run_stored_job(const JobInput& input, const SpeechMaker& maker, const Speec
   const double spoken = seconds();
   const auto upload = [&] {
     try {
-      return deliver(store, fallback, input.file_name(), file.map(),
+      return deliver(store, fallback, input.file_name(), file.bytes(),
                      std::string(mime_type(input.output.format)), secrets, hooks.stop);
     } catch (...) {
       report.upload_seconds = seconds() - spoken;

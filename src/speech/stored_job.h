@@ -28,10 +28,10 @@ struct ResultStores {
 ObjectStore& store_for(const Json& s3_config, const ResultStores& stores,
                        std::unique_ptr<ObjectStore>& own);
 
-// Speaks the input into a file without a name, so that neither its samples nor its bytes are held,
-// then delivers it. Returns the result's document: {"status", "filename", "url", "s3_key",
+// Speaks the input, without holding its samples nor, when it is long, its bytes, then delivers it
+// (hooks.sink is not asked). Returns the result's document: {"status", "filename", "url", "s3_key",
 // "metadata", "subtitles"?}. Fills in `report`, also as far as it came when it throws: Error.
-Json run_stored_job(const JobInput& input, const SpeechMaker& maker, const SpeechHooks& hooks,
+Json run_stored_job(const JobInput& input, const SpeechMaker& maker, SpeechHooks hooks,
                     ObjectStore& store, OutputDirectory& fallback, const SpeechSource& source,
                     std::span<const std::string> secrets, JobReport& report, Clock& clock);
 
