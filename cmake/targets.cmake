@@ -51,6 +51,12 @@ function(echo_layer name result)
   set(${result} ${libraries} PARENT_SCOPE)
 endfunction()
 
+# echo_light(TARGET): compiled with -O1 in a release. Of what computes nothing -O3 gains nothing, and
+# takes a third more of the compiler's time.
+function(echo_light target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # echo_library(NAME [library...]): every .cc of the folder becomes the library echo_NAME. It is linked
 # with the folders of its row and with the libraries given, which are of others.
 function(echo_library name)
@@ -79,8 +85,7 @@ function(echo_test name)
   add_executable(${name}_test ${sources})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBRARIES} GTest::gmock_main GTest::gmock
                                              GTest::gtest)
-  # Tests are compiled more often than they run.
-  target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O1>)
+  echo_light(${name}_test)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   # Threads that spin at the end of a parallel region rob the other tests of the machine.
   set(quiet ENVIRONMENT OMP_WAIT_POLICY=passive)

@@ -14,7 +14,7 @@ constexpr size_t kMaxPlans = 4096;  // lengths of texts and voices vary
 constexpr int kTimedRuns = 4;
 constexpr double kLargeOperations = 2e7;  // below, starting the kernel is all that counts
 
-void check(cublasStatus_t status, const char* what) {
+void check_cublas(cublasStatus_t status, const char* what) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
   fail("CUDA: cuBLASLt: " + std::string(what) + ": " + cublasLtGetStatusString(status));
 }
@@ -32,7 +32,7 @@ using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDes
 // The library counts by columns: a matrix here is its transpose there.
 Layout layout_of(const View& x) {
   cublasLtMatrixLayout_t layout = nullptr;
-  check(cublasLtMatrixLayoutCreate(&layout, type_of(x.dtype), static_cast<uint64_t>(x.cols),
+  check_cublas(cublasLtMatrixLayoutCreate(&layout, type_of(x.dtype), static_cast<uint64_t>(x.cols),
                                    static_cast<uint64_t>(x.rows), x.stride),
         "describing a matrix");
   return Layout(layout);
@@ -40,13 +40,13 @@ Layout layout_of(const View& x) {
 
 template <class T>
 void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t name, const T& value) {
-  check(cublasLtMatmulDescSetAttribute(description, name, &value, sizeof value),
+  check_cublas(cublasLtMatmulDescSetAttribute(description, name, &value, sizeof value),
         "describing a matmul");
 }
 template <class T>
 void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t name,
          const T& value) {
-  check(cublasLtMatmulPreferenceSetAttribute(preference, name, &value, sizeof value),
+  check_cublas(cublasLtMatmulPreferenceSetAttribute(preference, name, &value, sizeof value),
         "stating a preference");
 }
 
@@ -94,7 +94,7 @@ class CublasMatmuls::Plan {
  public:
   explicit Plan(const Matmul& m) : w(layout_of(m.w)), x(layout_of(m.x)), out(layout_of(m.out)) {
     cublasLtMatmulDesc_t made = nullptr;
-    check(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a matmul");
+    check_cublas(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a matmul");
     description = Description(made);
     set(made, CUBLASLT_MATMUL_DESC_TRANSA, int32_t{CUBLAS_OP_T});
     set(made, CUBLASLT_MATMUL_DESC_TRANSB, int32_t{CUBLAS_OP_N});
@@ -134,7 +134,7 @@ CublasMatmuls::CublasMatmuls(MemoryPool& pool, const std::string& folder,
       measure_(measure),
       store_(folder, identity + " cublaslt " + std::to_string(cublasLtGetVersion())),
       notice_(std::move(notice)) {
-  check(cublasLtCreate(&handle_), "starting");
+  check_cublas(cublasLtCreate(&handle_), "starting");
   workspace_ = pool_.allocate(kWorkspaceBytes);
 }
 
@@ -146,7 +146,7 @@ CublasMatmuls::~CublasMatmuls() {
 bool CublasMatmuls::multiply(const Matmul& m, cudaStream_t stream) {
   const Plan& plan = plan_for(m, stream);
   if (!plan.algorithm) return false;
-  check(run(plan, *plan.algorithm, m, stream), "multiplying");
+  check_cublas(run(plan, *plan.algorithm, m, stream), "multiplying");
   return true;
 }
 
@@ -189,7 +189,7 @@ void CublasMatmuls::tell_refusal(const MatmulShape& shape, const Matmul& m) {
 bool CublasMatmuls::choose(Plan& plan, const MatmulShape& shape, const Matmul& m,
                            cudaStream_t stream) {
   cublasLtMatmulPreference_t made = nullptr;
-  check(cublasLtMatmulPreferenceCreate(&made), "stating a preference");
+  check_cublas(cublasLtMatmulPreferenceCreate(&made), "stating a preference");
   const Preference preference(made);
   set(made, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspaceBytes});
   // Sums of parts in the result's own type would be rounded to bfloat16 on the way.
@@ -206,7 +206,7 @@ bool CublasMatmuls::choose(Plan& plan, const MatmulShape& shape, const Matmul& m
       handle_, plan.description.get(), plan.w.get(), plan.x.get(), plan.out.get(), plan.out.get(),
       made, kMaxCandidates, results, &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return false;
-  check(status, "choosing an algorithm");
+  check_cublas(status, "choosing an algorithm");
   int chosen = count > 0 ? 0 : -1;
   if (measure_ && may_measure_ && count > 1 && is_large(m)) {
     chosen = fastest(plan, results, count, m, stream);
@@ -234,7 +234,7 @@ int CublasMatmuls::fastest(const Plan& plan, const cublasLtMatmulHeuristicResult
     }
     cuda::check(cudaEventRecord(begin.get(), stream), "timing");
     for (int n = 0; n < kTimedRuns; ++n) {
-      check(run(plan, algorithm, trial, stream), "timing an algorithm");
+      check_cublas(run(plan, algorithm, trial, stream), "timing an algorithm");
     }
     cuda::check(cudaEventRecord(end.get(), stream), "timing");
     cuda::check(cudaEventSynchronize(end.get()), "timing");
