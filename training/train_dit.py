@@ -1,9 +1,12 @@
 """Trains EchoDiT:  python3 -m training.train_dit DATA [--from MODEL_DIR]    (reads DATA/corpus.npz, space.npz and text.pt)
 
-Flow matching: x_t = (1 - t) speech + t noise, and the network is asked for noise - speech. Five things are added.
+Flow matching: x_t = (1 - t) speech + t noise, and the network is asked for noise - speech. Six things are added.
 * Head 0 of every block starts as a pointer from frame to byte: text keys are not rotated, so a rotated constant query is the frame's absolute
   position, and the key can be the byte's expected time (`point_at_text`); a small loss keeps it so.
 * One voice is also what is spoken without a reference.
+* Who speaks is settled late. Guidance by the speaker with a scale of 8 drives away from the voice that is spoken without a reference, eight times as
+  far as two voices are apart. It acts above t = 0.5 alone; so there the network is asked for the way to the first voice whoever speaks, and only from
+  there on, where the sampler has come down to half noise and half of the first voice, for the way to the speaker's. All voices speak a text in the same frames.
 * Guided steps. Guidance by a scale of 8 takes the sampler to places that no noise added to speech looks like, and a network that has never
   been there goes on from them at random. So half of the batches start from such places: the guided step that the sampler would take, with the
   network as it is and scales as the presets have, leads to x_t, and the network is asked for the way from there to the speech, (x_t - speech) / t.
@@ -17,11 +20,14 @@ from training.corpus import Corpus, shares
 from training.echo_dit import LATENT, SMALL, EchoDiT
 from training.latents import USED, Space
 from training.loop import Loop, arguments
-from training.speakers import Speakers
+from training.speakers import Speaker, Speakers
 from training.train_text import Questions, TextEncoder, initialise
 
+FIRST = 0  # of the corpus's voices: who speaks without a reference
 LAST = 0.999  # of the sampler's times
 GUIDED_FROM = 0.5  # guidance acts between this time and 1
+LATE = 0.51  # who speaks is settled below: above GUIDED_FROM by little, since 40, 20 and 10 steps evaluate at 0.4995, in bfloat16 0.5
+LANDINGS = (0.38, LATE)  # where the last step above LATE can lead: 0.4995 with 40, 20 or 10 steps, 0.3996 with 5
 SCALES = (0.0, 3.0, 8.0)
 PATCH = SMALL["patch"]
 
@@ -51,27 +57,27 @@ def quiet_contexts(dit):
 
 
 class Batch:
-    """What the network is asked about some texts, each spoken by somebody."""
+    """What the network is asked about some texts, each spoken by somebody; by the first voice where no reference is seen (`referred`: (B,))."""
 
-    def __init__(self, corpus, rows, speakers, rng, device, default, pad, patches, prefixed):
+    def __init__(self, corpus, rows, speakers, rng, device, referred, pad, patches, prefixed):
         self.ids, self.valid, self.ends, self.phones = (t.to(device) for t in corpus.texts(rows))
-        who = [speakers.draw(corpus.spoken[:, r], rng) for r in rows]
+        who = [speakers.draw(corpus.spoken[:, r], rng) if seen else Speaker(FIRST) for r, seen in zip(rows, referred)]
         b, lengths = len(rows), corpus.lengths[rows]
         start = np.zeros(b, int)
         if prefixed:
             start = np.array([int(rng.integers(1, n + 6)) for n in lengths])
         n = int((lengths - start).clip(1).max()) + pad
         before = max(-(-int(start.max()) // PATCH), 3) * PATCH  # without a prefix: three patches that nothing may look at
-        x, prefix = np.zeros((b, n, LATENT), np.float32), np.zeros((b, before, LATENT), np.float32)
+        x, first, prefix = np.zeros((b, n, LATENT), np.float32), np.zeros((b, n, LATENT), np.float32), np.zeros((b, before, LATENT), np.float32)
         speech, reference = np.zeros((b, n), bool), np.zeros((b, patches * PATCH, LATENT), np.float32)
         for i, (row, speaker) in enumerate(zip(rows, who)):
             said = speakers.voiced_by(speaker, corpus.speech(speaker.voice, row))
             rest = said[start[i]:]
             x[i, :len(rest), :USED], speech[i, :len(rest)] = rest, True
+            first[i, :len(rest), :USED] = corpus.speech(FIRST, row)[start[i]:]
             prefix[i, :min(start[i], len(said)), :USED] = said[:start[i]]
             reference[i] = speakers.voiced_by(speaker, corpus.reference(speaker.voice, patches * PATCH, rng, corpus.rows_of[speaker.voice]))
-        self.speech_latents, self.speech, self.reference = (torch.from_numpy(a).to(device) for a in (x, speech, reference))
-        self.own = torch.tensor([s.voice == default and s.bend is None for s in who], device=device)
+        self.speech_latents, self.first_latents, self.speech, self.reference = (torch.from_numpy(a).to(device) for a in (x, first, speech, reference))
         self.start = torch.from_numpy(start).to(device)
         self.prefix = torch.from_numpy(prefix).to(device)
         blur = lambda a, most: a + most * torch.rand(b, 1, 1, device=device) * torch.randn_like(a) * (torch.arange(LATENT, device=device) < USED)
@@ -108,20 +114,32 @@ def wide(t):
     return t[:, None, None]
 
 
+def landings(t):
+    """(B,): where the last step above LATE has led those who are below now; for the others t itself."""
+    usual = LATE - 0.025 * torch.rand_like(t)
+    any_ = LANDINGS[0] + (LANDINGS[1] - LANDINGS[0]) * torch.rand_like(t)
+    return torch.maximum(t, torch.where(torch.rand_like(t) < 0.7, usual, any_))
+
+
+def places(first, clean, noise, t, landed):
+    """Where the sampler is at times t: half way from noise to the first voice, and from where that has `landed` on the straight way to the speaker's."""
+    x = (1 - wide(landed)) * first + wide(landed) * noise
+    return torch.where(wide(t >= LATE), x, clean + (x - clean) * wide(t / landed))
+
+
 @torch.no_grad()
-def guided_places(model, clean, noise, t, referred, rng):
-    """Where guided sampling is at times t: one step of random length with random scales, and then, below GUIDED_FROM, the straight way.
+def guided_places(model, first, clean, noise, t, landed, referred, rng):
+    """Where guided sampling is at times t: one step of random length with random scales, and then, below LATE, the straight way.
     `referred` (B,): who is sampled with a reference; the others are guided by the text alone."""
     b, on = len(t), torch.ones(len(t), dtype=torch.bool, device=t.device)
-    to = t.clamp(min=GUIDED_FROM)
-    step = torch.rand(b, device=t.device) * torch.where(torch.rand(b, device=t.device) < 0.3, LAST - to, (LAST - to).clamp(max=0.15))
-    before = to + step
-    x = (1 - wide(before)) * clean + wide(before) * noise
+    step = torch.rand(b, device=t.device) * torch.where(torch.rand(b, device=t.device) < 0.3, LAST - landed, (LAST - landed).clamp(max=0.15))
+    before = (landed + step).clamp(min=LATE)
+    x = (1 - wide(before)) * first + wide(before) * noise
     full = model(x, before, on, referred)
     scale = lambda: torch.tensor(np.where(rng.random(b) < 0.6, rng.choice(SCALES, b), rng.uniform(0, 9, b)), dtype=torch.float32, device=t.device)
     velocity = full + wide(scale()) * (full - model(x, before, ~on, referred)) + wide(scale()) * (full - model(x, before, on, ~on))
-    x = x + velocity * wide(to - before)
-    return clean + (x - clean) * wide(t / to)
+    x = x + velocity * wide(landed - before)
+    return torch.where(wide(t >= LATE), x, clean + (x - clean) * wide(t / landed))
 
 
 def pointer_loss(scores, batch, text_on):
@@ -189,20 +207,22 @@ def main():
 
     def flow(which, who, rng, t=None, guided=False, prefixed=False, drop=True):
         pad = 8 if t is not None else int(rng.integers(2, 24) if rng.random() < 0.9 else rng.integers(24, 160))
-        batch = Batch(corpus, which, who, rng, device, 0, pad, 12 if t is not None else int(rng.integers(4, 32)), prefixed)
-        model, b = Conditioned(dit, batch), len(which)
+        b = len(which)
+        speaker_on = rng.random(b) >= (0.3 if drop else 0)
+        batch = Batch(corpus, which, who, rng, device, speaker_on, pad, 12 if t is not None else int(rng.integers(4, 32)), prefixed)
+        model, speaker_on = Conditioned(dit, batch), torch.from_numpy(speaker_on).to(device)
         text_on = torch.rand(b, device=device) > (0.1 if drop else -1)
-        speaker_on = torch.rand(b, device=device) > (torch.where(batch.own, 0.5, 0.12) if drop else -1)
         t = times(b, device) if t is None else torch.full((b,), t, device=device)
         loud = torch.where(torch.rand(b, device=device) < (0.25 if drop else 0), 0.75 + 0.25 * torch.rand(b, device=device), torch.ones(b, device=device))
-        clean, noise = batch.speech_latents, wide(loud) * torch.randn_like(batch.speech_latents)
-        referred = speaker_on | ~batch.own | (torch.rand(b, device=device) < 0.5)
-        x = guided_places(model, clean, noise, t, referred, rng) if guided else (1 - wide(t)) * clean + wide(t) * noise
-        target = (x - clean) / wide(t)
+        first, clean, noise = batch.first_latents, batch.speech_latents, wide(loud) * torch.randn_like(batch.first_latents)
+        landed = landings(t)
+        goal, straight = torch.where(wide(t >= LATE), first, clean), places(first, clean, noise, t, landed)
+        x = guided_places(model, first, clean, noise, t, landed, speaker_on, rng) if guided else straight
+        target = (x - goal) / wide(t)
         scores = []
         error = (model(x, t, text_on, speaker_on, scores) - target).square()
         weight = batch.speech.float() + 0.25 * (~batch.speech).float()
-        weight = weight / (1 + 0.5 * (target - (noise - clean)).square().mean((1, 2)))[:, None]  # far off counts less
+        weight = weight / (1 + 0.5 * ((x - straight) / wide(t)).square().mean((1, 2)))[:, None]  # far off counts less
         weight = weight / weight.sum()
         used = (error[..., :USED].mean(-1) * weight).sum()
         pointed, hit = pointer_loss(scores, batch, text_on)
