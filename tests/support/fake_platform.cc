@@ -108,6 +108,11 @@ std::string PlatformRequest::job_id() const {
   return path_text.substr(path_text.rfind('/') + 1);
 }
 
+bool PlatformRequest::is_result() const {
+  return route == PlatformRoute::kDone && status >= 200 && status <= 299 &&
+         !body.starts_with("{\"status\"");
+}
+
 FakePlatform::FakePlatform() {
   reserved_ = bound_socket();
   open();
@@ -226,11 +231,14 @@ std::vector<PlatformRequest> FakePlatform::requests(PlatformRoute route) const {
 
 std::vector<PlatformRequest> FakePlatform::results() const {
   std::vector<PlatformRequest> found = requests(PlatformRoute::kDone);
-  std::erase_if(found, [](const PlatformRequest& request) {
-    return request.status < 200 || request.status > 299 ||
-           request.body.rfind("{\"status\"", 0) == 0;
-  });
+  std::erase_if(found, [](const PlatformRequest& request) { return !request.is_result(); });
   return found;
+}
+
+size_t FakePlatform::count(const std::function<bool(const PlatformRequest&)>& counts) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<size_t>(std::count_if(
+      log_.begin(), log_.end(), [&](const auto& entry) { return counts(entry.second); }));
 }
 
 std::optional<nlohmann::json> FakePlatform::result_of(const std::string& id) const {
@@ -257,11 +265,13 @@ bool FakePlatform::wait(const std::function<bool()>& condition, Milliseconds tim
 }
 
 bool FakePlatform::wait_for(PlatformRoute route, size_t count, Milliseconds time) const {
-  return wait([&] { return requests(route).size() >= count; }, time);
+  const auto there = [&](const PlatformRequest& request) { return request.route == route; };
+  return wait([&] { return this->count(there) >= count; }, time);
 }
 
 bool FakePlatform::wait_for_results(size_t count, Milliseconds time) const {
-  return wait([&] { return results().size() >= count; }, time);
+  const auto there = [](const PlatformRequest& request) { return request.is_result(); };
+  return wait([&] { return this->count(there) >= count; }, time);
 }
 
 void FakePlatform::accept_loop() {

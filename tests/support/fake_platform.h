@@ -44,6 +44,7 @@ struct PlatformRequest {
   // A query parameter as it stands there, and whether it does.
   std::optional<std::string> parameter(std::string_view name) const;
   std::optional<std::string> header(std::string_view name) const;  // any case
+  bool is_result() const;  // of a job, and accepted
   std::string job_id() const;  // of done and stream paths, still encoded
   nlohmann::json json() const { return nlohmann::json::parse(body); }
 };
@@ -127,6 +128,7 @@ class FakePlatform {
  private:
   struct Connection;
 
+  size_t count(const std::function<bool(const PlatformRequest&)>& counts) const;
   Alter alter_of(PlatformRoute route) const;
   void accept_loop();
   void serve(Connection& connection);
