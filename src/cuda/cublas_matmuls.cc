@@ -33,21 +33,21 @@ using Preference = Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDes
 Layout layout_of(const View& x) {
   cublasLtMatrixLayout_t layout = nullptr;
   check_cublas(cublasLtMatrixLayoutCreate(&layout, type_of(x.dtype), static_cast<uint64_t>(x.cols),
-                                   static_cast<uint64_t>(x.rows), x.stride),
-        "describing a matrix");
+                                          static_cast<uint64_t>(x.rows), x.stride),
+               "describing a matrix");
   return Layout(layout);
 }
 
 template <class T>
 void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t name, const T& value) {
   check_cublas(cublasLtMatmulDescSetAttribute(description, name, &value, sizeof value),
-        "describing a matmul");
+               "describing a matmul");
 }
 template <class T>
 void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t name,
          const T& value) {
   check_cublas(cublasLtMatmulPreferenceSetAttribute(preference, name, &value, sizeof value),
-        "stating a preference");
+               "stating a preference");
 }
 
 int alignment_of(const View& x) {
@@ -94,7 +94,8 @@ class CublasMatmuls::Plan {
  public:
   explicit Plan(const Matmul& m) : w(layout_of(m.w)), x(layout_of(m.x)), out(layout_of(m.out)) {
     cublasLtMatmulDesc_t made = nullptr;
-    check_cublas(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a matmul");
+    check_cublas(cublasLtMatmulDescCreate(&made, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+                 "describing a matmul");
     description = Description(made);
     set(made, CUBLASLT_MATMUL_DESC_TRANSA, int32_t{CUBLAS_OP_T});
     set(made, CUBLASLT_MATMUL_DESC_TRANSB, int32_t{CUBLAS_OP_N});

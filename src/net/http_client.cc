@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "net/url.h"
 
 namespace echo {
 namespace {
 
-char lower_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower_letter(x) == lower_letter(y); });
-}
+bool same_name(std::string_view a, std::string_view b) { return lower(a) == lower(b); }
 
 }  // namespace
 

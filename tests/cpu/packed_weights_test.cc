@@ -83,7 +83,8 @@ TEST_F(PackedWeightsTest, NoCallRunsReferenceCode) {
           copies = use.copies;
         }
       }
-      // Large weights must not be in memory twice. Of small convolutions oneDNN 3.4 has a layout more.
+      // Large weights must not be in memory twice. Of small convolutions oneDNN 3.4 has a layout
+      // more.
       const bool small = shape.out * shape.in * shape.taps < (1 << 19);
       const size_t most = shape.taps == 1 ? 1 : small ? 4 : 3;
       EXPECT_LE(copies, most) << name_of(shape, dtype, 0);
