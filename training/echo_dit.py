@@ -186,6 +186,11 @@ class Block(nn.Module):
         return h + g * self.mlp(y), scores
 
 
+def block_matrices(module):
+    """Weights of the matrix products in the attention and the MLPs of a network's blocks."""
+    return [m.weight for name, m in module.named_modules() if isinstance(m, nn.Linear) and (".attention." in name or ".mlp." in name)]
+
+
 class EchoDiT(nn.Module):
     def __init__(self, cfg):
         super().__init__()

@@ -9,6 +9,8 @@ import time
 import numpy as np
 import torch
 
+from training.muon import Muon
+
 
 def arguments(doc, steps, lr, every=50):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -23,9 +25,10 @@ def arguments(doc, steps, lr, every=50):
 
 
 class Loop:
-    """Trains `modules` ({name: module}). A checkpoint holds all that the next step depends on: a stopped run goes on as if nothing was."""
+    """Trains `modules` ({name: module}), `matrices` of their parameters by Muon and the others by AdamW. A checkpoint holds all that the next step depends on: a
+    stopped run goes on as if nothing was."""
 
-    def __init__(self, args, name, modules, warmup=100, flat=0.4, ema=0.997, clip=1.0, betas=(0.9, 0.98), autocast=True):
+    def __init__(self, args, name, modules, matrices=(), warmup=100, flat=0.4, ema=0.997, clip=1.0, betas=(0.9, 0.98), autocast=True):
         self.args, self.path, self.modules = args, f"{args.data}/{name}.pt", modules
         self.warmup, self.flat, self.ema_rate, self.clip, self.autocast = min(warmup, args.steps // 10 + 1), flat, ema, clip, autocast
         torch.set_num_threads(args.threads)
@@ -37,7 +40,11 @@ class Loop:
             m.to(args.device)
         self.parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
         fused = {"fused": True} if tuple(int(n) for n in torch.__version__.split(".")[:2]) >= (2, 4) else {}
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=args.lr, betas=betas, weight_decay=0.01, **fused)
+        turned = {id(p) for p in matrices}
+        others = [p for p in self.parameters if id(p) not in turned]
+        self.optimisers = [torch.optim.AdamW(others, lr=args.lr, betas=betas, weight_decay=0.01, **fused)]
+        if matrices:
+            self.optimisers.append(Muon(matrices, lr=args.lr))
         self.step, self.cpu = 0, 0.0
 
     def seed(self, step):
@@ -52,7 +59,8 @@ class Loop:
             for n, m in self.modules.items():
                 m.load_state_dict(state["modules"][n])
             self.ema, self.step, self.cpu = state["ema"], state["step"], state["cpu"]
-            self.optimiser.load_state_dict(state["optimiser"])
+            for optimiser, was in zip(self.optimisers, state["optimisers"]):
+                optimiser.load_state_dict(was)
             if self.world > 1:
                 self.seed(self.step)
             else:
@@ -62,7 +70,7 @@ class Loop:
 
     def save(self):
         torch.save({"modules": {n: m.state_dict() for n, m in self.modules.items()}, "ema": self.ema, "step": self.step, "cpu": self.cpu,
-                    "optimiser": self.optimiser.state_dict(), "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state()},
+                    "optimisers": [o.state_dict() for o in self.optimisers], "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state()},
                    self.path + ".part")
         os.replace(self.path + ".part", self.path)
 
@@ -89,18 +97,20 @@ class Loop:
         """batch_loss(loop) -> (loss, {name: figure}); held_figures() -> text, called with averaged weights."""
         sums, begun, cpu_then, first = {}, time.time(), time.process_time(), self.step
         while self.step < self.args.steps:
-            for group in self.optimiser.param_groups:
+            for group in (g for optimiser in self.optimisers for g in optimiser.param_groups):
                 group["lr"] = self.rate()
             with torch.autocast(self.args.device, dtype=torch.bfloat16, enabled=self.autocast):
                 loss, figures = batch_loss(self)
-            self.optimiser.zero_grad(set_to_none=True)
+            for optimiser in self.optimisers:
+                optimiser.zero_grad(set_to_none=True)
             loss.backward()
             if self.world > 1:
                 self.share_gradients()
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
             if not torch.isfinite(norm):
                 raise SystemExit(f"step {self.step}: the gradient is {float(norm)}")
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
             self.step += 1
             rate = min(self.ema_rate, (1 + self.step) / (10 + self.step))
             with torch.no_grad():

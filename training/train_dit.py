@@ -17,7 +17,7 @@ import torch
 
 from training import golden, tensors
 from training.corpus import Corpus, shares
-from training.echo_dit import LATENT, SMALL, EchoDiT
+from training.echo_dit import LATENT, SMALL, EchoDiT, block_matrices
 from training.latents import USED, Space
 from training.loop import Loop, arguments
 from training.speakers import Speaker, Speakers
@@ -199,7 +199,7 @@ def main():
     plain = Speakers(space, [1] * len(corpus.spoken), invented=0.0)
     usable = np.nonzero(corpus.lengths <= args.longest)[0]
     held, rows = usable[:24], usable[24:]
-    loop = Loop(args, args.name, {"dit": dit, "questions": questions}, ema=0.995)
+    loop = Loop(args, args.name, {"dit": dit, "questions": questions}, block_matrices(dit), ema=0.995)
     loop.start()
     if args.compile:
         dit.compile()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from training import golden, tensors
 from training.corpus import Corpus
-from training.echo_dit import SMALL, EchoDiT, rotation
+from training.echo_dit import SMALL, EchoDiT, block_matrices, rotation
 from training.loop import Loop, arguments
 from training.trajectories import PHONES
 
@@ -99,7 +99,7 @@ def main():
         encoder.load_state_dict({k: v.float() for k, v in state.items() if k.startswith("text_")})
     corpus = Corpus(f"{args.data}/{args.voice}.trajectories.npz")
     held, rows = range(60), range(60, len(corpus))
-    loop = Loop(args, "text", {"encoder": encoder, "questions": questions})
+    loop = Loop(args, "text", {"encoder": encoder, "questions": questions}, block_matrices(encoder))
     loop.start()
     batches = corpus.batches(3000, loop.rng, rows)
 

@@ -20,8 +20,8 @@ inline void sum_tile(const int8_t* rows, const int8_t* codes, int64_t inputs,
   };
   std::tuple<decltype(r, Pair())...> pairs;
   for (int64_t i = 0; i < inputs; i += 4) {
-    const __m512i first = _mm512_load_si512(codes + i * 16);
-    const __m512i second = _mm512_load_si512(codes + (inputs + i) * 16);
+    const __m512i first = _mm512_loadu_si512(codes + i * 16);
+    const __m512i second = _mm512_loadu_si512(codes + (inputs + i) * 16);
     const auto add = [&](Pair& pair, const int8_t* row) {
       int32_t four;
       __builtin_memcpy(&four, row + i, sizeof four);

@@ -232,9 +232,11 @@ class OneDnnWeights : public PackedWeights {
     const int64_t x_bytes = stride() * call.x_stride * static_cast<int64_t>(dtype_size(dtype()));
     const int64_t out_bytes = call.out_stride * static_cast<int64_t>(dtype_size(call.out_dtype));
     std::optional<Run> run;
-    for (int64_t begin = 0; begin < rows; begin += block) {
-      if (begin == 0 || rows - begin < block) {
-        call.rows = std::min(rows - begin, block);
+    for (int64_t begin = 0; begin < rows; begin += call.rows) {
+      const int64_t rest = rows - begin;
+      const int64_t now = rest < block + block / 2 ? rest : block;
+      if (!run || now != call.rows) {
+        call.rows = now;
         const Primitive primitive = find(call);
         run.emplace(primitive, copies_data(primitive.weights_index), bias);
       }
@@ -256,7 +258,8 @@ class OneDnnWeights : public PackedWeights {
   // Rows of a call that are computed at a time: enough to be worth starting the threads. oneDNN
   // makes code for nearly each row of a convolution: for 131,072 rows with one output 147 MB and
   // 1.5 s before the first call, for 256 rows 0.3 MB and 2 ms. A row's value is the same in any
-  // block, but that few rows of many channels may be summed in another order.
+  // block, but that few rows of many channels may be summed in another order: so the last block is
+  // up to half as long again instead of a short one behind it.
   int64_t block_rows(int64_t rows) const {
     if (!convolution_) return rows;
     constexpr int64_t kOperationsPerThread = 8'000'000;

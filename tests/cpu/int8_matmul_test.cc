@@ -84,6 +84,31 @@ TEST_P(Int8Matmul, SumsOfCodesAreExact) {
   }
 }
 
+// A file's tensors lie at multiples of their elements' size, no more.
+TEST_P(Int8Matmul, StoredCodesMayBeginAtAnyMultipleOfFourBytes) {
+  const auto device = backend(1);
+  const Matrix x = random_matrix(5, 192, 1, 1, DType::kBFloat16);
+  const Matrix w = random_matrix(64, 192, 2, 0.1);
+  const auto product = [&](const PackedWeights& packed) {
+    return host(linear(on_device(*device, x, DType::kBFloat16), packed, {}, DType::kFloat32)).floats();
+  };
+  const std::vector<float> values = w.floats();
+  HostWeights weights{values.data(), DType::kFloat32, w.rows, w.cols};
+  const auto packed = device->pack(weights, 1, 1, DType::kInt8);
+  const std::span<const std::byte> bytes = device->packed_bytes(*packed);
+  const std::string layout = device->packed_layout(w.rows, w.cols, DType::kInt8);
+  weights.layout = layout;
+  for (const size_t offset : {0, 4, 20, 60}) {
+    auto file = std::make_shared<std::vector<std::byte>>(offset + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), file->begin() + static_cast<std::ptrdiff_t>(offset));
+    weights.data = file->data() + offset;
+    weights.owner = file;
+    const auto stored = device->pack(weights, 1, 1, DType::kInt8);
+    ASSERT_EQ(device->packed_bytes(*stored).data(), weights.data);
+    EXPECT_EQ(product(*stored), product(*packed)) << offset;
+  }
+}
+
 TEST_P(Int8Matmul, ExtremeCodesDoNotOverflow) {
   const auto device = backend(1);
   const int64_t in = 5888;
