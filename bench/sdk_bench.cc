@@ -1,5 +1,5 @@
-// Our queue worker and one of the platform's own Python SDK, side by side on the same fake
-// platform.
+// Our queue worker, the same with a handler that sleeps instead of an engine, and one of the
+// platform's own Python SDK with such a handler, in turn on the same fake platform.
 #include <signal.h>
 
 #include <algorithm>
@@ -39,22 +39,36 @@ double quantile(std::vector<double> values, double share) {
   return values[std::min(values.size() - 1, at)];
 }
 
-// Which worker: ours with a tiny model, or the SDK's with a handler that sleeps.
-struct Kind {
-  bool ours = true;
-  std::string model;         // ours
-  std::string python;        // theirs
-  std::string bucket;        // where ours puts its files
-  double sleep_seconds = 0;  // of their handler, for a job of speech
+enum class Worker {
+  kProgram,   // ours, with a tiny model
+  kSleeping,  // ours, with a handler that sleeps (bench/sleeping_worker.cc)
+  kSdk,       // theirs, with such a handler (bench/sdk_worker.py)
+};
 
-  const char* name() const { return ours ? "echo-tts" : "SDK"; }
+struct Kind {
+  Worker worker = Worker::kProgram;
+  std::string model;         // of the program
+  std::string python;        // of the SDK
+  std::string bucket;        // where the program puts its files
+  double sleep_seconds = 0;  // of a handler, for a job of speech
+
+  const char* name() const {
+    switch (worker) {
+      case Worker::kProgram: return "echo-tts";
+      case Worker::kSleeping: return "its worker, with a handler that sleeps";
+      case Worker::kSdk: break;
+    }
+    return "`runpod` (Python), likewise";
+  }
+  bool sleeps() const { return worker != Worker::kProgram; }
   std::vector<std::string> command(int at_once) const {
-    if (ours) return {program_path(), "worker", "--model", model};
+    if (worker == Worker::kProgram) return {program_path(), "worker", "--model", model};
+    if (worker == Worker::kSleeping) return {ECHO_SLEEPING_WORKER, std::to_string(at_once)};
     return {python, source_path("/bench/sdk_worker.py"), std::to_string(at_once)};
   }
-  json nothing() const { return ours ? json{{"action", "health_check"}} : json{{"sleep", 0}}; }
+  json nothing() const { return sleeps() ? json{{"sleep", 0}} : json{{"action", "health_check"}}; }
   json speech() const {
-    if (!ours) return {{"sleep", sleep_seconds}};
+    if (sleeps()) return {{"sleep", sleep_seconds}};
     return {{"text", "Hello there, this is a short test."},
             {"parameters", {{"num_steps", 3}, {"sequence_length", 6}}}};
   }
@@ -206,7 +220,7 @@ void measure_losses(const Kind& kind, const std::string& folder, size_t count, F
         });
     add_jobs(run.platform(), kind.nothing(), count);
     all_answered(run);
-    figures.lost["results refused with 503 for 10 s"] = lost(run);
+    figures.lost["answered with 503 for 10 s"] = lost(run);
     run.kill();
   }
   {
@@ -223,7 +237,7 @@ void measure_losses(const Kind& kind, const std::string& folder, size_t count, F
                       });
     add_jobs(run.platform(), kind.nothing(), count);
     all_answered(run);
-    figures.lost["half of the connections of results reset"] = lost(run);
+    figures.lost["half of their connections reset"] = lost(run);
     run.kill();
   }
   {
@@ -247,8 +261,25 @@ void record_wire(const Kind& kind, const std::string& folder) {
   run.kill();
 }
 
-void print(const char* what, const std::string& ours, const std::string& theirs) {
-  std::printf("| %s | %s | %s |\n", what, ours.c_str(), theirs.c_str());
+void print_row(const std::string& what, const std::vector<std::string>& cells) {
+  std::printf("| %s |", what.c_str());
+  for (const std::string& cell : cells) std::printf(" %s |", cell.c_str());
+  std::printf("\n");
+}
+
+// One row: a cell of each worker.
+template <class Cell>
+void print_row(const std::string& what, const std::vector<Figures>& figures, const Cell& cell) {
+  std::vector<std::string> cells;
+  for (const Figures& of_one : figures) cells.push_back(cell(of_one));
+  print_row(what, cells);
+}
+
+void print_head(const std::vector<Kind>& kinds) {
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds) names.emplace_back(kind.name());
+  print_row("", names);
+  print_row("---", std::vector<std::string>(kinds.size(), "---"));
 }
 
 std::string number(double value, const char* format) {
@@ -266,7 +297,7 @@ void print_losses(const std::vector<Kind>& kinds, const std::string& folder, siz
   std::vector<Figures> figures(kinds.size());
   for (size_t k = 0; k < kinds.size(); ++k) measure_losses(kinds[k], folder, jobs, figures[k]);
   for (const auto& [what, count] : figures[0].lost) {
-    print((what + ": results lost").c_str(), count, figures[1].lost.at(what));
+    print_row("results lost: " + what, figures, [&](const Figures& f) { return f.lost.at(what); });
   }
 }
 
@@ -278,28 +309,29 @@ void run_table(std::vector<Kind>& kinds, const std::string& folder, size_t jobs)
   for (size_t k = 0; k < kinds.size(); ++k) {
     measure_jobs(kinds[k], folder, jobs, /*speech=*/false, figures[k]);
     measure_jobs(kinds[k], folder, jobs, /*speech=*/true, figures[k]);
-    // Their handler sleeps as long as our engine takes.
+    // A handler that sleeps does so for as long as our engine takes.
     const double engine = quantile(figures[0].speech, 0.5) - quantile(figures[0].idle, 0.5);
-    kinds.back().sleep_seconds = std::max(0.0, engine) / 1e3;
+    for (Kind& kind : kinds) kind.sleep_seconds = std::max(0.0, engine) / 1e3;
   }
   for (const int at_once : {1, 4, 16}) {
     for (size_t k = 0; k < kinds.size(); ++k) {
       measure_rate(kinds[k], folder, at_once, jobs, figures[k]);
     }
   }
-  const Figures &ours = figures[0], &theirs = figures[1];
-  std::printf("| | echo-tts | runpod (Python) |\n| --- | --- | --- |\n");
-  print("process start to first job taken, median", number(quantile(ours.start, 0.5), "%.0f ms"),
-        number(quantile(theirs.start, 0.5), "%.0f ms"));
-  print("most memory", number(ours.memory, "%.0f MB"), number(theirs.memory, "%.0f MB"));
-  print("a job that does nothing: median, 95 %", both(ours.idle), both(theirs.idle));
-  print("a job of speech, or as long a sleep", both(ours.speech), both(theirs.speech));
+  print_head(kinds);
+  print_row("process start to first job taken, median", figures,
+            [](const Figures& f) { return number(quantile(f.start, 0.5), "%.0f ms"); });
+  print_row("most memory", figures, [](const Figures& f) { return number(f.memory, "%.0f MB"); });
+  print_row("a job that does nothing: median, 95 %", figures,
+            [](const Figures& f) { return both(f.idle); });
+  print_row("a job of speech, or as long a sleep", figures,
+            [](const Figures& f) { return both(f.speech); });
   for (const int at_once : {1, 4, 16}) {
-    print((std::to_string(at_once) + " at a time, jobs a second").c_str(),
-          number(ours.rate.at(at_once), "%.1f"), number(theirs.rate.at(at_once), "%.1f"));
+    print_row(std::to_string(at_once) + " at a time, jobs a second", figures,
+              [&](const Figures& f) { return number(f.rate.at(at_once), "%.1f"); });
   }
   print_losses(kinds, folder, jobs);
-  std::printf("\nThe SDK's handler slept for %.1f ms.\n", 1e3 * kinds.back().sleep_seconds);
+  std::printf("\nHandlers slept for %.1f ms.\n", 1e3 * kinds.back().sleep_seconds);
 }
 
 struct Options {
@@ -315,12 +347,16 @@ void run(const Options& options) {
   const std::string folder = root.path().string(), model = folder + "/model";
   HttpPeer bucket([](const PeerRequest&) { return PeerReply{}; });
   run_program({program_path(), "make-model", model});
-  std::vector<Kind> kinds(2);
-  for (Kind& kind : kinds) kind = {true, model, *python, bucket.url(), 0};
-  kinds[1].ours = false;
-  if (!options.wire.empty()) return record_wire(kinds[options.wire == "ours" ? 0 : 1], folder);
+  std::vector<Kind> kinds;
+  for (const Worker worker : {Worker::kProgram, Worker::kSleeping, Worker::kSdk}) {
+    kinds.push_back({worker, model, *python, bucket.url(), 0});
+  }
+  if (!options.wire.empty()) {
+    return record_wire(options.wire == "ours" ? kinds.front() : kinds.back(), folder);
+  }
   if (!options.losses) return run_table(kinds, folder, options.jobs);
-  kinds[1].sleep_seconds = 0.1;
+  for (Kind& kind : kinds) kind.sleep_seconds = 0.1;
+  print_head(kinds);
   print_losses(kinds, folder, options.jobs);
 }
 
