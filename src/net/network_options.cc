@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -16,6 +19,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 constexpr std::string_view kKinds[] = {"-----BEGIN CERTIFICATE-----",
                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
+constexpr std::string_view kBegin = "-----BEGIN ", kEnd = "-----END ";
 
 std::string small(std::string name) {
   for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -45,69 +49,92 @@ std::string proxy(const VariableLookup& variable, const std::string& name) {
   return found.value;
 }
 
-bool has_certificate(std::string_view text) {
-  return std::any_of(std::begin(kKinds), std::end(kKinds), [&](std::string_view kind) {
-    return text.find(kind) != std::string_view::npos;
-  });
-}
+// What variables name, each certificate once: usually they all name the system's own, and every
+// connection reads all of them.
+class Certificates {
+ public:
+  // A file, or a folder of files.
+  void add_place(const std::string& variable, const fs::path& path) {
+    std::error_code error;
+    if (fs::is_directory(path, error)) {
+      add_folder(variable, path);
+    } else if (!add_file(variable, path)) {
+      throw_invalid(variable + ": " + path.string() +
+                    " has no certificate, expected PEM text with \"" + std::string(kKinds[0]) +
+                    "\"");
+    }
+  }
 
-// Adds what the file says. Returns whether it has a certificate.
-bool add_file(const std::string& variable, const fs::path& path, std::string& certificates) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) {
-    throw_invalid(variable + ": cannot read " + path.string() + ": " + error.message());
+  // Folders with colons between them.
+  void add_folders(const std::string& variable, std::string_view folders) {
+    while (!folders.empty()) {
+      const auto end = std::min(folders.find(':'), folders.size());
+      const fs::path folder(folders.substr(0, end));
+      if (!folder.empty()) add_place(variable, folder);
+      folders.remove_prefix(std::min(end + 1, folders.size()));
+    }
   }
-  if (size + certificates.size() > kMaxBytes) {
-    throw_invalid(variable + ": more than 16 MiB of certificates");
-  }
-  std::string text;
-  try {
-    text = read_file(path);
-  } catch (const Error& failure) {
-    throw_invalid(variable + ": " + failure.what());
-  }
-  if (!has_certificate(text)) return false;
-  certificates += text;
-  if (!certificates.ends_with('\n')) certificates += '\n';
-  return true;
-}
 
-// A folder's files are certificates, or something else that is left out.
-void add_folder(const std::string& variable, const fs::path& path, std::string& certificates) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (it->is_regular_file(ignored)) files.push_back(fs::canonical(it->path(), ignored));
-  }
-  if (error) {
-    throw_invalid(variable + ": cannot read " + path.string() + ": " + error.message());
-  }
-  // In OpenSSL's folders the same file lies under several names.
-  std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
-  for (const fs::path& file : files) add_file(variable, file, certificates);
-}
+  std::string take() { return std::move(text_); }
 
-void add_place(const std::string& variable, const fs::path& path, std::string& certificates) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) {
-    add_folder(variable, path, certificates);
-  } else if (!add_file(variable, path, certificates)) {
-    throw_invalid(variable + ": " + path.string() +
-                  " has no certificate, expected PEM text with \"" + std::string(kKinds[0]) + "\"");
+ private:
+  // Returns whether it has a certificate.
+  bool add_file(const std::string& variable, const fs::path& path) {
+    std::error_code error;
+    const fs::path own = fs::canonical(path, error);
+    if (const auto known = files_.find(own); !error && known != files_.end()) return known->second;
+    const auto size = fs::file_size(path, error);
+    if (error) {
+      throw_invalid(variable + ": cannot read " + path.string() + ": " + error.message());
+    }
+    if (size + text_.size() > kMaxBytes) {
+      throw_invalid(variable + ": more than 16 MiB of certificates");
+    }
+    std::string text;
+    try {
+      text = read_file(path);
+    } catch (const Error& failure) {
+      throw_invalid(variable + ": " + failure.what());
+    }
+    return files_[own] = add_text(text);
   }
-}
 
-void add_folders(const std::string& variable, std::string_view folders, std::string& certificates) {
-  while (!folders.empty()) {
-    const auto end = std::min(folders.find(':'), folders.size());
-    const fs::path folder(folders.substr(0, end));
-    if (!folder.empty()) add_place(variable, folder, certificates);
-    folders.remove_prefix(std::min(end + 1, folders.size()));
+  bool add_text(std::string_view text) {
+    bool found = false;
+    for (size_t at = 0; (at = text.find(kBegin, at)) != std::string_view::npos;) {
+      const std::string_view rest = text.substr(at);
+      const bool wanted = std::any_of(std::begin(kKinds), std::end(kKinds),
+                                      [&](std::string_view kind) { return rest.starts_with(kind); });
+      const size_t last = rest.find(kEnd);
+      const size_t size = std::min(rest.size(), rest.find('\n', std::min(last, rest.size())));
+      at += std::max<size_t>(1, size);
+      if (!wanted) continue;
+      found = true;
+      const std::string_view certificate = rest.substr(0, size);
+      if (known_.emplace(certificate).second) text_.append(certificate) += '\n';
+    }
+    return found;
   }
-}
+
+  // A folder's files are certificates, or something else that is left out.
+  void add_folder(const std::string& variable, const fs::path& path) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      std::error_code ignored;
+      if (it->is_regular_file(ignored)) files.push_back(it->path());
+    }
+    if (error) {
+      throw_invalid(variable + ": cannot read " + path.string() + ": " + error.message());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) add_file(variable, file);
+  }
+
+  std::map<fs::path, bool> files_;  // that were read, and whether each has a certificate
+  std::unordered_set<std::string> known_;
+  std::string text_;
+};
 
 }  // namespace
 
@@ -116,15 +143,17 @@ HttpClientOptions network_options(const VariableLookup& variable) {
   options.proxies.http = proxy(variable, "HTTP_PROXY");
   options.proxies.https = proxy(variable, "HTTPS_PROXY");
   options.proxies.exceptions = first_of(variable, {"no_proxy", "NO_PROXY"}).value;
+  Certificates certificates;
   for (const char* name :
        {"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"}) {
     if (const auto place = variable(name); place && !place->empty()) {
-      add_place(name, *place, options.ca_certificates);
+      certificates.add_place(name, *place);
     }
   }
   if (const auto folders = variable("SSL_CERT_DIR"); folders && !folders->empty()) {
-    add_folders("SSL_CERT_DIR", *folders, options.ca_certificates);
+    certificates.add_folders("SSL_CERT_DIR", *folders);
   }
+  options.ca_certificates = certificates.take();
   return options;
 }
 

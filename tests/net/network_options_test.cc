@@ -103,6 +103,19 @@ TEST_F(Certificates, AFolderGivesWhatLiesInIt) {
       one + two);
 }
 
+TEST_F(Certificates, EachIsTakenOnceAndAKeyBesideItIsLeftOut) {
+  const std::string one = read_file(path("one.pem")), two = read_file(path("two.pem"));
+  write_file_atomically(path("bundle.pem"),
+                        "# ours\n" + two + "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE "
+                        "KEY-----\n" + one);
+  EXPECT_EQ(options_of({{"SSL_CERT_FILE", path("one.pem")},
+                        {"CURL_CA_BUNDLE", path("bundle.pem")},
+                        {"REQUESTS_CA_BUNDLE", path("bundle.pem")},
+                        {"SSL_CERT_DIR", dir_.path().string()}})
+                .ca_certificates,
+            one + two);
+}
+
 TEST_F(Certificates, WhatIsNoneIsNamed) {
   write_file_atomically(path("key.pem"), "-----BEGIN PRIVATE KEY-----\ncanary\n");
   EXPECT_THAT(why_refused({{"SSL_CERT_FILE", path("nothing.pem")}}),
