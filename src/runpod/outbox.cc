@@ -11,7 +11,10 @@ Outbox::Outbox(const Reporter& reporter, const ActiveJob& job, Milliseconds prog
       progress_interval_(progress_interval),
       queue_limit_(std::max<size_t>(queue_limit, 1)) {}
 
-Outbox::~Outbox() { finish(); }
+Outbox::~Outbox() {
+  finish();
+  if (thread_.joinable()) thread_.join();
+}
 
 void Outbox::progress(std::string body) {
   const std::lock_guard lock(mutex_);
@@ -31,20 +34,26 @@ bool Outbox::piece(std::string body) {
 }
 
 void Outbox::finish() {
-  std::thread thread;
-  {
-    const std::lock_guard lock(mutex_);
-    finished_ = true;
-    update_.reset();
-    thread.swap(thread_);
-    changed_.notify_all();
-  }
-  if (thread.joinable()) thread.join();
+  std::unique_lock lock(mutex_);
+  finished_ = true;
+  update_.reset();
+  changed_.notify_all();
+  changed_.wait(lock, job_.silence_token(), [this] { return !posting_ && pieces_.empty(); });
 }
 
 // Called with the lock held.
 void Outbox::wake_thread() {
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  changed_.notify_all();
+}
+
+void Outbox::post(std::unique_lock<std::mutex>& lock, const std::function<void()>& send) {
+  posting_ = true;
+  changed_.notify_all();
+  lock.unlock();
+  send();
+  lock.lock();
+  posting_ = false;
   changed_.notify_all();
 }
 
@@ -55,18 +64,13 @@ void Outbox::run() {
     if (!pieces_.empty()) {
       const std::string body = std::move(pieces_.front());
       pieces_.pop_front();
-      changed_.notify_all();
-      lock.unlock();
-      reporter_.post_piece(job_, body);
-      lock.lock();
+      post(lock, [&] { reporter_.post_piece(job_, body); });
     } else if (finished_) {
       return;
     } else if (update_ && SteadyClock::now() >= next_update_) {
       const std::string body = *std::exchange(update_, std::nullopt);
       next_update_ = SteadyClock::now() + progress_interval_;
-      lock.unlock();
-      reporter_.post_progress(job_, body);
-      lock.lock();
+      post(lock, [&] { reporter_.post_progress(job_, body); });
     } else if (update_) {
       changed_.wait_until(lock, silence, next_update_,
                           [this] { return finished_ || !pieces_.empty(); });

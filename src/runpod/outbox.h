@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,11 +34,12 @@ class Outbox {
   bool piece(std::string body);
 
   // Drops an unsent update, waits until the update on its way and all pieces are sent, and takes
-  // nothing more. Returns at once for a silenced job.
+  // nothing more. Returns at once for a silenced job. (The thread ends later, in the destructor.)
   void finish();
 
  private:
   void run();
+  void post(std::unique_lock<std::mutex>& lock, const std::function<void()>& send);
   void wake_thread();
 
   const Reporter& reporter_;
@@ -49,6 +51,7 @@ class Outbox {
   std::optional<std::string> update_;
   std::deque<std::string> pieces_;
   bool finished_ = false;
+  bool posting_ = false;  // one of them is on its way
   std::chrono::steady_clock::time_point next_update_{};
   std::thread thread_;
 };
