@@ -74,11 +74,13 @@ LABEL org.opencontainers.image.title="Echo-TTS, native" \
 COPY --from=weights /model /opt/echo-tts/model
 COPY docker/bootstrap.sh docker/healthcheck.sh /opt/echo-tts/
 # Caches, voices and unsent speech live on the volume; bootstrap.sh uses /var/lib/echo-tts where there is
-# none. The driver's libraries are brought in by the container runtime.
+# none. The driver's libraries are brought in by the container runtime. With GOMP_SPINCOUNT here the
+# program need not start itself anew to set it (apps/thread_waits.h).
 ENV HF_HOME=/runpod-volume/huggingface-cache \
     HF_HUB_CACHE=/runpod-volume/huggingface-cache/hub \
     AUDIO_VOICES_DIR=/runpod-volume/echo-tts/audio_voices \
     OUTPUT_AUDIO_DIR=/runpod-volume/echo-tts/output_audio \
+    GOMP_SPINCOUNT=2000 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 WORKDIR /var/lib/echo-tts

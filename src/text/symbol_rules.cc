@@ -69,6 +69,8 @@ class SymbolReader : SignReader {
         return between(at, draft_.at(at + 1) == U'&' ? at + 2 : at + 1, U"and");
       case U'+':
         return read_plus(at);
+      case U'*':
+        return is_product(at) ? between(at, at + 1, U"times") : read_leftover(at);
       case U'<':
       case U'>':
       case U'!':
@@ -91,7 +93,6 @@ class SymbolReader : SignReader {
       case U'\u2022':
       case U'\u00B7':
         return put(at, at + 1, U", ");
-      case U'*':
       case U'#':
       case U'_':
       case U'^':
@@ -149,6 +150,12 @@ class SymbolReader : SignReader {
     }
     const bool power = is_one_of(l, U"\u00B2\u00B3");
     return (is_digit(l) || power) && (is_digit(r) || (power && is_letter(r)));
+  }
+
+  // "2 * 3", "2*3"; not a footnote's sign, "5* 3".
+  bool is_product(size_t at) const {
+    return is_digit(left(at)) && is_digit(right(at + 1)) &&
+           (before(at) == U' ') == (draft_.at(at + 1) == U' ');
   }
 
   size_t read_plus(size_t at) {
@@ -297,7 +304,7 @@ class SymbolReader : SignReader {
     return lower_case(std::u32string_view(text_).substr(begin, end - begin));
   }
 
-  // What markup left, and nobody says. Between words it may be a name: snake_case, C#, 2 * 3.
+  // What markup left, and nobody says. Between words it may be a name: snake_case, C#.
   size_t read_leftover(size_t at) {
     size_t end = at;
     while (end < text_.size() && text_[end] == text_[at]) ++end;
