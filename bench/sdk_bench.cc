@@ -54,9 +54,12 @@ struct Kind {
 
   const char* name() const {
     switch (worker) {
-      case Worker::kProgram: return "echo-tts";
-      case Worker::kSleeping: return "its worker, with a handler that sleeps";
-      case Worker::kSdk: break;
+      case Worker::kProgram:
+        return "echo-tts";
+      case Worker::kSleeping:
+        return "its worker, with a handler that sleeps";
+      case Worker::kSdk:
+        break;
     }
     return "`runpod` (Python), likewise";
   }

@@ -1,7 +1,12 @@
 // The worker of the program with a handler that sleeps as long as each job says, and no engine: what
 // bench/sdk_worker.py is of the platform's SDK. Argument: how many jobs it takes at once.
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "net/curl_http_client.h"
@@ -23,9 +28,9 @@ JobOutcome sleep_as_told(const Job& job, JobContext& context) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  runpod::Worker* running = nullptr;
+  std::atomic<runpod::Worker*> running = nullptr;
   const runpod::ShutdownSignals signals([&](int signal) {
-    if (running != nullptr) running->request_shutdown(signal);
+    if (runpod::Worker* worker = running) worker->request_shutdown(signal);
   });
   runpod::WorkerOptions options = runpod::worker_options_from(
       [](const std::string& name) -> std::optional<std::string> {

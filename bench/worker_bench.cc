@@ -57,7 +57,6 @@ struct Moments {
   Time posted;    // the platform had the whole result
   double engine_ms = 0;
   double encode_ms = 0;
-  std::vector<double> stages;
 };
 
 class Recorder {
@@ -137,8 +136,6 @@ std::map<std::string, Moments> run_jobs(size_t count) {
     recorder.change(report.job_id, [&](Moments& job) {
       job.engine_ms = 1e3 * report.timings.total;
       job.encode_ms = 1e3 * report.encode_seconds;
-      const auto& t = report.timings;
-      for (double x : {t.queue, t.text, t.voice, t.diffusion, t.decode, t.total, report.encode_seconds}) job.stages.push_back(1e3 * x);
     });
   };
   std::string current;  // jobs come one at a time, on one thread
@@ -191,12 +188,11 @@ std::map<std::string, Moments> run_jobs(size_t count) {
 
 void measure_overhead(size_t count) {
   run_jobs(count / 10 + 1);  // warm-up
-  std::vector<double> in, out, upload, engine; std::vector<std::vector<double>> stages;
+  std::vector<double> in, out, upload, engine;
   for (const auto& [id, job] : run_jobs(count)) {
     in.push_back(milliseconds(job.sent, job.uploaded) - job.engine_ms - job.encode_ms);
     out.push_back(milliseconds(job.uploaded, job.posted));
     upload.push_back(milliseconds(job.uploaded, job.stored));
-    stages.resize(job.stages.size()); for (size_t k = 0; k < stages.size(); ++k) stages[k].push_back(job.stages[k]);
     engine.push_back(job.engine_ms + job.encode_ms);
   }
   std::printf("%zu jobs one by one, tiny model, a known voice\n", count);
@@ -204,7 +200,6 @@ void measure_overhead(size_t count) {
   print_line("job sent -> audio handed over, without engine and encoder", in);
   print_line("encoded bytes -> result posted, upload and link included", out);
   print_line("  of which the upload", upload);
-  for (size_t k = 0; k < stages.size(); ++k) print_line((std::string("stage ") + "queue text voice diffusion decode total encode") .c_str(), stages[k]);
   print_line("for comparison: engine and encoder", engine);
 }
 

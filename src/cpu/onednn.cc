@@ -228,13 +228,12 @@ class OneDnnWeights : public PackedWeights {
   };
 
   void execute(Call call, const void* x, const void* bias, void* result) const {
-    const int64_t rows = call.rows, block = block_rows(rows);
+    const int64_t rows = call.rows;
     const int64_t x_bytes = stride() * call.x_stride * static_cast<int64_t>(dtype_size(dtype()));
     const int64_t out_bytes = call.out_stride * static_cast<int64_t>(dtype_size(call.out_dtype));
     std::optional<Run> run;
     for (int64_t begin = 0; begin < rows; begin += call.rows) {
-      const int64_t rest = rows - begin;
-      const int64_t now = rest < block + block / 2 ? rest : block;
+      const int64_t now = next_rows(rows - begin);
       if (!run || now != call.rows) {
         call.rows = now;
         const Primitive primitive = find(call);
@@ -246,7 +245,7 @@ class OneDnnWeights : public PackedWeights {
   }
 
   PackedUse use(Call call) const {
-    call.rows = std::min(call.rows, block_rows(call.rows));
+    call.rows = next_rows(call.rows);
     const Primitive primitive = find(call);
     const std::lock_guard lock(mutex_);
     return {implementation(primitive), copies_.size()};
@@ -255,16 +254,17 @@ class OneDnnWeights : public PackedWeights {
  private:
   int64_t rows_stride() const { return in(); }
 
-  // Rows of a call that are computed at a time: enough to be worth starting the threads. oneDNN
+  // How many of the rows that are left are computed at a time: enough to be worth starting the threads. oneDNN
   // makes code for nearly each row of a convolution: for 131,072 rows with one output 147 MB and
   // 1.5 s before the first call, for 256 rows 0.3 MB and 2 ms. A row's value is the same in any
   // block, but that few rows of many channels may be summed in another order: so the last block is
   // up to half as long again instead of a short one behind it.
-  int64_t block_rows(int64_t rows) const {
-    if (!convolution_) return rows;
+  int64_t next_rows(int64_t left) const {
+    if (!convolution_) return left;
     constexpr int64_t kOperationsPerThread = 8'000'000;
     const int64_t wanted = kOperationsPerThread * omp_get_max_threads() / (2 * in() * out() * taps());
-    return wanted <= 256 ? 256 : wanted <= 512 ? 512 : 1024;
+    const int64_t block = wanted <= 256 ? 256 : wanted <= 512 ? 512 : 1024;
+    return left < block + block / 2 ? left : block;
   }
 
   // For a shape that both short and long inputs share their layout with.

@@ -1,13 +1,13 @@
 #include "net/network_options.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/file_io.h"
 
@@ -20,11 +20,6 @@ constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 constexpr std::string_view kKinds[] = {"-----BEGIN CERTIFICATE-----",
                                        "-----BEGIN TRUSTED CERTIFICATE-----"};
 constexpr std::string_view kBegin = "-----BEGIN ", kEnd = "-----END ";
-
-std::string small(std::string name) {
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return name;
-}
 
 // The address, and the name of the variable that gave it.
 struct Named {
@@ -40,7 +35,7 @@ Named first_of(const VariableLookup& variable, const std::vector<std::string>& n
 }
 
 std::string proxy(const VariableLookup& variable, const std::string& name) {
-  std::vector<std::string> names = {small(name)};
+  std::vector<std::string> names = {lower(name)};
   const bool from_a_header = name == "HTTP_PROXY" && variable("REQUEST_METHOD");
   if (!from_a_header) names.push_back(name);
   names.insert(names.end(), {"all_proxy", "ALL_PROXY"});

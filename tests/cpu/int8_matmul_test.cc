@@ -90,7 +90,8 @@ TEST_P(Int8Matmul, StoredCodesMayBeginAtAnyMultipleOfFourBytes) {
   const Matrix x = random_matrix(5, 192, 1, 1, DType::kBFloat16);
   const Matrix w = random_matrix(64, 192, 2, 0.1);
   const auto product = [&](const PackedWeights& packed) {
-    return host(linear(on_device(*device, x, DType::kBFloat16), packed, {}, DType::kFloat32)).floats();
+    return host(linear(on_device(*device, x, DType::kBFloat16), packed, {}, DType::kFloat32))
+        .floats();
   };
   const std::vector<float> values = w.floats();
   HostWeights weights{values.data(), DType::kFloat32, w.rows, w.cols};
